@@ -1,0 +1,8 @@
+//! The data plane: listeners, TLS, HTTP, routes, upstreams and the pump.
+
+pub mod config;
+pub mod listener;
+pub mod net;
+pub mod pump;
+pub mod tls;
+pub mod upstream;

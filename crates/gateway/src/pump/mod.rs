@@ -1,0 +1,3 @@
+//! The pump: one task a session, frames judged and forwarded in both directions.
+
+pub mod config;

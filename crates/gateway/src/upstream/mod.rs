@@ -1,0 +1,3 @@
+//! Backends: targets, balance, health, dialling.
+
+pub mod config;
