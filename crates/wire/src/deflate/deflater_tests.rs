@@ -156,7 +156,7 @@ proptest! {
                 inflater.inflate(piece, &mut out).unwrap();
             }
             inflater.finish(&mut out).unwrap();
-            prop_assert!(&out[..] == &data[..]);
+            prop_assert!(out[..] == data[..]);
         }
         drop((deflater, inflater));
         prop_assert_eq!(budget.used(), 0);

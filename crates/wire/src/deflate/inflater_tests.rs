@@ -155,12 +155,7 @@ fn the_budget_is_shared_and_comes_back() {
     let budget = Budget::new(STATE_BYTES * 2);
     let new = || Inflater::new(Window::default(), WIDE, Arc::clone(&budget));
     let (mut first, mut second, mut third) = (new(), new(), new());
-    assert_eq!(
-        message(&mut first, &[0x00], 1).unwrap_err().close_code(),
-        1013,
-        "no room for a byte of output"
-    );
-    let (mut out, mut first) = (Buffer::new(&Budget::new(9999)), new());
+    let mut out = Buffer::new(&Budget::new(9999));
     first.inflate(&HELLO, &mut out).unwrap();
     second.inflate(&HELLO, &mut out).unwrap();
     assert_eq!(
