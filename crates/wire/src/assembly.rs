@@ -65,22 +65,12 @@ impl Assembly {
         &self.payload
     }
 
-    /// The frames so far, as they came.
-    pub fn frames(&self) -> &[u8] {
-        &self.frames
-    }
-
-    /// Whether no message is under way.
-    pub fn is_empty(&self) -> bool {
-        self.frames.is_empty()
-    }
-
-    /// Forgets the message and gives its memory back.
-    pub fn clear(&mut self) {
+    /// Ends the message: its frames as they came. The rest of its memory is given back.
+    pub fn take_frames(&mut self) -> Vec<u8> {
         self.payload = Vec::new();
-        self.frames = Vec::new();
         self.utf8 = Utf8Stream::default();
         self.reserved.shrink_to(0);
+        std::mem::take(&mut self.frames)
     }
 
     /// Makes room, asking the budget before the allocator.
@@ -127,9 +117,8 @@ mod tests {
             assembly.push(&piece, bytes).unwrap();
         }
         assert_eq!(assembly.payload(), "€ab".as_bytes());
-        assert_eq!(assembly.frames(), bytes);
         assert!(budget.used() > 0);
-        assembly.clear();
+        assert_eq!(assembly.take_frames(), bytes);
         assert_eq!(budget.used(), 0);
     }
 

@@ -1,3 +1,15 @@
 //! The pump: one task a session, frames judged and forwarded in both directions.
 
+mod buffer;
 pub mod config;
+mod control;
+mod end;
+mod flow;
+mod lane;
+mod rate;
+mod session;
+
+pub use control::{Control, Order};
+pub use end::{End, Side};
+pub use flow::Counters;
+pub use session::{Ends, Peer, Summary, run};
