@@ -4,11 +4,16 @@
 mod assembly;
 mod budget;
 mod close;
+pub mod deflate;
 mod frame;
+pub mod handshake;
 pub mod mask;
 mod scan;
 mod utf8;
 mod violation;
+
+#[doc(hidden)]
+pub mod fuzz;
 
 pub use assembly::{Assembly, AssemblyError};
 pub use budget::{Budget, Reserved};
