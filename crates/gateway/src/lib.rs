@@ -4,5 +4,6 @@ pub mod config;
 pub mod listener;
 pub mod net;
 pub mod pump;
+pub mod route;
 pub mod tls;
 pub mod upstream;
