@@ -1,9 +1,13 @@
 //! The data plane: listeners, TLS, HTTP, routes, upstreams and the pump.
 
 pub mod config;
+pub mod gateway;
+pub mod http;
 pub mod listener;
 pub mod net;
+pub mod observe;
 pub mod pump;
 pub mod route;
+pub mod sessions;
 pub mod tls;
 pub mod upstream;

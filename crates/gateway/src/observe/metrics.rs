@@ -10,7 +10,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
-use crate::pump::{End, Side, Summary};
+use crate::pump::{End, Side, SideTraffic, Summary, Traffic};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ListenerLabel {
@@ -51,17 +51,6 @@ struct OutcomeLabel {
     outcome: &'static str,
 }
 
-/// What one side of a route's sessions sent.
-#[derive(Clone, Debug, Default)]
-pub struct Traffic {
-    /// Messages that went on.
-    pub messages: Counter,
-    /// Messages that were dropped.
-    pub dropped: Counter,
-    /// Bytes read.
-    pub bytes: Counter,
-}
-
 /// A route's handles.
 #[derive(Debug)]
 pub struct RouteMetrics {
@@ -69,10 +58,8 @@ pub struct RouteMetrics {
     all: Arc<Families>,
     /// WebSocket sessions open now.
     pub sessions: Gauge,
-    /// From clients.
-    pub client: Traffic,
-    /// From upstreams.
-    pub upstream: Traffic,
+    /// What they have sent.
+    pub traffic: Arc<Traffic>,
     duration: Histogram,
 }
 
@@ -152,7 +139,7 @@ impl Metrics {
     pub fn route(&self, name: &str) -> RouteMetrics {
         let route = name.to_owned();
         let side = |from| SideLabel { route: route.clone(), from };
-        let traffic = |from: &'static str| Traffic {
+        let traffic = |from: &'static str| SideTraffic {
             messages: self.all.messages.get_or_create_owned(&side(from)),
             dropped: self.all.dropped.get_or_create_owned(&side(from)),
             bytes: self.all.bytes.get_or_create_owned(&side(from)),
@@ -161,8 +148,10 @@ impl Metrics {
         RouteMetrics {
             all: self.all.clone(),
             sessions: self.all.sessions.get_or_create_owned(&label),
-            client: traffic(Side::Client.label()),
-            upstream: traffic(Side::Upstream.label()),
+            traffic: Arc::new(Traffic {
+                client: traffic(Side::Client.label()),
+                upstream: traffic(Side::Upstream.label()),
+            }),
             duration: self.durations.get_or_create_owned(&label),
             route,
         }

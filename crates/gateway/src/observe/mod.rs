@@ -3,4 +3,4 @@
 pub mod access;
 mod metrics;
 
-pub use metrics::{Metrics, RouteMetrics, Traffic};
+pub use metrics::{Metrics, RouteMetrics};
