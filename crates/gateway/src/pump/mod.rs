@@ -5,6 +5,7 @@ pub mod config;
 mod control;
 mod end;
 mod flow;
+mod inflate;
 mod lane;
 mod rate;
 mod session;
