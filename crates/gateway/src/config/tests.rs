@@ -6,8 +6,12 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use http::{HeaderMap, Method};
+
 use super::problem::Severity;
 use super::{Config, Report, Style, load, parse};
+use crate::route::Facts;
+use crate::route::config::Action;
 
 /// The least that a configuration needs, to which tests add what they are about.
 const LISTENER: &str = "listeners: [{name: l, bind: \"127.0.0.1:0\"}]\n";
@@ -71,6 +75,57 @@ fn a_small_file_is_complete() {
     assert_eq!((config.listeners.len(), config.upstreams.len(), config.routes.len()), (1, 1, 1));
     assert_eq!(config.drain.timeout, Duration::from_secs(30));
     assert!(config.admin.is_none() && config.runtime.threads >= 1 && config.limits.connections > 0);
+}
+
+#[test]
+fn a_route_with_every_key_is_read() {
+    let text = with_routes(
+        r#"
+  - name: full
+    match:
+      host: [A.example., "*.b.example"]
+      path: [/ws, /ws/*]
+      methods: [POST, GET]
+      headers: {X-Env: canary, x-debug: {present: false}, x-n: 5}
+      subprotocol: [v2, v1]
+    upstream: u
+    rewrite: {strip_prefix: /ws/, add_prefix: /v2}
+    request_headers: {set: {x-route: "{route}"}, remove: [x-forged]}
+    response_headers: {remove: [server]}
+    websocket: on
+    http: on
+    timeouts: {response_head: 1m30s, idle_body: 250ms}
+    max_request_body: 1MiB
+  - {name: sessions, match: {path: /s}, upstream: u, http: off}
+"#,
+    );
+    let (config, _) = read(&text).map_err(|report| report.render(Style::Plain)).unwrap();
+    let Action::Proxy(proxy) = &config.routes[0].action else { panic!("it goes to an upstream") };
+    assert_eq!(&*proxy.upstream, "u");
+    assert_eq!(proxy.rewrite.path("/ws/a"), "/v2/a");
+    assert!(
+        proxy.websocket.is_some() && !proxy.request_headers.is_empty() && !proxy.response_headers.is_empty()
+    );
+    let http = proxy.http.as_ref().unwrap();
+    assert_eq!(http.response_head_timeout, Some(Duration::from_secs(90)));
+    assert_eq!(http.idle_body_timeout, Some(Duration::from_millis(250)));
+    assert_eq!(http.max_request_body, 1 << 20);
+    let conditions = &config.routes[0].matching.conditions;
+    assert_eq!(conditions.methods, [Method::GET, Method::POST]);
+    assert_eq!(
+        conditions.headers.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(),
+        ["x-debug", "x-env", "x-n"]
+    );
+    let Action::Proxy(sessions) = &config.routes[1].action else { panic!("it goes to an upstream") };
+    assert!(sessions.http.is_none() && sessions.websocket.is_some());
+    let none = HeaderMap::new();
+    let table = config.route_table();
+    let found = |host, path| {
+        let facts = Facts { host, path, method: &Method::GET, headers: &none };
+        table.find(&facts).map(|route| route.name.to_string())
+    };
+    assert_eq!(found(Some("a.example"), "/ws"), None, "the conditions do not hold");
+    assert_eq!(found(None, "/s").as_deref(), Some("sessions"));
 }
 
 #[test]

@@ -103,7 +103,7 @@ fn the_route_of_a_url_is_explained() {
     let path = folder.path().join("wicketgate.yaml");
     let starter = fs::read_to_string(&path).unwrap();
     let routes = "  - name: everything\n    upstream: backend\n";
-    let more = "  - name: chat\n    match: {host: \"*.example.com\", path: /chat/*, headers: {x-env: canary}}\n    upstream: backend\n";
+    let more = "  - name: chat\n    match: {host: \"*.example.com\", path: /chat/*, headers: {x-env: canary}}\n    upstream: backend\n    rewrite: {strip_prefix: /chat}\n  - name: old\n    match: {host: old.example}\n    redirect: {to: \"https://{host}{path_and_query}\"}\n";
     let narrowed = routes.replace("    upstream", "    match: {methods: GET}\n    upstream");
     fs::write(&path, starter.replace(routes, &format!("{narrowed}{more}"))).unwrap();
     let explain = |arguments: &[&str]| {
@@ -111,19 +111,26 @@ fn the_route_of_a_url_is_explained() {
         assert!(err.is_empty() || code == 1, "{err}");
         (code, out + &err)
     };
-    let (code, out) = explain(&["wss://A.example.com:443/x/../chat/1"]);
+    let (code, out) = explain(&["wss://A.example.com:443/x/../chat/1?q"]);
     assert_eq!(code, 0, "{out}");
     assert_eq!(
         out,
         "GET a.example.com/chat/1\n  \
+         old         old.example/*         no: another host\n  \
          chat        *.example.com/chat/*  no: the header `x-env` is not as asked\n  \
          everything  */*                   taken\n\
-         route: everything\n"
+         route: everything\n\
+         then: upstream backend gets /chat/1?q\n"
     );
     let (code, out) = explain(&["wss://a.example.com/chat/1", "--header", "X-Env: canary"]);
-    assert_eq!((code, out.lines().last()), (0, Some("route: chat")));
+    assert!(code == 0 && out.contains("\nroute: chat\nthen: upstream backend gets /1\n"), "{out}");
     let (code, out) = explain(&["https://b.example/", "--method", "POST"]);
-    assert_eq!((code, out.lines().last()), (1, Some("route: none, answered with 404")));
+    assert!(code == 1 && out.ends_with("\nroute: none\nthen: 404 Not Found\n"), "{out}");
+    let (code, out) = explain(&["http://old.example/a?b"]);
+    assert!(
+        code == 0 && out.ends_with("\nthen: 308 Permanent Redirect to https://old.example/a?b\n"),
+        "{out}"
+    );
     for (url, words) in [
         ("/chat", "names no host"),
         ("ws://a/%2e%2e/b", "climbs above its root"),
