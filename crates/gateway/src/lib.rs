@@ -1,6 +1,7 @@
 //! The data plane: listeners, TLS, HTTP, routes, upstreams and the pump.
 
 pub mod config;
+pub mod fuzz;
 pub mod gateway;
 pub mod http;
 pub mod listener;

@@ -1,13 +1,14 @@
 //! From raw to typed: each part by itself, then what parts say about each other.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::Config;
+use super::fault::alternatives;
 use super::file::RawConfig;
 use super::place::{At, Item, Place};
 use super::problem::Problems;
-use super::read::alternatives;
 use super::tree::{Content, Node};
 use crate::listener::config::ListenerConfig;
 use crate::route::config::{Action, RouteConfig};
@@ -20,10 +21,14 @@ pub(super) struct Names {
     listeners: Vec<At<String>>,
     upstreams: Vec<At<String>>,
     routes: Vec<At<String>>,
+    /// Keys with at least one item.
+    filled: HashSet<&'static str>,
     /// Upstreams that routes refer to.
     used: HashSet<String>,
     /// Listeners and upstreams without a name; a route's is asked for when it is read.
     nameless: Vec<(&'static str, Place)>,
+    /// Whether a file could not be read, so that there may be more.
+    pub(super) incomplete: bool,
 }
 
 impl Names {
@@ -35,16 +40,31 @@ impl Names {
             ("routes", &mut self.routes),
         ] {
             for item in items(root, key) {
-                match item.child("name") {
-                    Some(name) => names.extend(text(name)),
-                    None if key != "routes" => self.nameless.push((key, item.place)),
-                    None => {}
+                self.filled.insert(key);
+                match (item.child("name"), &item.content) {
+                    (Some(name), _) => names.extend(text(name)),
+                    (None, Content::Map(_)) if key != "routes" => self.nameless.push((key, item.place)),
+                    _ => {}
                 }
             }
+            self.incomplete |= root.child(key).is_some_and(|node| match &node.content {
+                Content::List(_) => false,
+                Content::Map(_) => true,
+                Content::Scalar(scalar) => !scalar.is_null(),
+            });
         }
         for route in items(root, "routes") {
             self.used.extend(route.child("upstream").and_then(text).map(|at| at.value));
         }
+    }
+
+    /// Whether there is surely nothing under `key`.
+    fn none(&self, key: &str) -> bool {
+        !self.incomplete && !self.filled.contains(key)
+    }
+
+    fn unused_upstreams(&self) -> impl Iterator<Item = &At<String>> {
+        self.upstreams.iter().filter(|name| !self.incomplete && !self.used.contains(&name.value))
     }
 }
 
@@ -78,14 +98,14 @@ pub(super) fn check(raw: RawConfig, names: &Names, problems: &mut Problems) -> O
             "add `name:`, for logs and metrics",
         );
     }
-    if names.listeners.is_empty() && raw.listeners.is_empty() {
+    if raw.listeners.is_empty() && names.none("listeners") {
         problems.error(
             Place::UNKNOWN,
             "there is no listener",
             "add one under `listeners:`; `wicketgate init` writes an example",
         );
     }
-    if names.routes.is_empty() && raw.routes.is_empty() {
+    if raw.routes.is_empty() && names.none("routes") {
         problems.warning(
             Place::UNKNOWN,
             "there is no route, so every request is answered with 404",
@@ -105,7 +125,7 @@ pub(super) fn check(raw: RawConfig, names: &Names, problems: &mut Problems) -> O
         }
     }
     check_same_match(&routes, problems);
-    for upstream in names.upstreams.iter().filter(|name| !names.used.contains(&name.value)) {
+    for upstream in names.unused_upstreams() {
         problems.warning(
             upstream.place,
             format!("no route leads to the upstream `{}`", upstream.value),
@@ -165,7 +185,7 @@ fn check_upstream_exists(
     problems: &mut Problems,
 ) {
     let (Action::Proxy(_), Some(upstream)) = (&route.action, upstream) else { return };
-    if names.upstreams.iter().any(|name| name.value == upstream.value) {
+    if names.incomplete || names.upstreams.iter().any(|name| name.value == upstream.value) {
         return;
     }
     let known: Vec<&str> = names.upstreams.iter().map(|name| name.as_str()).collect();
@@ -178,15 +198,15 @@ fn check_upstream_exists(
 
 /// Two routes for the very same requests: the second one could never be taken.
 fn check_same_match(routes: &[(Place, Arc<RouteConfig>)], problems: &mut Problems) {
-    let mut seen: HashMap<String, (Place, &str)> = HashMap::new();
+    let mut seen = HashMap::new();
     for (place, route) in routes {
         let matching = &route.matching;
         for (host, path) in
             matching.hosts.iter().flat_map(|host| matching.paths.iter().map(move |path| (host, path)))
         {
-            let key = format!("{host}{path} {:?}", matching.conditions);
-            match seen.get(&key) {
-                Some((first, name)) => {
+            match seen.entry((host, path, &matching.conditions)) {
+                Entry::Occupied(first) => {
+                    let (first, name): &(Place, &str) = first.get();
                     problems
                         .error(
                             *place,
@@ -198,7 +218,7 @@ fn check_same_match(routes: &[(Place, Arc<RouteConfig>)], problems: &mut Problem
                         )
                         .also(*first, "the first one");
                 }
-                None => drop(seen.insert(key, (*place, &route.name))),
+                Entry::Vacant(entry) => drop(entry.insert((*place, &*route.name))),
             }
         }
     }

@@ -16,6 +16,7 @@ use crate::upstream::config::RawUpstream;
 /// characters themselves. Unknown keys are refused.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(title = "Wicketgate configuration")]
 pub struct RawConfig {
     /// More files with `listeners`, `upstreams`, `routes` and `include` of their own, relative to this one:
     /// a path or a list of paths, whose last part may hold `*`, as in `conf.d/*.yaml`. Files that a pattern names

@@ -5,15 +5,17 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
+
 use super::Config;
 use super::file::{RawConfig, RawPart};
 use super::place::{At, Place};
 use super::problem::Problems;
 use super::report::Report;
 use super::source::Sources;
-use super::tree::{self, Node};
+use super::tree::Node;
 use super::variables::Lookup;
-use super::{check, read};
+use super::{check, read, yaml};
 
 /// The longest file that is read, in bytes.
 const MAX_FILE: u64 = 1 << 20;
@@ -30,24 +32,22 @@ pub fn load(path: &Path) -> Result<(Config, Report), Report> {
     match read_file(path) {
         Ok(text) => loader.main(path, text),
         Err(error) => {
-            let problems = &mut loader.problems;
-            problems.error(
-                Place::UNKNOWN,
-                format!("cannot read {}: {}", path.display(), error.what),
-                error.help,
-            );
+            let what = format!("cannot read {}: {}", path.display(), error.what);
+            loader.problems.error(Place::UNKNOWN, what, error.help);
+            loader.names.incomplete = true;
         }
     }
     loader.finish()
 }
 
-/// Reads a configuration from `text` instead of a file; `name` stands for its path. Variables come from `lookup`.
+/// Reads a configuration from `text` instead of a file; `name` stands for its path in messages. Variables come from
+/// `lookup`; `include` is refused, for a text has no files beside it.
 pub fn parse(
     name: &str,
     text: &str,
     lookup: &dyn Fn(&str) -> Option<String>,
 ) -> Result<(Config, Report), Report> {
-    let mut loader = Loader::new(lookup);
+    let mut loader = Loader { has_files: false, ..Loader::new(lookup) };
     loader.main(Path::new(name), text.to_owned());
     loader.finish()
 }
@@ -60,6 +60,8 @@ struct Loader<'a> {
     seen: HashSet<PathBuf>,
     raw: RawConfig,
     names: check::Names,
+    /// Whether there are files to include.
+    has_files: bool,
 }
 
 impl<'a> Loader<'a> {
@@ -71,14 +73,12 @@ impl<'a> Loader<'a> {
             seen: HashSet::new(),
             raw: RawConfig::default(),
             names: check::Names::default(),
+            has_files: true,
         }
     }
 
     fn finish(mut self) -> Result<(Config, Report), Report> {
-        let config = match self.sources.paths().next() {
-            Some(_) => check::check(self.raw, &self.names, &mut self.problems),
-            None => None,
-        };
+        let config = check::check(self.raw, &self.names, &mut self.problems);
         let failed = self.problems.has_errors();
         let report = Report::new(self.sources, self.problems);
         match config {
@@ -89,32 +89,37 @@ impl<'a> Loader<'a> {
 
     fn main(&mut self, path: &Path, text: String) {
         self.seen.insert(real(path));
-        let Some(mut root) = self.tree(path, text) else { return };
-        self.names.collect(&root);
-        let Some(raw) = read::read::<RawConfig>(&mut root, &mut self.problems) else { return };
+        let Some(raw) = self.read::<RawConfig>(path, text) else { return };
         self.raw = raw;
         let include = std::mem::take(&mut self.raw.include);
         self.include(path, &include.0, 1);
     }
 
     fn part(&mut self, path: &Path, text: String, depth: usize) {
-        let Some(mut root) = self.tree(path, text) else { return };
-        self.names.collect(&root);
-        let Some(part) = read::read::<RawPart>(&mut root, &mut self.problems) else { return };
+        let Some(part) = self.read::<RawPart>(path, text) else { return };
         self.raw.listeners.extend(part.listeners);
         self.raw.upstreams.extend(part.upstreams);
         self.raw.routes.extend(part.routes);
         self.include(path, &part.include.0, depth + 1);
     }
 
-    fn tree(&mut self, path: &Path, text: String) -> Option<Node> {
-        let errors = self.problems.iter().count();
+    /// Reads what one file holds. Without it nothing can be said about what is missing elsewhere.
+    fn read<T: DeserializeOwned>(&mut self, path: &Path, text: String) -> Option<T> {
         let number = self.sources.add(path, text);
-        // The text is borrowed by the parser while the variables are noted, so it is lent out for that time.
-        let Sources { files, variables } = &mut self.sources;
+        let value = self.tree(number).and_then(|mut root| {
+            self.names.collect(&root);
+            read::read(&mut root, &mut self.problems)
+        });
+        self.names.incomplete |= value.is_none();
+        value
+    }
+
+    fn tree(&mut self, number: u32) -> Option<Node> {
+        let before = self.problems.iter().count();
+        let Sources { files, variables, .. } = &mut self.sources;
         let text = &files[number as usize].text;
-        let root = tree::parse(number, text, self.lookup, variables, &mut self.problems);
-        if root.is_none() && self.problems.iter().count() == errors {
+        let root = yaml::parse(number, text, self.lookup, variables, &mut self.problems);
+        if root.is_none() && self.problems.iter().count() == before {
             let place = Place::new(number, 1, 1, 0..0);
             self.problems.error(
                 place,
@@ -127,13 +132,18 @@ impl<'a> Loader<'a> {
 
     fn include(&mut self, from: &Path, patterns: &[At<String>], depth: usize) {
         for pattern in patterns {
+            if !self.has_files {
+                self.problems.error(pattern.place, "there are no files to include here", "write it out");
+                return;
+            }
             if depth > MAX_INCLUDES {
                 let what = format!("files include files more than {MAX_INCLUDES} deep");
                 self.problems.error(pattern.place, what, "include them from the main file");
                 return;
             }
             match matching(from, pattern) {
-                Ok(paths) => {
+                Ok((folder, paths)) => {
+                    self.sources.folders.insert(folder);
                     for path in paths {
                         self.include_one(from, &path, pattern, depth);
                     }
@@ -141,6 +151,7 @@ impl<'a> Loader<'a> {
                 Err(error) => {
                     let what = format!("cannot include `{}`: {}", pattern.value, error.what);
                     self.problems.error(pattern.place, what, error.help);
+                    self.names.incomplete = true;
                 }
             }
         }
@@ -165,6 +176,7 @@ impl<'a> Loader<'a> {
             Err(error) => {
                 let what = format!("cannot include {}: {}", path.display(), error.what);
                 self.problems.error(pattern.place, what, error.help);
+                self.names.incomplete = true;
             }
         }
     }
@@ -218,9 +230,9 @@ fn real(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }
 
-/// The files that `pattern` names, relative to the folder of `from`, in the order of their names. Its last part
-/// may hold `*`; hidden files are then left out.
-fn matching(from: &Path, pattern: &str) -> Result<Vec<PathBuf>, Unreadable> {
+/// The folder and the files in it that `pattern` names, relative to the folder of `from`, in the order of their names.
+/// Its last part may hold `*`; hidden files are then left out.
+fn matching(from: &Path, pattern: &str) -> Result<(PathBuf, Vec<PathBuf>), Unreadable> {
     let full = from.parent().unwrap_or(Path::new("")).join(pattern);
     let (Some(folder), Some(name)) = (full.parent(), full.file_name().and_then(|name| name.to_str())) else {
         return Err(Unreadable::new("this names no file", "give a path such as `conf.d/*.yaml`"));
@@ -228,10 +240,10 @@ fn matching(from: &Path, pattern: &str) -> Result<Vec<PathBuf>, Unreadable> {
     if folder.to_string_lossy().contains('*') {
         return Err(Unreadable::new("`*` stands in a folder's name", "only the last part may hold it"));
     }
-    if !name.contains('*') {
-        return Ok(vec![full]);
-    }
     let folder = if folder == Path::new("") { Path::new(".") } else { folder };
+    if !name.contains('*') {
+        return Ok((folder.to_owned(), vec![full.clone()]));
+    }
     let mut names = Vec::new();
     for entry in folder.read_dir()? {
         let entry = entry?;
@@ -248,5 +260,5 @@ fn matching(from: &Path, pattern: &str) -> Result<Vec<PathBuf>, Unreadable> {
         }
     }
     names.sort();
-    Ok(names.into_iter().map(|name| folder.join(name)).collect())
+    Ok((folder.to_owned(), names.into_iter().map(|name| folder.join(name)).collect()))
 }

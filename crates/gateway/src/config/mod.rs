@@ -1,9 +1,11 @@
 //! The configuration: files read with their includes, every problem found at once, each with place and remedy.
 //!
-//! `load` reads each file into a tree with places (`tree`), reads the raw keys out of it (`read`, `file`), and checks
-//! them into the typed [`Config`] (`check`). Each part's raw and typed forms stand beside the code that uses them.
+//! [`load`] parses each file into a tree with places (`yaml`, `tree`), reads the raw keys out of it (`read`, `file`),
+//! and checks them into the typed [`Config`] (`check`). Each part's raw and typed forms stand beside the code that uses them.
 
 mod check;
+mod deserialize;
+mod fault;
 mod file;
 mod load;
 mod place;
@@ -12,10 +14,13 @@ mod read;
 mod report;
 mod section;
 mod source;
+#[cfg(test)]
+mod tests;
 mod tree;
 mod unit;
 pub mod value;
 mod variables;
+mod yaml;
 
 use std::sync::Arc;
 

@@ -1,7 +1,8 @@
 //! All findings about a configuration, and how they are shown to whoever wrote it.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str};
@@ -54,9 +55,16 @@ impl Report {
         self.count(Severity::Warning)
     }
 
-    /// The files that were read, the main one first; what a reload has to watch.
+    /// The files that were read, the main one first.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
         self.sources.paths()
+    }
+
+    /// The folders in which a change may change the configuration: those of the files and of what they include.
+    pub fn folders(&self) -> BTreeSet<PathBuf> {
+        let parents = self.sources.paths().filter_map(Path::parent);
+        let parents = parents.map(|parent| if parent == Path::new("") { Path::new(".") } else { parent });
+        parents.map(Path::to_owned).chain(self.sources.folders.iter().cloned()).collect()
     }
 
     /// Every finding with its file, line, column and text.

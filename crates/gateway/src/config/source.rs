@@ -1,6 +1,6 @@
 //! The files that a configuration was read from, kept to show what stands at a place.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -11,6 +11,8 @@ use super::place::Place;
 pub(super) struct Sources {
     pub(super) files: Vec<Source>,
     pub(super) variables: Variables,
+    /// The folders that patterns were looked up in.
+    pub(super) folders: BTreeSet<PathBuf>,
 }
 
 /// One file.

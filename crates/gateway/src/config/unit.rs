@@ -56,7 +56,9 @@ impl std::str::FromStr for Time {
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.as_millis() {
-            ms if ms % 1000 != 0 || ms == 0 => write!(f, "{ms}ms"),
+            0 => f.write_str("0s"),
+            ms if ms % 1000 != 0 => write!(f, "{ms}ms"),
+            ms if ms % 86_400_000 == 0 => write!(f, "{}d", ms / 86_400_000),
             ms if ms % 3_600_000 == 0 => write!(f, "{}h", ms / 3_600_000),
             ms if ms % 60_000 == 0 => write!(f, "{}m", ms / 60_000),
             ms => write!(f, "{}s", ms / 1000),
@@ -72,8 +74,9 @@ impl std::str::FromStr for Size {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong =
-            || format!("`{text}` is no size: write bytes, or a number with KiB, MiB or GiB, as in 64KiB");
+        let wrong = || {
+            format!("`{text}` is no size: write bytes, or a number with KiB, MiB, GiB or TiB, as in 64KiB")
+        };
         let text = text.trim();
         let digits = text.bytes().take_while(u8::is_ascii_digit).count();
         let number: u64 = text[..digits].parse().map_err(|_| wrong())?;
@@ -82,6 +85,7 @@ impl std::str::FromStr for Size {
             "KiB" => 1 << 10,
             "MiB" => 1 << 20,
             "GiB" => 1 << 30,
+            "TiB" => 1 << 40,
             _ => return Err(wrong()),
         };
         number.checked_mul(unit).map(Self).ok_or_else(wrong)
@@ -91,6 +95,7 @@ impl std::str::FromStr for Size {
 impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
+            n if n != 0 && n % (1 << 40) == 0 => write!(f, "{}TiB", n >> 40),
             n if n != 0 && n % (1 << 30) == 0 => write!(f, "{}GiB", n >> 30),
             n if n != 0 && n % (1 << 20) == 0 => write!(f, "{}MiB", n >> 20),
             n if n != 0 && n % (1 << 10) == 0 => write!(f, "{}KiB", n >> 10),
@@ -130,7 +135,7 @@ from_text!(Time, {
 });
 from_text!(Size, {
     "type": ["string", "integer"],
-    "pattern": "^[0-9]+ ?(B|KiB|MiB|GiB)?$",
+    "pattern": "^[0-9]+ ?(B|KiB|MiB|GiB|TiB)?$",
     "minimum": 0,
     "description": "A number of bytes: 512, 64KiB, 16MiB, 1GiB."
 });
@@ -146,8 +151,8 @@ mod tests {
             ("250ms", 250, "250ms"),
             ("10s", 10_000, "10s"),
             ("1m30s", 90_000, "90s"),
-            ("0s", 0, "0ms"),
-            ("1d", 86_400_000, "24h"),
+            ("0s", 0, "0s"),
+            ("1d", 86_400_000, "1d"),
             (" 5m ", 300_000, "5m"),
         ] {
             let time: Time = text.parse().unwrap();

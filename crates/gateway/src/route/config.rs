@@ -1,24 +1,19 @@
 //! A route: which requests it is for, and what becomes of them.
 
-use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::Method;
-use http::header::HeaderName;
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
+use schemars::JsonSchema;
+use serde::Deserialize;
 
 use super::edit::{RawHeaderEdits, Side};
-use super::matcher::{Conditions, HeaderTest, HeaderTextOrder, MatchConfig};
-use super::pattern::{HostPattern, PathPattern};
+use super::matcher::MatchConfig;
+use super::matching::RawMatch;
 use super::respond::{RawRedirect, RawRespond};
 use super::rewrite::RawRewrite;
 use super::{HeaderEdits, Redirect, Respond, Rewrite};
 use crate::config::problem::Problems;
-use crate::config::value::{At, OneOrMany, Place, Size, Switch, Time, Toggle};
+use crate::config::value::{At, Place, Size, Switch, Time, Toggle};
 use crate::pump::config::{RawWebSocket, WebSocketConfig};
 
 /// A route: which requests it is for, and what becomes of them. It has one of `upstream`, `redirect` and `respond`.
@@ -26,7 +21,7 @@ use crate::pump::config::{RawWebSocket, WebSocketConfig};
 /// The most specific route is taken: an exact host before the longest `*.name` before any host; then an exact path
 /// before the prefix or glob with the most literal characters; then the route with more conditions (each header, the
 /// methods, the subprotocols); then the one that stands first.
-#[derive(Clone, Debug, serde::Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RawRoute {
     /// The name in logs and metrics: letters, digits, `-`, `_` and `.`, at most 64; no two routes share one.
@@ -67,39 +62,13 @@ pub struct RawRoute {
     pub max_request_body: Option<At<Size>>,
 }
 
-/// Which requests a route is for. All that is given must hold.
-#[derive(Clone, Debug, Default, serde::Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct RawMatch {
-    /// A host without its port, or a list: `example.com`, `*.example.com` for every name below it, or `*` for all.
-    pub host: OneOrMany<At<String>>,
-    /// A path, or a list: `/a` for itself, `/a/*` for all that begins with `/a/`, or a glob: a `*` that is not the
-    /// last segment stands for any characters within one segment, `**` for any number of segments.
-    pub path: OneOrMany<At<String>>,
-    /// A method, or a list. WebSocket handshakes count as GET.
-    pub methods: OneOrMany<At<String>>,
-    /// Headers by name: the exact value of one of its lines, or `{present: true}` or `{present: false}`.
-    pub headers: BTreeMap<String, At<RawHeaderTest>>,
-    /// A subprotocol that the client offers, or a list of which it offers one.
-    pub subprotocol: OneOrMany<At<String>>,
-}
-
-/// What a header must be: a text that it equals, or whether it is there at all.
-#[derive(Clone, Debug)]
-pub enum RawHeaderTest {
-    /// One of its lines is exactly this.
-    Is(String),
-    /// Whether it is there.
-    Present(bool),
-}
-
 /// Deadlines of plain HTTP requests, where they differ from the upstream's.
-#[derive(Clone, Debug, Default, serde::Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RawTimeouts {
-    /// From the last piece of a request that was sent to the head of its response, 1ms to 24h; 504 beyond it.
+    /// From the last piece of a request that was sent to the head of its response, 1ms to 1d; 504 beyond it.
     pub response_head: Option<At<Time>>,
-    /// Between two pieces of either body, 1ms to 24h; the request is then cut off.
+    /// Between two pieces of either body, 1ms to 1d; the request is then cut off.
     pub idle_body: Option<At<Time>>,
 }
 
@@ -257,145 +226,5 @@ impl RawRoute {
             websocket,
             http: http_off.is_none().then_some(http),
         }
-    }
-}
-
-impl RawMatch {
-    fn check(self, problems: &mut Problems) -> MatchConfig {
-        let mut hosts = parsed(
-            &self.host.0,
-            HostPattern::parse,
-            "host",
-            "as in `example.com`, `*.example.com`, `*`",
-            problems,
-        );
-        let mut paths =
-            parsed(&self.path.0, PathPattern::parse, "path", "as in `/a`, `/a/*`, `/a/*/c`", problems);
-        let method = |text: &str| match text.parse::<Method>() {
-            Ok(Method::CONNECT) | Err(_) => Err("it cannot be matched".to_owned()),
-            Ok(method) if text.bytes().all(|b| b.is_ascii_uppercase()) => Ok(method),
-            Ok(_) => Err("methods are written in capitals".into()),
-        };
-        let mut methods =
-            parsed(&self.methods.0, method, "method", "as in `GET`; WebSocket handshakes are GET", problems);
-        methods.sort_by(|a, b| a.as_str().cmp(b.as_str()));
-        let token = |text: &str| match text.bytes().all(is_token) && !text.is_empty() {
-            true => Ok(Box::from(text)),
-            false => Err("it has characters that no token has".to_owned()),
-        };
-        let mut subprotocols: Vec<Box<str>> =
-            parsed(&self.subprotocol.0, token, "subprotocol", "as in `chat.v2`", problems);
-        subprotocols.sort();
-        let mut headers = BTreeMap::new();
-        for (name, test) in self.headers {
-            match name.parse::<HeaderName>() {
-                Ok(name) => drop(headers.insert(HeaderTextOrder(name), test.value.into())),
-                Err(_) => {
-                    let what = format!("`{name}` is no name of a header");
-                    problems.error(test.place, what, "a name has letters, digits and `-`");
-                }
-            }
-        }
-        if hosts.is_empty() {
-            hosts.push(HostPattern::Any);
-        }
-        if paths.is_empty() {
-            paths.push(PathPattern::Prefix("/".into()));
-        }
-        MatchConfig { hosts, paths, conditions: Conditions { methods, headers, subprotocols } }
-    }
-}
-
-/// Reads each text of a list; what cannot be read, or stands there twice, goes to `problems`.
-fn parsed<T: PartialEq>(
-    texts: &[At<String>],
-    parse: impl Fn(&str) -> Result<T, String>,
-    what: &str,
-    help: &str,
-    problems: &mut Problems,
-) -> Vec<T> {
-    let mut values = Vec::with_capacity(texts.len());
-    for text in texts {
-        match parse(text) {
-            Ok(value) if values.contains(&value) => {
-                let what = format!("the {what} `{}` stands here twice", text.value);
-                problems.error(text.place, what, "keep one of them");
-            }
-            Ok(value) => values.push(value),
-            Err(error) => {
-                problems.error(text.place, format!("`{}` is no {what} to match: {error}", text.value), help);
-            }
-        }
-    }
-    values
-}
-
-/// RFC 9110, section 5.6.2.
-fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
-}
-
-impl From<RawHeaderTest> for HeaderTest {
-    fn from(raw: RawHeaderTest) -> Self {
-        match raw {
-            RawHeaderTest::Is(value) => Self::Is(value.into()),
-            RawHeaderTest::Present(true) => Self::Present,
-            RawHeaderTest::Present(false) => Self::Absent,
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for RawHeaderTest {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(serde::Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Presence {
-            present: bool,
-        }
-
-        struct Reader;
-
-        impl<'de> Visitor<'de> for Reader {
-            type Value = RawHeaderTest;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a text in quotes, `{present: true}` or `{present: false}`")
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<RawHeaderTest, E> {
-                Ok(RawHeaderTest::Is(text.to_owned()))
-            }
-
-            fn visit_u64<E: de::Error>(self, number: u64) -> Result<RawHeaderTest, E> {
-                Ok(RawHeaderTest::Is(number.to_string()))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<RawHeaderTest, A::Error> {
-                let Presence { present } = de::Deserialize::deserialize(MapAccessDeserializer::new(map))?;
-                Ok(RawHeaderTest::Present(present))
-            }
-        }
-
-        deserializer.deserialize_any(Reader)
-    }
-}
-
-impl JsonSchema for RawHeaderTest {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "HeaderTest".into()
-    }
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "description": "What a header must be: a text that one of its lines equals, or whether it is there.",
-            "anyOf": [
-                { "type": "string" },
-                {
-                    "type": "object",
-                    "properties": { "present": { "type": "boolean" } },
-                    "required": ["present"],
-                    "additionalProperties": false
-                }
-            ]
-        })
     }
 }

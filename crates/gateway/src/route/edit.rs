@@ -1,6 +1,6 @@
 //! Headers set and removed on the way.
 
-use std::collections::BTreeMap;
+use std::fmt;
 
 use http::header::{HeaderMap, HeaderName, HeaderValue, InvalidHeaderValue};
 use schemars::JsonSchema;
@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::template::{Scope, Template};
 use crate::config::problem::Problems;
-use crate::config::value::At;
+use crate::config::value::{At, Table};
 
 /// Headers set and removed on the way.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -17,7 +17,7 @@ pub struct RawHeaderEdits {
     /// Headers by name, in place of those that are there: `x-route: "{route}"`. A value may use
     /// `{client_address}`, `{scheme}`, `{host}`, `{path}`, `{path_and_query}`, `{query}`, `{route}`; `{{` and `}}`
     /// stand for the braces themselves.
-    pub set: BTreeMap<String, At<String>>,
+    pub set: Table<At<String>>,
     /// Names of headers that are taken away. This is done first.
     pub remove: Vec<At<String>>,
 }
@@ -36,10 +36,17 @@ pub struct HeaderEdits {
     set: Vec<(HeaderName, Value)>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// It may hold a credential: kept out of `Debug` and of HTTP/2's compression table.
+#[derive(Clone, PartialEq, Eq)]
 enum Value {
     Literal(HeaderValue),
     Template(Template),
+}
+
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sensitive")
+    }
 }
 
 /// Headers that frame the message, belong to one connection, or are made by the gateway itself.
@@ -80,7 +87,11 @@ impl Value {
     fn render(&self, scope: &Scope<'_>) -> Result<HeaderValue, InvalidHeaderValue> {
         match self {
             Self::Literal(value) => Ok(value.clone()),
-            Self::Template(template) => HeaderValue::try_from(template.render(scope)),
+            Self::Template(template) => {
+                let mut value = HeaderValue::try_from(template.render(scope))?;
+                value.set_sensitive(true);
+                Ok(value)
+            }
         }
     }
 }
@@ -91,11 +102,13 @@ impl RawHeaderEdits {
         for name in &self.remove {
             edits.remove.extend(header_name(name, side, problems));
         }
-        for (name, value) in self.set {
-            let at = At { value: name, place: value.place };
-            let name = header_name(&at, side, problems);
-            let value = header_value(&value, problems);
-            edits.set.extend(name.zip(value));
+        for (name, value) in self.set.0 {
+            let parsed = header_name(&name, side, problems);
+            if parsed.as_ref().is_some_and(|parsed| edits.set.iter().any(|(other, _)| other == parsed)) {
+                let what = format!("the header `{}` is set twice", name.value);
+                problems.error(name.place, what, "capitals make no difference: keep one of them");
+            }
+            edits.set.extend(parsed.zip(header_value(&value, problems)));
         }
         edits
     }
@@ -138,7 +151,6 @@ fn header_value(value: &At<String>, problems: &mut Problems) -> Option<Value> {
     let Some(literal) = template.literal() else { return Some(Value::Template(template)) };
     match HeaderValue::from_str(literal) {
         Ok(mut literal) => {
-            // It may be a credential: kept out of Debug and of HTTP/2's compression table.
             literal.set_sensitive(true);
             Some(Value::Literal(literal))
         }
@@ -159,9 +171,10 @@ mod tests {
     use super::*;
 
     fn edits(set: &[(&str, &str)], remove: &[&str]) -> (HeaderEdits, Vec<String>) {
+        let at = |text: &str| At::nowhere(text.to_owned());
         let raw = RawHeaderEdits {
-            set: set.iter().map(|(n, v)| ((*n).to_owned(), At::nowhere((*v).to_owned()))).collect(),
-            remove: remove.iter().map(|name| At::nowhere((*name).to_owned())).collect(),
+            set: Table(set.iter().map(|(n, v)| (at(n), at(v))).collect()),
+            remove: remove.iter().map(|name| at(name)).collect(),
         };
         let mut problems = Problems::default();
         let edits = raw.check(Side::Request, &mut problems);
@@ -203,6 +216,7 @@ mod tests {
             assert_eq!(edits(&[(name, "x")], &[]).1.len(), 1, "{name}");
             assert_eq!(edits(&[], &[name]).1.len(), 1, "{name}");
         }
+        assert_eq!(edits(&[("x-a", "1"), ("X-A", "2")], &[]).1.len(), 1);
         assert_eq!(edits(&[("x-a", "line\nbreak"), ("x-b", "{nope}")], &[]).1.len(), 2);
     }
 }

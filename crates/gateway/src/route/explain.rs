@@ -9,7 +9,8 @@ use super::host::normalise_host;
 use super::matcher::{Facts, MatchConfig, Mismatch};
 use super::path::normalise_path;
 use super::table::ordered;
-use crate::route::config::RouteConfig;
+use super::template::Scope;
+use crate::route::config::{Action, RouteConfig};
 
 /// What became of one route, tried for one pair of its hosts and paths.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +63,7 @@ pub(super) fn explain<'a>(routes: impl IntoIterator<Item = &'a MatchConfig>, fac
 pub struct Explanation {
     request: String,
     names: Vec<String>,
+    outcome: String,
     /// The routes in the order in which they are tried.
     pub steps: Vec<Step>,
 }
@@ -81,11 +83,27 @@ impl Explanation {
         let path =
             normalise_path(uri.path()).map_err(|error| format!("`{url}` is refused with 400: {error}"))?;
         let facts = Facts { host: Some(&host), path: &path, method, headers };
-        Ok(Self {
-            request: format!("{method} {host}{path}"),
-            names: routes.iter().map(|route| route.name.to_string()).collect(),
-            steps: explain(routes.iter().map(|route| &route.matching), &facts),
-        })
+        let steps = explain(routes.iter().map(|route| &route.matching), &facts);
+        let taken = steps.iter().find(|step| step.verdict == Verdict::Taken);
+        let outcome = match taken.and_then(|step| routes.get(step.route)) {
+            Some(route) => {
+                let secure = matches!(uri.scheme_str(), Some("wss" | "https"));
+                let scheme = if secure { "https" } else { "http" };
+                let query = uri.query();
+                let name = &route.name;
+                route.action.outcome(&Scope {
+                    client_address: None,
+                    scheme,
+                    host: &host,
+                    path: &path,
+                    query,
+                    route: name,
+                })
+            }
+            None => "404 Not Found".to_owned(),
+        };
+        let names = routes.iter().map(|route| route.name.to_string()).collect();
+        Ok(Self { request: format!("{method} {host}{path}"), names, outcome, steps })
     }
 
     /// The name of the route that the request takes.
@@ -108,9 +126,23 @@ impl fmt::Display for Explanation {
                 _ => writeln!(f, "taken")?,
             }
         }
-        match self.taken() {
-            Some(name) => write!(f, "route: {name}"),
-            None => write!(f, "route: none, answered with 404"),
+        write!(f, "route: {}\nthen: {}", self.taken().unwrap_or("none"), self.outcome)
+    }
+}
+
+impl Action {
+    /// What the request comes to, in words.
+    fn outcome(&self, scope: &Scope<'_>) -> String {
+        match self {
+            Self::Proxy(proxy) => match proxy.rewrite.target(scope.path, scope.query) {
+                Ok(target) => format!("upstream {} gets {target}", proxy.upstream),
+                Err(_) => "400 Bad Request: the query cannot be sent on".to_owned(),
+            },
+            Self::Redirect(redirect) => match redirect.location(scope) {
+                Ok(location) => format!("{} to {}", redirect.status, location.to_str().unwrap_or_default()),
+                Err(_) => "400 Bad Request: the query cannot stand in a header".to_owned(),
+            },
+            Self::Respond(respond) => respond.status.to_string(),
         }
     }
 }

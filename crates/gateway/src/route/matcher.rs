@@ -1,6 +1,5 @@
 //! Which requests a route is for.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use http::Method;
@@ -33,34 +32,18 @@ pub struct MatchConfig {
 }
 
 /// What must hold beside host and path.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Conditions {
     /// Any of these, in order; all methods if empty.
     pub methods: Vec<Method>,
-    /// All of these.
-    pub headers: BTreeMap<HeaderTextOrder, HeaderTest>,
+    /// All of these, in the order of their names.
+    pub headers: Vec<(HeaderName, HeaderTest)>,
     /// Any of these offered by the client, in order; no condition if empty.
     pub subprotocols: Vec<Box<str>>,
 }
 
-/// A header's name, ordered by its text.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HeaderTextOrder(pub HeaderName);
-
-impl Ord for HeaderTextOrder {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.0.as_str().cmp(other.0.as_str())
-    }
-}
-
-impl PartialOrd for HeaderTextOrder {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
 /// What a header must be.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum HeaderTest {
     /// One of its lines is exactly this.
     Is(Box<str>),
@@ -110,7 +93,7 @@ impl Conditions {
         if !self.methods.is_empty() && !self.methods.contains(facts.method) {
             return Err(Mismatch::Method);
         }
-        for (HeaderTextOrder(name), test) in &self.headers {
+        for (name, test) in &self.headers {
             let mut lines = facts.headers.get_all(name).iter();
             let holds = match test {
                 HeaderTest::Is(value) => lines.any(|line| line.as_bytes() == value.as_bytes()),

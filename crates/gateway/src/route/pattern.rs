@@ -87,7 +87,7 @@ impl PathPattern {
     pub fn parse(text: &str) -> Result<Self, String> {
         let normal = normalise_path(text).map_err(|error| error.to_string())?;
         if normal != text {
-            return Err(format!("it can never match: requests are matched as `{normal}`"));
+            return Err(format!("requests for it are matched as `{normal}`"));
         }
         if !text.contains('*') {
             return Ok(Self::Exact(text.into()));

@@ -5,12 +5,11 @@ use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, InvalidHeaderValue};
 use http::{StatusCode, Uri};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use std::collections::BTreeMap;
 
 use super::edit::{HeaderEdits, RawHeaderEdits, Side};
 use super::template::{Scope, Template};
 use crate::config::problem::Problems;
-use crate::config::value::At;
+use crate::config::value::{At, Table};
 
 /// An answer that sends the client elsewhere.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -102,7 +101,7 @@ pub struct RawRespond {
     pub content_type: At<String>,
     /// More headers of the answer, by name. They may use the parts named at `request_headers`.
     #[serde(default)]
-    pub headers: BTreeMap<String, At<String>>,
+    pub headers: Table<At<String>>,
 }
 
 fn plain_text() -> At<String> {
@@ -205,7 +204,7 @@ mod tests {
                 status: At::nowhere(status),
                 body: At::nowhere(body.into()),
                 content_type: plain_text(),
-                headers: BTreeMap::from([(header.to_owned(), At::nowhere("{route}".to_owned()))]),
+                headers: Table(vec![(At::nowhere(header.to_owned()), At::nowhere("{route}".to_owned()))]),
             };
             (raw.check(&mut problems), problems.iter().count())
         };

@@ -114,7 +114,7 @@ impl<R> Paths<R> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::super::explain::{Verdict, explain};
-    use super::super::matcher::{HeaderTest, HeaderTextOrder};
+    use super::super::matcher::HeaderTest;
     use super::*;
     use http::header::{HeaderName, SEC_WEBSOCKET_PROTOCOL};
     use http::{HeaderMap, HeaderValue, Method};
@@ -182,8 +182,7 @@ mod tests {
     #[test]
     fn more_conditions_come_first_then_the_order_of_the_file() {
         let mut routes = vec![matching(&["*"], &["/*"]); 5];
-        let header = |test| BTreeMap::from([(HeaderTextOrder(HeaderName::from_static("x-env")), test)]);
-        use std::collections::BTreeMap;
+        let header = |test| vec![(HeaderName::from_static("x-env"), test)];
         routes[1].conditions.methods = vec![Method::POST];
         routes[2].conditions.headers = header(HeaderTest::Is("canary".into()));
         routes[3].conditions.headers = header(HeaderTest::Is("canary".into()));

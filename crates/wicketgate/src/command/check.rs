@@ -1,11 +1,12 @@
 //! `wicketgate check`: everything that is wrong with a configuration, and the route of a URL.
 
+use std::io::{Write, stdout};
 use std::process::ExitCode;
 
 use clap::Args;
 use wicketgate_gateway::route::Explanation;
 
-use super::configuration::{BAD_CONFIGURATION, ConfigPath, counted};
+use super::configuration::{BAD_CONFIGURATION, ConfigPath, counted, plural};
 
 /// Find everything that is wrong with a configuration, and tell which route a URL takes.
 ///
@@ -31,14 +32,15 @@ impl Check {
             return Ok(ExitCode::from(BAD_CONFIGURATION));
         };
         let Some(url) = self.explain else {
-            println!(
-                "{}: {} ({} listeners, {} routes, {} upstreams)",
+            writeln!(
+                stdout(),
+                "{}: {}; {}, {}, {}",
                 self.config.path().display(),
                 counted(0, report.warnings()),
-                config.listeners.len(),
-                config.routes.len(),
-                config.upstreams.len(),
-            );
+                plural(config.listeners.len(), "listener"),
+                plural(config.routes.len(), "route"),
+                plural(config.upstreams.len(), "upstream"),
+            )?;
             return Ok(ExitCode::SUCCESS);
         };
         let mut headers = http::HeaderMap::new();
@@ -47,7 +49,7 @@ impl Check {
         }
         let explanation =
             Explanation::new(&config.routes, &url, &self.method, &headers).map_err(anyhow::Error::msg)?;
-        println!("{explanation}");
+        writeln!(stdout(), "{explanation}")?;
         Ok(if explanation.taken().is_some() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }

@@ -49,11 +49,15 @@ impl ConfigPath {
 
 /// `2 errors, 1 warning`; errors are named also where there are none.
 pub(crate) fn counted(errors: usize, warnings: usize) -> String {
-    let plural = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
     match warnings {
         0 => plural(errors, "error"),
         _ => format!("{}, {}", plural(errors, "error"), plural(warnings, "warning")),
     }
+}
+
+/// `1 route`, `2 routes`.
+pub(crate) fn plural(n: usize, word: &str) -> String {
+    format!("{n} {word}{}", if n == 1 { "" } else { "s" })
 }
 
 /// Colours only for a terminal whose user has not asked for none (no-color.org).

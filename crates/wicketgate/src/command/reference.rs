@@ -61,6 +61,7 @@ impl<'a> Reference<'a> {
                     None | Some(Value::Null) => String::new(),
                     Some(Value::Object(_)) => String::new(),
                     Some(Value::Array(items)) if items.is_empty() => String::new(),
+                    Some(Value::String(text)) if text.is_empty() => String::new(),
                     Some(Value::String(text)) => format!("`{text}`"),
                     Some(other) => format!("`{other}`"),
                 };
