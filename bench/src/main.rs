@@ -6,6 +6,7 @@ mod compare;
 mod echo;
 mod frame;
 mod gateway;
+mod interrupt;
 mod load;
 mod machine;
 mod peer;
@@ -168,6 +169,7 @@ fn run(cli: &Cli) -> Result<()> {
     if let Some(Task::Echo { bind, threads }) = cli.command {
         return echo::serve(bind, threads);
     }
+    interrupt::watch()?;
     let report = cli.run.report()?;
     println!("{}", report.text());
     if let Some(folder) = &cli.run.out {

@@ -92,6 +92,8 @@ impl Connection {
             progress.settled = true;
         }
         self.send_messages(desk)?;
+        // What TLS has to say by itself: the handshake's answers.
+        self.transport.flush()?;
         Ok(progress)
     }
 
