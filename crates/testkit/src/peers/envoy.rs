@@ -1,22 +1,14 @@
 //! Envoy: its configuration (JSON, which it takes as YAML) and how it is run.
 
-use std::{fs, path::PathBuf, process::Command};
+use std::{net::SocketAddr, path::Path, process::Command};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde_json::{Value, json};
 
-use super::{Alpn, Plan, ProxyHeader, installed};
+use super::{Alpn, Plan, ProxyHeader};
 use crate::tls::Identity;
 
 const TYPES: &str = "type.googleapis.com/envoy.extensions";
-
-/// The wheel's script is Python; the program lies beside its module.
-pub(super) fn program() -> Result<PathBuf> {
-    let library = installed("python/lib")?;
-    let pythons = fs::read_dir(&library).with_context(|| format!("cannot read {}", library.display()))?;
-    let mut places = pythons.flatten().map(|entry| entry.path().join("site-packages/envoy/_bin/envoy"));
-    places.find(|path| path.is_file()).context("envoy is not there: run `cargo xtask peers envoy`")
-}
 
 pub(super) fn command(plan: &Plan<'_>) -> Result<Command> {
     let config = plan.dir.write("envoy.yaml", config(plan).to_string())?;
@@ -105,7 +97,7 @@ fn cluster(plan: &Plan<'_>) -> Value {
     cluster
 }
 
-fn upstream_tls(ca: &std::path::Path, alpn: Alpn) -> Value {
+fn upstream_tls(ca: &Path, alpn: Alpn) -> Value {
     json!({
         "name": "envoy.transport_sockets.tls",
         "typed_config": {
@@ -136,6 +128,6 @@ fn downstream_tls(identity: &Identity, alpn: Alpn) -> Value {
     })
 }
 
-fn address(addr: std::net::SocketAddr) -> Value {
+fn address(addr: SocketAddr) -> Value {
     json!({"socket_address": {"address": addr.ip().to_string(), "port_value": addr.port()}})
 }

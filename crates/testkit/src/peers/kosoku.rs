@@ -70,7 +70,7 @@ impl Cases {
     /// Runs them against `ws://ADDR/PATH` and gives each case's outcome.
     pub async fn run(&self, addr: SocketAddr, path: &str) -> Result<BTreeMap<Case, Outcome>> {
         let dir = Dir::new()?;
-        let mut command = Command::new(installed("python/bin/kosoku")?);
+        let mut command = Command::new(installed("bin/kosoku")?);
         command.arg(format!("ws://{addr}{path}")).arg("-o").arg(dir.path());
         command.arg("-p").arg(self.parallel.to_string());
         command.args(self.include.iter().flat_map(|pattern| ["-i", pattern]));

@@ -107,8 +107,8 @@ impl Intermediary {
         match self {
             Self::Nginx => system("nginx"),
             Self::Haproxy | Self::HaproxyTcp => system("haproxy"),
-            Self::Caddy => installed("python/bin/caddy"),
-            Self::Envoy => envoy::program(),
+            Self::Caddy => installed("bin/caddy"),
+            Self::Envoy => installed("bin/envoy"),
         }
     }
 }

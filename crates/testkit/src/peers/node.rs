@@ -8,7 +8,7 @@ use super::installed;
 
 /// Node itself, trusting this root beside its own, with the installed libraries in reach of `require`.
 pub fn interpreter(ca_file: Option<&Path>) -> Result<Command> {
-    let mut command = Command::new(installed("python/bin/node")?);
+    let mut command = Command::new(installed("bin/node")?);
     command.env("NODE_PATH", installed("node/node_modules")?);
     if let Some(ca_file) = ca_file {
         command.env("NODE_EXTRA_CA_CERTS", ca_file);

@@ -2,12 +2,16 @@
 //!
 //! Nothing here is shared with the gateway's own protocol code, so that a mistake there is not repeated here.
 
+mod client;
 mod echo;
 mod frame;
 mod head;
 mod io;
+mod upgrade;
 
+pub use client::{Ended, RawClient};
 pub use echo::{Echo, EchoBackend, EchoSettings};
 pub use frame::{Frame, Header, LengthForm, opcode};
 pub use head::{Head, accept_key};
 pub use io::{Endpoint, Io, Place};
+pub use upgrade::Upgrade;
