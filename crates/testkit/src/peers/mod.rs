@@ -79,6 +79,8 @@ impl Intermediary {
         let output = Command::new(self.program()?).args(arguments).output().context("cannot run it")?;
         let text = [output.stdout, output.stderr].concat();
         let text = String::from_utf8_lossy(&text);
+        // Envoy's line begins with its path, which may hold another version.
+        let text = text.split_once("version").map_or(&*text, |(_, rest)| rest);
         let digits =
             |word: &&str| word.chars().filter(char::is_ascii_digit).count() >= 2 && word.contains('.');
         let word = text.split([' ', '/', '\n', '-']).map(|word| word.trim_start_matches('v')).find(digits);

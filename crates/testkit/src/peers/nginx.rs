@@ -32,6 +32,8 @@ fn config(plan: &Plan<'_>) -> String {
         (Some(_), Alpn::Http1) => " ssl",
         (Some(_), Alpn::Http2) => " ssl http2",
     };
+    // With one listening socket for all, the first worker to wake takes most of the connections.
+    let balanced = if hop.workers > 1 { " reuseport" } else { "" };
     let (scheme, trust) = match &hop.upstream.trusted {
         Some(ca) => (
             "https",
@@ -59,7 +61,7 @@ http {{
   map $http_upgrade $connection_upgrade {{ default upgrade; '' ''; }}
   upstream backend {{ server {upstream}; keepalive 64; }}
   server {{
-    listen {listen}{listen_words}; {tls} client_max_body_size 0;
+    listen {listen}{listen_words}{balanced}; {tls} client_max_body_size 0;
     location / {{
       proxy_pass {scheme}://backend; proxy_http_version 1.1; {trust}
       proxy_set_header Host $http_host; proxy_set_header Upgrade $http_upgrade;
