@@ -35,7 +35,7 @@ fn config(plan: &Plan<'_>, mode: Mode) -> String {
     };
     lines([
         "global",
-        "  maxconn 20000",
+        &format!("  maxconn {}", plan.sessions()),
         // Servers on the test's own machine; what OpenSSL refuses by default stays refused.
         "  ssl-server-verify required",
         &format!("  nbthread {}", hop.workers),
