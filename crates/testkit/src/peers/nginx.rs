@@ -54,8 +54,8 @@ fn config(plan: &Plan<'_>) -> String {
     // A worker of a master that is root would be `nobody`, who may not enter the test's folder.
     let user = if rustix::process::geteuid().is_root() { "user root;" } else { "" };
     format!(
-        "daemon off; {user} pid nginx.pid; error_log stderr warn; worker_processes {workers}; worker_rlimit_nofile 65536;
-events {{ worker_connections 32768; }}
+        "daemon off; {user} pid nginx.pid; error_log stderr warn; worker_processes {workers}; worker_rlimit_nofile {files};
+events {{ worker_connections {connections}; }}
 http {{
   access_log off; client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path f; uwsgi_temp_path u; scgi_temp_path s;
   map $http_upgrade $connection_upgrade {{ default upgrade; '' ''; }}
@@ -73,6 +73,8 @@ http {{
 }}
 ",
         workers = hop.workers,
+        files = plan.open_files,
+        connections = 2 * plan.sessions(),
         upstream = hop.upstream.addr,
         idle = hop.idle.as_secs(),
     )
