@@ -11,6 +11,7 @@ use serde::Serialize;
 use tokio::runtime::Runtime;
 
 use crate::cell::{Cell, Work};
+use crate::interrupt;
 use crate::load::{Load, Payload, Target};
 use crate::peer::{Peer, Running, Setup};
 
@@ -100,6 +101,7 @@ impl Comparison<'_> {
             for turn in 0..peers.len() {
                 let index = (turn + round as usize) % peers.len();
                 let peer = peers[index];
+                interrupt::check()?;
                 let result = match running.get(index) {
                     Some(running) => self.measure(cell, &payload, running),
                     None => start(peer).and_then(|running| self.measure(cell, &payload, &running)),
@@ -204,6 +206,7 @@ fn pause(load: Load, time: Duration) -> Result<Load> {
             load.stop()?;
             anyhow::bail!("the load ended by itself");
         }
+        interrupt::check()?;
         thread::sleep((end - now).min(Duration::from_millis(100)));
     }
 }

@@ -6,6 +6,7 @@ mod compare;
 mod echo;
 mod frame;
 mod gateway;
+mod interrupt;
 mod load;
 mod machine;
 mod peer;
@@ -67,7 +68,8 @@ struct Run {
     /// The gateway's binary [default: built here with the profile for packages]
     #[arg(long)]
     wicketgate: Option<PathBuf>,
-    /// Folder for results.json, results.md and results.svg; nothing is written without it
+    /// Folder for results.json, results.md and results.svg [default: docs/benchmarks if neither cells nor
+    /// peers are chosen, else target/bench]
     #[arg(long)]
     out: Option<PathBuf>,
     /// Connections under load
@@ -122,6 +124,13 @@ impl Run {
         peers
     }
 
+    fn out(&self) -> PathBuf {
+        let chosen = !self.cells.is_empty() || !self.peers.is_empty();
+        self.out
+            .clone()
+            .unwrap_or_else(|| if chosen { target().join("bench") } else { root().join("docs/benchmarks") })
+    }
+
     fn report(&self) -> Result<Report> {
         let (settings, peers) = (self.settings()?, self.peers());
         let wicketgate = match &self.wicketgate {
@@ -168,12 +177,11 @@ fn run(cli: &Cli) -> Result<()> {
     if let Some(Task::Echo { bind, threads }) = cli.command {
         return echo::serve(bind, threads);
     }
+    interrupt::watch()?;
     let report = cli.run.report()?;
     println!("{}", report.text());
-    if let Some(folder) = &cli.run.out {
-        for path in report.write(folder)? {
-            eprintln!("wrote {}", path.display());
-        }
+    for path in report.write(&cli.run.out())? {
+        eprintln!("wrote {}", path.display());
     }
     let failures =
         Summary::of(&report.samples).iter().map(|summary| summary.failures().count()).sum::<usize>();
@@ -183,12 +191,19 @@ fn run(cli: &Cli) -> Result<()> {
 
 /// Builds the gateway as packages have it and gives the binary's path.
 fn build() -> Result<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let arguments = ["build", "--profile", "dist", "--package", "wicketgate"];
     let status =
-        Command::new(cargo).args(arguments).current_dir(&root).status().context("cannot run cargo")?;
+        Command::new(cargo).args(arguments).current_dir(root()).status().context("cannot run cargo")?;
     ensure!(status.success(), "the gateway does not build");
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
-    Ok(target.join("dist/wicketgate"))
+    Ok(target().join("dist/wicketgate"))
+}
+
+fn root() -> &'static Path {
+    let bench = Path::new(env!("CARGO_MANIFEST_DIR"));
+    bench.parent().unwrap_or(bench)
+}
+
+fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }

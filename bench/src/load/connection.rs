@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use mio::net::TcpStream;
 use rustls::ClientConfig;
 
@@ -85,13 +85,13 @@ impl Connection {
         }
         self.write_rest()?;
         let received = self.receive(desk, ends, &mut progress)?;
-        if received == Received::End && self.phase != Phase::Closed {
-            ensure!(self.phase == Phase::Closing, "the proxy ended the connection");
-            self.phase = Phase::Closed;
-            desk.record(self.started, 1);
-            progress.settled = true;
+        if self.phase == Phase::Closed {
+            return Ok(progress);
         }
+        ensure!(received != Received::End, "the proxy ended the connection");
         self.send_messages(desk)?;
+        // What TLS has to say by itself: the handshake's answers.
+        self.transport.flush()?;
         Ok(progress)
     }
 
@@ -125,8 +125,15 @@ impl Connection {
         if taken.messages > 0 {
             self.settle(taken.messages, desk, progress)?;
         }
-        if taken.closed && self.phase != Phase::Closing {
-            bail!("the proxy closed the session");
+        if taken.closed {
+            // The close handshake is done. Which side then ends TCP first differs among proxies, and some
+            // linger for a second, so the client does.
+            ensure!(self.phase == Phase::Closing, "the proxy closed the session");
+            self.phase = Phase::Closed;
+            desk.record_at(self.started, Instant::now());
+            progress.settled = true;
+            // The proxy may have hung up already.
+            self.transport.end().ok();
         }
         Ok(received)
     }

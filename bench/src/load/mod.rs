@@ -17,6 +17,7 @@ use anyhow::{Result, anyhow, bail};
 use hdrhistogram::Histogram;
 use rustls::ClientConfig;
 
+use crate::interrupt;
 pub(crate) use payload::Payload;
 pub(crate) use transport::client;
 use worker::Worker;
@@ -107,6 +108,7 @@ impl Load {
             if self.has_ended() {
                 bail!("a connection failed");
             }
+            interrupt::check()?;
             if Instant::now() > deadline {
                 bail!(
                     "{} of {} connections opened in {within:?}",

@@ -92,6 +92,14 @@ impl Transport {
         Ok(true)
     }
 
+    /// Says goodbye where TLS wants it; the socket itself ends when this value is dropped.
+    pub(super) fn end(&mut self) -> io::Result<()> {
+        if let Some(tls) = &mut self.tls {
+            tls.send_close_notify();
+        }
+        self.flush().map(drop)
+    }
+
     /// Reads until the socket is empty and gives what came to `take`, without copying it.
     pub(super) fn receive(
         &mut self,
@@ -104,8 +112,6 @@ impl Transport {
                 Ok(0) => return Ok(Received::End),
                 Ok(count) => count,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Received::Drained),
-                // After our close frame a proxy may end with a reset; before it the caller sees a missing echo.
-                Err(error) if error.kind() == ErrorKind::ConnectionReset => return Ok(Received::End),
                 Err(error) => return Err(error.into()),
             };
             match &mut self.tls {

@@ -44,13 +44,6 @@ impl Desk {
         })
     }
 
-    pub(super) fn record(&mut self, since: Instant, count: u32) {
-        let now = Instant::now();
-        for _ in 0..count {
-            self.record_at(since, now);
-        }
-    }
-
     pub(super) fn record_at(&mut self, since: Instant, now: Instant) {
         if self.recording {
             let nanoseconds = u64::try_from(now.duration_since(since).as_nanos()).unwrap_or(LONGEST);

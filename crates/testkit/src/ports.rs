@@ -56,4 +56,20 @@ mod tests {
         TcpStream::connect(port.addr()).unwrap();
         drop(server);
     }
+
+    /// As in a restart without a gap, where old and new process share the port.
+    #[test]
+    fn two_servers_may_share_a_kept_port() {
+        let port = Port::free().unwrap();
+        let share = || {
+            let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+            socket.set_reuse_address(true).unwrap();
+            socket.set_reuse_port(true).unwrap();
+            socket.bind(&port.addr().into()).unwrap();
+            socket.listen(1).unwrap();
+            socket
+        };
+        let (_old, _new) = (share(), share());
+        TcpStream::connect(port.addr()).unwrap();
+    }
 }

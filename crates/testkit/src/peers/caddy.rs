@@ -17,6 +17,8 @@ pub(super) fn command(plan: &Plan<'_>) -> Result<Command> {
         command.env(name, plan.dir.path());
     }
     command.env("GOMAXPROCS", plan.hop.workers.to_string());
+    // Go's HTTP/2 server does not offer extended CONNECT (RFC 8441) unless told.
+    command.env("GODEBUG", "http2xconnect=1");
     Ok(command)
 }
 

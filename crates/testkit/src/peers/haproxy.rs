@@ -35,6 +35,7 @@ fn config(plan: &Plan<'_>, mode: Mode) -> String {
     };
     lines([
         "global",
+        &format!("  maxconn {}", plan.sessions()),
         // Servers on the test's own machine; what OpenSSL refuses by default stays refused.
         "  ssl-server-verify required",
         &format!("  nbthread {}", hop.workers),

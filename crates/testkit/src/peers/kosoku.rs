@@ -36,7 +36,7 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// Cases to run: patterns like `1.*` or `9.1.1`.
+/// Cases to run, by their numbers or by patterns with `*`, which stands for anything: `9.1.1`, `1.*`.
 #[derive(Debug, Clone)]
 pub struct Cases {
     include: Vec<String>,

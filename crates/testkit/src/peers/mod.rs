@@ -27,7 +27,7 @@ pub use hop::{Alpn, Hop, ProxyHeader, Upstream};
 use crate::{
     dir::Dir,
     ports::Port,
-    process::{Process, Ready, Usage},
+    process::{Process, Ready, Usage, raise_open_files},
 };
 
 /// A proxy of the trade that can stand before or behind the gateway, or beside it in the benchmark.
@@ -79,6 +79,8 @@ impl Intermediary {
         let output = Command::new(self.program()?).args(arguments).output().context("cannot run it")?;
         let text = [output.stdout, output.stderr].concat();
         let text = String::from_utf8_lossy(&text);
+        // Envoy's line begins with its path, which may hold another version.
+        let text = text.split_once("version").map_or(&*text, |(_, rest)| rest);
         let digits =
             |word: &&str| word.chars().filter(char::is_ascii_digit).count() >= 2 && word.contains('.');
         let word = text.split([' ', '/', '\n', '-']).map(|word| word.trim_start_matches('v')).find(digits);
@@ -91,7 +93,8 @@ impl Intermediary {
     pub async fn start(self, hop: &Hop) -> Result<Proxy> {
         let port = Port::free()?;
         let dir = Dir::new()?;
-        let plan = Plan { hop, dir: &dir, listen: port.addr(), program: self.program()? };
+        let open_files = raise_open_files()?;
+        let plan = Plan { hop, dir: &dir, listen: port.addr(), program: self.program()?, open_files };
         let command = match self {
             Self::Nginx => nginx::command(&plan),
             Self::Haproxy => haproxy::command(&plan, haproxy::Mode::Http),
@@ -147,6 +150,15 @@ struct Plan<'a> {
     dir: &'a Dir,
     listen: SocketAddr,
     program: PathBuf,
+    /// How many files and sockets the program may open.
+    open_files: u64,
+}
+
+impl Plan<'_> {
+    /// Sessions it can carry: each takes two sockets, and a few are for other things.
+    fn sessions(&self) -> u64 {
+        (self.open_files.saturating_sub(200) / 2).min(30_000)
+    }
 }
 
 /// The folder that `cargo xtask peers` fills: `WICKETGATE_PEERS`, else `target/peers` of this workspace.

@@ -32,6 +32,8 @@ fn config(plan: &Plan<'_>) -> String {
         (Some(_), Alpn::Http1) => " ssl",
         (Some(_), Alpn::Http2) => " ssl http2",
     };
+    // With one listening socket for all, the first worker to wake takes most of the connections.
+    let balanced = if hop.workers > 1 { " reuseport" } else { "" };
     let (scheme, trust) = match &hop.upstream.trusted {
         Some(ca) => (
             "https",
@@ -52,14 +54,14 @@ fn config(plan: &Plan<'_>) -> String {
     // A worker of a master that is root would be `nobody`, who may not enter the test's folder.
     let user = if rustix::process::geteuid().is_root() { "user root;" } else { "" };
     format!(
-        "daemon off; {user} pid nginx.pid; error_log stderr warn; worker_processes {workers}; worker_rlimit_nofile 65536;
-events {{ worker_connections 32768; }}
+        "daemon off; {user} pid nginx.pid; error_log stderr warn; worker_processes {workers}; worker_rlimit_nofile {files};
+events {{ worker_connections {connections}; }}
 http {{
   access_log off; client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path f; uwsgi_temp_path u; scgi_temp_path s;
   map $http_upgrade $connection_upgrade {{ default upgrade; '' ''; }}
   upstream backend {{ server {upstream}; keepalive 64; }}
   server {{
-    listen {listen}{listen_words}; {tls} client_max_body_size 0;
+    listen {listen}{listen_words}{balanced}; {tls} client_max_body_size 0;
     location / {{
       proxy_pass {scheme}://backend; proxy_http_version 1.1; {trust}
       proxy_set_header Host $http_host; proxy_set_header Upgrade $http_upgrade;
@@ -71,6 +73,8 @@ http {{
 }}
 ",
         workers = hop.workers,
+        files = plan.open_files,
+        connections = 2 * plan.sessions(),
         upstream = hop.upstream.addr,
         idle = hop.idle.as_secs(),
     )

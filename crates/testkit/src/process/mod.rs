@@ -4,7 +4,6 @@ mod output;
 mod usage;
 
 use std::{
-    io,
     net::SocketAddr,
     os::unix::process::CommandExt,
     path::PathBuf,
@@ -12,8 +11,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, bail};
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use anyhow::{Context, Result, bail, ensure};
+use rustix::process::{
+    Pid, Resource, Rlimit, Signal, getrlimit, kill_process, kill_process_group, setrlimit,
+};
 use tokio::time::{sleep, timeout};
 
 use output::Output;
@@ -25,6 +26,16 @@ pub const START_DEADLINE: Duration = Duration::from_secs(30);
 pub const STOP_DEADLINE: Duration = Duration::from_secs(5);
 /// Between two looks at what the kernel gives no notice of: a port, a file, an exit.
 const LOOK: Duration = Duration::from_millis(5);
+
+/// Files and sockets this process and those it starts may open, raised to what the system allows at most.
+///
+/// Thousands of sessions need it; most systems start programs with 1,024.
+pub fn raise_open_files() -> Result<u64> {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })
+        .context("cannot raise the limit of open files")?;
+    Ok(maximum.unwrap_or(u64::MAX))
+}
 
 /// The sign by which a program shows that it serves.
 #[derive(Debug, Clone)]
@@ -106,6 +117,18 @@ impl Process {
     /// How many kept lines of its output contain `text`.
     pub fn lines_with(&self, text: &str) -> usize {
         self.output.count(text)
+    }
+
+    /// Waits until more than `seen` lines of its output contain `text`.
+    pub async fn more_lines(&self, text: &str, seen: usize, deadline: Duration) -> Result<()> {
+        let more = timeout(deadline, self.output.more_lines(text, seen)).await;
+        ensure!(
+            more == Ok(true),
+            "{} wrote no further line with {text:?}; {}",
+            self.name,
+            self.output.tail()
+        );
+        Ok(())
     }
 
     /// Sends a signal to the program itself, not to its workers.
@@ -196,8 +219,11 @@ impl Process {
         }
         // Also when the first process is gone: its workers may not be.
         kill_process_group(self.pid, Signal::KILL).ok();
-        let reaped: io::Result<_> = self.child.wait();
-        reaped.ok();
+        self.child.wait().ok();
+        // A signal sent is not yet a process ended: its port and files are free only after that.
+        while Usage::group_runs(self.pid()) && Instant::now() < deadline {
+            std::thread::sleep(LOOK);
+        }
     }
 }
 

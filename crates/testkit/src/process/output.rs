@@ -61,6 +61,13 @@ impl Output {
         found(&lines)
     }
 
+    /// Returns true once more than `seen` kept lines contain `text`, false if both streams end before.
+    pub(super) async fn more_lines(&self, text: &str, seen: usize) -> bool {
+        let more = |lines: &Lines| lines.kept.iter().filter(|line| line.contains(text)).count() > seen;
+        let mut receiver = self.0.clone();
+        receiver.wait_for(|lines| lines.ended == 2 || more(lines)).await.is_ok_and(|lines| more(&lines))
+    }
+
     /// Returns when both streams are at their end.
     pub(super) async fn ended(&self) {
         self.0.clone().wait_for(|lines| lines.ended == 2).await.ok();

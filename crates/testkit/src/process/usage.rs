@@ -45,6 +45,21 @@ impl Usage {
         (sum.processes > 0).then_some(sum).context("no process of the group is left")
     }
 
+    /// Whether a process of the group still runs; one that has ended and waits to be reaped does not.
+    pub(super) fn group_runs(group: u32) -> bool {
+        let runs = |pid: u32| {
+            let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+            let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace();
+            let state = fields.next()?;
+            let own = fields.nth(1)?.parse::<u32>().ok()?;
+            Some(own == group && !matches!(state, "Z" | "X"))
+        };
+        fs::read_dir("/proc").is_ok_and(|entries| {
+            let mut pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+            pids.any(|pid| runs(pid).unwrap_or(false))
+        })
+    }
+
     fn of_member(pid: u32, group: u32) -> Result<Option<Self>> {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
         let Some(mut usage) = times(&stat, group).with_context(|| format!("cannot read {stat:?}"))? else {

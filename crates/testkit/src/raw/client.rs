@@ -67,6 +67,28 @@ impl RawClient {
         within(patience, "writing", write).await
     }
 
+    /// Writes these bytes and takes in meanwhile what comes: an echo of more than the sockets hold cannot wait.
+    pub async fn send_and_read(&mut self, bytes: &[u8]) -> Result<()> {
+        let Self { stream, buffer, patience } = self;
+        let (mut reader, mut writer) = tokio::io::split(stream);
+        let exchange = async {
+            let write = async {
+                writer.write_all(bytes).await?;
+                writer.flush().await
+            };
+            let mut write = std::pin::pin!(write);
+            loop {
+                tokio::select! {
+                    written = &mut write => return written,
+                    read = reader.read_buf(buffer) => if read? == 0 {
+                        return write.await;
+                    },
+                }
+            }
+        };
+        within(*patience, "writing and reading", exchange).await
+    }
+
     /// Writes these bytes in pieces of so many, each with a system call of its own.
     pub async fn send_in_pieces(&mut self, bytes: &[u8], size: usize) -> Result<()> {
         for piece in bytes.chunks(size.max(1)) {
@@ -92,9 +114,24 @@ impl RawClient {
 
     /// Reads the head of a response.
     pub async fn head(&mut self) -> Result<Head> {
-        let Self { stream, buffer, patience } = self;
-        let read = async { Ok(Head::read(stream, buffer).await) };
-        within(*patience, "reading a head", read).await??.context("the connection ended before a head")
+        self.head_or_end().await?.context("the connection ended before a head")
+    }
+
+    /// Reads the head of a response; `None` if the connection ends, or is reset, without one.
+    pub async fn head_or_end(&mut self) -> Result<Option<Head>> {
+        loop {
+            if let Some(head) = Head::take(&mut self.buffer) {
+                return Ok(Some(head));
+            }
+            if !self.more().await? {
+                ensure!(
+                    self.buffer.is_empty(),
+                    "the connection ended inside a head: {}",
+                    self.buffer.escape_ascii()
+                );
+                return Ok(None);
+            }
+        }
     }
 
     /// Reads exactly so many bytes.
@@ -195,7 +232,7 @@ impl RawClient {
 
     /// Sends a text message and checks that it comes back.
     pub async fn echoes(&mut self, text: &str) -> Result<()> {
-        self.send_text(text).await?;
+        self.send_and_read(&Frame::text(text).masked(KEY).bytes()).await?;
         let (kind, payload) = self.message().await?;
         ensure!(
             kind == opcode::TEXT && payload == text.as_bytes(),

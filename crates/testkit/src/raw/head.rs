@@ -21,8 +21,8 @@ impl Head {
     /// Takes a head off the front of `buffer`, reading more as needed. `None` at the end of the stream.
     pub(super) async fn read(stream: &mut dyn Io, buffer: &mut Vec<u8>) -> Result<Option<Self>> {
         loop {
-            if let Some(end) = buffer.windows(4).position(|four| four == b"\r\n\r\n") {
-                return Ok(Some(Self { bytes: buffer.drain(..end + 4).collect() }));
+            if let Some(head) = Self::take(buffer) {
+                return Ok(Some(head));
             }
             ensure!(buffer.len() < LONGEST, "a head of more than {LONGEST} bytes");
             if stream.read_buf(buffer).await? == 0 {
@@ -30,6 +30,12 @@ impl Head {
                 return Ok(None);
             }
         }
+    }
+
+    /// Takes a head off the front of `buffer` if it is there whole.
+    pub(super) fn take(buffer: &mut Vec<u8>) -> Option<Self> {
+        let end = buffer.windows(4).position(|four| four == b"\r\n\r\n")?;
+        Some(Self { bytes: buffer.drain(..end + 4).collect() })
     }
 
     /// The request line or status line.

@@ -7,11 +7,16 @@ mod echo;
 mod frame;
 mod head;
 mod io;
+mod recording;
+mod server;
+mod session;
 mod upgrade;
 
 pub use client::{Ended, RawClient};
-pub use echo::{Echo, EchoBackend, EchoSettings};
+pub use echo::{EchoBackend, EchoSettings};
 pub use frame::{Frame, Header, LengthForm, opcode};
 pub use head::{Head, accept_key};
 pub use io::{Endpoint, Io, Place};
+pub use recording::{Answer, Recorded, RecordingBackend};
+pub use session::Echo;
 pub use upgrade::Upgrade;

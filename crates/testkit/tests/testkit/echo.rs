@@ -104,7 +104,7 @@ async fn autobahns_cases_find_no_fault() {
         let server =
             EchoBackend::with(EchoSettings { echo, deflate: true, ..EchoSettings::default() }).await.unwrap();
         let cases = Cases::matching(&[
-            "1.*", "2.*", "5.3", "5.1?", "7.1.*", "9.3.1", "9.4.1", "10.*", "12.1.1", "12.1.5",
+            "1.*", "2.*", "5.3", "5.1*", "7.1.*", "9.3.1", "9.4.1", "10.*", "12.1.1", "12.1.5",
         ]);
         let outcomes = cases.run(server.addr().unwrap(), "/").await.unwrap();
         let failed = outcomes.values().filter(|outcome| !outcome.passed()).count();

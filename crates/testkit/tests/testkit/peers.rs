@@ -75,6 +75,7 @@ async fn websockets_travel_over_http2_between_hops() {
             if secure {
                 upstream = upstream.tls(&authority);
             }
+            println!("{front} to {back}, TLS: {secure}");
             let outer = front.start(&Hop::to(upstream)).await.unwrap();
             carries_a_websocket(&Endpoint::plain(outer.addr())).await;
         }
