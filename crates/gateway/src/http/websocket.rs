@@ -11,7 +11,7 @@ use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use tokio::time::timeout;
 use wicketgate_wire::Rsv;
-use wicketgate_wire::deflate::{self, Params, Window, WindowBits};
+use wicketgate_wire::deflate::{Params, Window, WindowBits, negotiate::NAME};
 use wicketgate_wire::handshake::{Extension, Upgrade};
 
 use super::body::Answer;
@@ -99,7 +99,7 @@ const OWN_TERMS: Params = Params {
 };
 
 fn negotiate(upgrade: &Upgrade, config: &WebSocketConfig) -> Terms {
-    let is_deflate = |extension: &Extension| extension.name == deflate::NAME;
+    let is_deflate = |extension: &Extension| extension.name == NAME;
     match config.mode {
         Mode::Headers => {
             let passes = |extension: &&Extension| match is_deflate(extension) {
@@ -128,7 +128,7 @@ impl Terms {
             Self::EndToEnd(_) => {
                 let rsv = match chosen {
                     [] => Rsv::NONE,
-                    [only] if only.name == deflate::NAME => Rsv::RSV1,
+                    [only] if only.name == NAME => Rsv::RSV1,
                     _ => Rsv::ALL,
                 };
                 Ok(Extensions {
