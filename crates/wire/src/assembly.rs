@@ -65,12 +65,14 @@ impl Assembly {
         &self.payload
     }
 
-    /// Ends the message: its frames as they came. The rest of its memory is given back.
-    pub fn take_frames(&mut self) -> Vec<u8> {
-        self.payload = Vec::new();
-        self.utf8 = Utf8Stream::default();
-        self.reserved.shrink_to(0);
-        std::mem::take(&mut self.frames)
+    /// The frames of the message as they came; what they take is not counted any more.
+    pub fn into_frames(self) -> Vec<u8> {
+        self.frames
+    }
+
+    /// The budget that its memory counts towards.
+    pub fn budget(&self) -> Arc<Budget> {
+        self.reserved.budget()
     }
 
     /// Makes room, asking the budget before the allocator.
@@ -118,7 +120,7 @@ mod tests {
         }
         assert_eq!(assembly.payload(), "€ab".as_bytes());
         assert!(budget.used() > 0);
-        assert_eq!(assembly.take_frames(), bytes);
+        assert_eq!(assembly.into_frames(), bytes);
         assert_eq!(budget.used(), 0);
     }
 

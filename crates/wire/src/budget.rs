@@ -6,14 +6,19 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// Bytes that may be held in all, over every session that shares this budget.
 #[derive(Debug)]
 pub struct Budget {
-    limit: usize,
+    limit: AtomicUsize,
     used: AtomicUsize,
 }
 
 impl Budget {
     /// A budget of `limit` bytes.
     pub const fn new(limit: usize) -> Self {
-        Self { limit, used: AtomicUsize::new(0) }
+        Self { limit: AtomicUsize::new(limit), used: AtomicUsize::new(0) }
+    }
+
+    /// Changes the limit; what is held above it stays until it is given back.
+    pub fn set_limit(&self, limit: usize) {
+        self.limit.store(limit, Ordering::Relaxed);
     }
 
     /// Bytes held now.
@@ -22,9 +27,10 @@ impl Budget {
     }
 
     fn take(&self, bytes: usize) -> bool {
+        let limit = self.limit.load(Ordering::Relaxed);
         self.used
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
-                used.checked_add(bytes).filter(|total| *total <= self.limit)
+                used.checked_add(bytes).filter(|total| *total <= limit)
             })
             .is_ok()
     }
@@ -45,6 +51,11 @@ impl Reserved {
     /// An empty share.
     pub const fn new(budget: Arc<Budget>) -> Self {
         Self { budget, bytes: 0 }
+    }
+
+    /// The budget that it is a share of.
+    pub fn budget(&self) -> Arc<Budget> {
+        self.budget.clone()
     }
 
     /// Makes the share at least `bytes` large; `false`, and nothing changed, where the budget has no room.

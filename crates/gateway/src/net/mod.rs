@@ -1,5 +1,7 @@
 //! Byte streams under everything else: sockets, TLS over them, tunnels through HTTP/2.
 
+mod network;
 mod stream;
 
-pub use stream::{Socket, Stream, Tunnel};
+pub use network::Network;
+pub use stream::{PEEK_MAX, Socket, Stream, Tunnel};

@@ -1,13 +1,18 @@
 //! One type for every byte stream that a session can run over.
 
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use rustix::net::RecvFlags;
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
 use crate::tls::TlsStream;
+
+/// The most bytes that [`Socket::peek`] shows.
+pub const PEEK_MAX: usize = 232;
 
 /// A connected stream socket.
 #[derive(Debug)]
@@ -16,6 +21,47 @@ pub enum Socket {
     Tcp(TcpStream),
     /// A Unix stream socket.
     Unix(UnixStream),
+}
+
+impl Socket {
+    /// Writes what the socket takes now, without asking to be woken for the rest.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::WouldBlock`] when it takes nothing now; else the socket's own.
+    pub fn try_write(&self, data: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(socket) => socket.try_write(data),
+            Self::Unix(socket) => socket.try_write(data),
+        }
+    }
+
+    /// Waits until the first bytes can be judged, and leaves them in the socket: `judge` sees what has come so far,
+    /// empty at the end of the stream, and answers `None` while it needs more. At most 232 bytes are shown, which
+    /// the longest thing to be recognised (a PROXY protocol header without extras) does not exceed.
+    ///
+    /// # Errors
+    /// The socket's own.
+    pub async fn peek<T>(&self, mut judge: impl FnMut(&[u8]) -> Option<T>) -> io::Result<T> {
+        let mut bytes = [0; PEEK_MAX];
+        let mut look = |fd: BorrowedFd<'_>| {
+            let (_, n) = rustix::net::recv(fd, &mut bytes, RecvFlags::PEEK)?;
+            // Not blocking, but not enough either: wait for the socket to tell of more.
+            judge(&bytes[..n.min(PEEK_MAX)]).ok_or_else(|| io::ErrorKind::WouldBlock.into())
+        };
+        match self {
+            Self::Tcp(socket) => socket.async_io(Interest::READABLE, || look(socket.as_fd())).await,
+            Self::Unix(socket) => socket.async_io(Interest::READABLE, || look(socket.as_fd())).await,
+        }
+    }
+}
+
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Tcp(socket) => socket.as_fd(),
+            Self::Unix(socket) => socket.as_fd(),
+        }
+    }
 }
 
 /// A stream inside another protocol, such as one HTTP/2 stream after an extended CONNECT.

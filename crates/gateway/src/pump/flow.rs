@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use wicketgate_policy::{Direction, Forward, Message, Policy, Verdict};
 use wicketgate_wire::{
-    Assembly, Budget, Close, CloseCode, Control, DataKind, Event, Opcode, Piece, Role, Rsv, Scanner,
+    Assembly, Budget, Close, CloseCode, Control, DataKind, Event, Header, Opcode, Piece, Role, Rsv, Scanner,
     Utf8Stream, Violation, mask,
 };
 
 use super::buffer::{Buffer, Outgoing};
 use super::config::{Exceed, Limit, Mode, WebSocketConfig};
 use super::end::{End, Side};
+use super::inflate::Inflation;
 use super::rate::Meter;
 
 /// Text is unmasked for its UTF-8 check in blocks of this size, which stay in the nearest cache.
@@ -39,6 +40,8 @@ pub struct Flow {
     scanner: Scanner,
     utf8: Utf8Stream,
     assembly: Assembly,
+    /// In mode `messages`, where permessage-deflate was negotiated with `from`.
+    inflation: Option<Box<Inflation>>,
     /// Bytes that need more bytes before they can be judged: a piece of a header or of a control frame.
     carry: Vec<u8>,
     messages: Meter,
@@ -62,7 +65,14 @@ pub struct Flow {
 impl Flow {
     /// What `from` will send, after the bytes `early` that it has sent already. `rsv` are the reserved bits that
     /// were negotiated with it.
-    pub fn new(from: Side, config: &WebSocketConfig, rsv: Rsv, early: &[u8], budget: Arc<Budget>) -> Self {
+    pub fn new(
+        from: Side,
+        config: &WebSocketConfig,
+        rsv: Rsv,
+        early: &[u8],
+        inflation: Option<Inflation>,
+        budget: Arc<Budget>,
+    ) -> Self {
         let role = match from {
             Side::Client => Role::Client,
             Side::Upstream => Role::Server,
@@ -73,6 +83,7 @@ impl Flow {
             scanner: Scanner::new(role, rsv),
             utf8: Utf8Stream::default(),
             assembly: Assembly::new(budget),
+            inflation: inflation.map(Box::new),
             carry: early.to_vec(),
             messages: Meter::default(),
             bytes: Meter::default(),
@@ -204,9 +215,7 @@ impl Flow {
                 Ok(())
             }
             Mode::Messages if piece.starts_message && piece.ends_message => {
-                let forward = self.judge_whole(piece, buffer, policy)?;
-                kept.keep_message(buffer, piece, forward);
-                Ok(())
+                self.judge_whole(piece, buffer, kept, policy)
             }
             Mode::Messages => self.assemble(piece, buffer, kept, policy),
         }
@@ -261,41 +270,94 @@ impl Flow {
     }
 
     /// A message that stands whole in the buffer: nothing is copied but what has to be unmasked.
-    fn judge_whole(&self, piece: &Piece, buffer: &[u8], policy: &Policy) -> Result<Forward, End> {
-        let payload = &buffer[piece.payload.clone()];
-        match piece.mask {
-            None => self.judge_clear(piece.kind, payload, true, policy),
-            Some(key) => {
-                let mut scratch = Buffer::take();
-                mask::copy(payload, &mut scratch, key, piece.phase);
-                self.judge_clear(piece.kind, &scratch[..payload.len()], true, policy)
-            }
-        }
-    }
-
-    fn assemble(
+    fn judge_whole(
         &mut self,
         piece: &Piece,
-        buffer: &[u8],
+        buffer: &mut [u8],
         kept: &mut Kept,
         policy: &Policy,
     ) -> Result<(), End> {
-        self.assembly.push(piece, buffer).map_err(|error| End::from_assembly(self.from, error))?;
-        if piece.ends_message {
-            let forward = self.judge_clear(piece.kind, self.assembly.payload(), false, policy)?;
-            kept.keep_assembled(self.assembly.take_frames(), forward);
+        let payload = &buffer[piece.payload.clone()];
+        let passed = match piece.mask {
+            None => self.judge_payload(piece, payload, false, policy)?,
+            Some(key) => {
+                let mut scratch = Buffer::take();
+                mask::copy(payload, &mut scratch, key, piece.phase);
+                self.judge_payload(piece, &scratch[..payload.len()], false, policy)?
+            }
+        };
+        match passed {
+            Passed::AsItCame(forward) => kept.keep_message(buffer, piece, forward),
+            Passed::Made(frame, forward) => kept.keep_made(frame, forward),
         }
         Ok(())
+    }
+
+    fn assemble(&mut self, piece: &Piece, buffer: &[u8], kept: &mut Kept, policy: &Policy) -> Result<(), End> {
+        self.assembly.push(piece, buffer).map_err(|error| End::from_assembly(self.from, error))?;
+        if piece.ends_message {
+            let assembly = std::mem::replace(&mut self.assembly, Assembly::new(self.assembly.budget()));
+            let passed = self.judge_payload(piece, assembly.payload(), true, policy)?;
+            match passed {
+                Passed::AsItCame(forward) => kept.keep_made(assembly.into_frames(), forward),
+                Passed::Made(frame, forward) => kept.keep_made(frame, forward),
+            }
+        }
+        Ok(())
+    }
+
+    /// Judges what a whole message says. `checked`: its text was checked as UTF-8 already, unless it is compressed.
+    fn judge_payload(
+        &mut self,
+        piece: &Piece,
+        payload: &[u8],
+        checked: bool,
+        policy: &Policy,
+    ) -> Result<Passed, End> {
+        if !piece.opaque {
+            return self.judge_clear(piece.kind, payload, checked, policy).map(Passed::AsItCame);
+        }
+        // Reserved bits are allowed in this mode only where permessage-deflate was negotiated.
+        let Some(mut inflation) = self.inflation.take() else {
+            return Err(self.violation(Violation::ReservedBits));
+        };
+        let inflated = inflation.inflate(payload);
+        inflated.map_err(|error| End::BadDeflate(self.from, error.close_code()))?;
+        let forward = self.judge_clear(piece.kind, inflation.text(), false, policy)?;
+        let passed = match inflation.passes() {
+            true => Passed::AsItCame(forward),
+            false => Passed::Made(self.frame(piece.kind, inflation.text()), forward),
+        };
+        inflation.release();
+        self.inflation = Some(inflation);
+        Ok(passed)
+    }
+
+    /// A message as one frame of ours.
+    fn frame(&self, kind: DataKind, payload: &[u8]) -> Vec<u8> {
+        let opcode = match kind {
+            DataKind::Text => Opcode::Text,
+            DataKind::Binary => Opcode::Binary,
+        };
+        let key: Option<[u8; 4]> = (self.from == Side::Client).then(rand::random);
+        let header = Header { fin: true, rsv: Rsv::NONE, opcode, mask: key, length: payload.len() as u64 };
+        let mut frame = Vec::with_capacity(Header::MAX_LEN + payload.len());
+        frame.extend_from_slice(&header.encode());
+        match key {
+            Some(key) => mask::append(payload, &mut frame, key, 0),
+            None => frame.extend_from_slice(payload),
+        }
+        frame
     }
 
     fn judge_clear(
         &self,
         kind: DataKind,
         payload: &[u8],
-        check: bool,
+        checked: bool,
         policy: &Policy,
     ) -> Result<Forward, End> {
-        if check && kind == DataKind::Text && simdutf8::basic::from_utf8(payload).is_err() {
+        if !checked && kind == DataKind::Text && simdutf8::basic::from_utf8(payload).is_err() {
             return Err(self.violation(Violation::InvalidUtf8));
         }
         let direction = match self.from {
@@ -353,6 +415,12 @@ impl Flow {
     }
 }
 
+/// A message that a verdict lets pass: its frames as they came, or one of ours in their place.
+enum Passed {
+    AsItCame(Forward),
+    Made(Vec<u8>, Forward),
+}
+
 /// What of a read goes on: its bytes, moved together where something between them does not, or behind
 /// a message that was put together from earlier reads.
 #[derive(Debug, Default)]
@@ -378,8 +446,12 @@ impl Kept {
         self.keep(buffer, piece.whole.start, piece.whole.end);
     }
 
-    fn keep_assembled(&mut self, frames: Vec<u8>, _verdict: Forward) {
-        self.made = frames;
+    /// Frames that are not in the buffer.
+    fn keep_made(&mut self, frames: Vec<u8>, _verdict: Forward) {
+        match self.made.is_empty() {
+            true => self.made = frames,
+            false => self.made.extend_from_slice(&frames),
+        }
     }
 
     fn into_outgoing(self, buffer: Buffer) -> Outgoing {

@@ -10,14 +10,20 @@ use bytes::Bytes;
 use tokio::io::AsyncWrite;
 use tokio::time::{Instant, Sleep, sleep};
 use wicketgate_policy::Policy;
+use wicketgate_wire::deflate::Params;
 use wicketgate_wire::{Budget, Close, CloseCode, Opcode, Rsv, write_control};
 
 use super::config::WebSocketConfig;
 use super::control::{Control, Order};
 use super::end::{End, Side};
 use super::flow::{Counters, Flow, PingToken};
+use super::inflate::Inflation;
 use super::lane::{Lane, Port, Rules};
+use super::traffic::Traffic;
 use crate::net::Stream;
+
+/// How often shared counters are brought up to date.
+const COUNT_EVERY: Duration = Duration::from_secs(1);
 
 /// No timer is set farther than this.
 const FAR: Duration = Duration::from_secs(365 * 86_400);
@@ -30,6 +36,8 @@ pub struct Peer {
     pub early: Bytes,
     /// Reserved bits that were negotiated with it.
     pub rsv: Rsv,
+    /// permessage-deflate as the gateway itself negotiated it with this side.
+    pub deflate: Option<Params>,
 }
 
 /// Both sides of a new session, and what governs it.
@@ -46,6 +54,10 @@ pub struct Ends {
     pub control: Arc<Control>,
     /// Memory for unfinished messages, shared by all sessions.
     pub assembly: Arc<Budget>,
+    /// Memory for inflation, shared by all sessions.
+    pub inflate: Arc<Budget>,
+    /// Where the route's traffic is counted.
+    pub traffic: Arc<Traffic>,
 }
 
 /// What a session came to.
@@ -65,6 +77,7 @@ pub struct Summary {
 pub async fn run(ends: Ends) -> Summary {
     let mut session = Session::new(ends);
     let end = poll_fn(|cx| session.poll(cx)).await;
+    session.count();
     Summary {
         end,
         client: session.up.flow.counters(),
@@ -99,13 +112,22 @@ struct Session {
     /// The side that sent the first close frame, and when.
     first_close: Option<(Side, Duration)>,
     closing: Option<Closing>,
+    traffic: Arc<Traffic>,
+    /// What `traffic` has of both sides, and since when.
+    counted: (Counters, Counters),
+    counted_at: Duration,
 }
 
 impl Session {
     fn new(ends: Ends) -> Self {
-        let Ends { client, upstream, config, policy, control, assembly } = ends;
-        let up = Flow::new(Side::Client, &config, client.rsv, &client.early, assembly.clone());
-        let down = Flow::new(Side::Upstream, &config, upstream.rsv, &upstream.early, assembly);
+        let Ends { client, upstream, config, policy, control, assembly, inflate, traffic } = ends;
+        let inflation = |from, own: Option<Params>, other| {
+            own.map(|own| Inflation::new(from, own, other, &config, inflate.clone()))
+        };
+        let up = inflation(Side::Client, client.deflate, upstream.deflate);
+        let down = inflation(Side::Upstream, upstream.deflate, client.deflate);
+        let up = Flow::new(Side::Client, &config, client.rsv, &client.early, up, assembly.clone());
+        let down = Flow::new(Side::Upstream, &config, upstream.rsv, &upstream.early, down, assembly);
         let started = Instant::now();
         Self {
             client: Port::new(Side::Client, client.stream),
@@ -121,6 +143,9 @@ impl Session {
             last_message: Duration::ZERO,
             first_close: None,
             closing: None,
+            traffic,
+            counted: (Counters::default(), Counters::default()),
+            counted_at: Duration::ZERO,
         }
     }
 
@@ -159,6 +184,10 @@ impl Session {
         if self.messages() != messages {
             self.last_message = now;
         }
+        if now > self.counted_at + COUNT_EVERY {
+            self.counted_at = now;
+            self.count();
+        }
         self.note_close(now);
         match (up, down) {
             (Poll::Ready(Err(end)), _) | (_, Poll::Ready(Err(end))) => Some(self.judge_end(end)),
@@ -168,6 +197,14 @@ impl Session {
             }
             _ => None,
         }
+    }
+
+    /// Brings the shared counters up to date.
+    fn count(&mut self) {
+        let now = (self.up.flow.counters(), self.down.flow.counters());
+        self.traffic.client.add(now.0, self.counted.0);
+        self.traffic.upstream.add(now.1, self.counted.1);
+        self.counted = now;
     }
 
     fn messages(&self) -> u64 {

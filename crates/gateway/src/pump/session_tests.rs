@@ -24,7 +24,7 @@ fn rig_with(config: WebSocketConfig, pipe: usize, rsv: Rsv) -> Rig {
     let (client, client_end) = duplex(pipe);
     let (upstream, upstream_end) = duplex(pipe);
     let (control, budget) = (Arc::new(Control::default()), Arc::new(Budget::new(1 << 20)));
-    let peer = |end| Peer { stream: Stream::Tunnel(Box::new(end)), early: Bytes::new(), rsv };
+    let peer = |end| Peer { stream: Stream::Tunnel(Box::new(end)), early: Bytes::new(), rsv, deflate: None };
     let ends = Ends {
         client: peer(client_end),
         upstream: peer(upstream_end),
@@ -32,6 +32,8 @@ fn rig_with(config: WebSocketConfig, pipe: usize, rsv: Rsv) -> Rig {
         policy: Arc::new(Policy::trivial()),
         control: control.clone(),
         assembly: budget.clone(),
+        inflate: budget.clone(),
+        traffic: Arc::default(),
     };
     Rig { client, upstream, control, budget, task: tokio::spawn(run(ends)) }
 }

@@ -1,22 +1,418 @@
-//! An upstream: its targets, balance, health checks and timeouts.
+//! An upstream: its targets, balance, health checks, timeouts and limits.
 
-use schemars::JsonSchema;
-use serde::Deserialize;
+use std::borrow::Cow;
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::time::Duration;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, de};
+
+use super::address::{Address, Endpoint};
+use super::balance::Balance;
+use super::health::config::{HealthConfig, RawHealth};
 use crate::config::problem::Problems;
+use crate::config::value::{At, Size, Time};
+use crate::tls::{ClientTlsConfig, RawClientTls};
 
-/// An upstream: its targets, balance, health checks and timeouts.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+/// Backends that serve the same thing, and how they are reached.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-pub struct RawUpstream {}
+pub struct RawUpstream {
+    /// The name by which routes, logs and metrics call it.
+    pub name: At<String>,
+    /// The backends: from 1 to 1024, each a URL or a URL with a weight.
+    pub targets: At<Vec<At<RawTarget>>>,
+    /// What is spoken with them. `http/1.1`: a WebSocket takes a connection of its own. `h2`: HTTP/2, by ALPN on TLS
+    /// and by prior knowledge without, and WebSockets by extended CONNECT (RFC 8441). Default: `http/1.1`.
+    pub protocol: Protocol,
+    /// How sessions and requests are spread over the targets. Default: `round_robin`.
+    pub balance: Balance,
+    /// What happens when every target is unhealthy: `refuse` answers 503, `try_any` picks as if all were healthy.
+    /// Default: `refuse`.
+    pub all_unhealthy: AllUnhealthy,
+    /// How many targets are tried for one session or request, as long as nothing was sent to one. Default: 3.
+    pub tries: At<u32>,
+    /// How it is found out which targets can be used.
+    pub health: RawHealth,
+    /// How long each step may take.
+    pub timeouts: RawTimeouts,
+    /// How much may be open or held.
+    pub limits: RawLimits,
+    /// How names are resolved.
+    pub resolve: RawResolve,
+    /// TLS towards `wss://` and `https://` targets. Default: verified against the system's roots.
+    pub tls: Option<At<RawClientTls>>,
+}
 
-/// The same, checked and complete.
-#[derive(Clone, Debug, Default)]
-pub struct UpstreamConfig {}
+/// One backend: a URL (`ws://`, `wss://`, `http://`, `https://` with host and port, or `unix:/path`) and its weight.
+#[derive(Clone, Debug)]
+pub struct RawTarget {
+    /// Where it listens.
+    pub url: String,
+    /// Its share of sessions and requests among the targets, 1 to 1000. Default: 1.
+    pub weight: u32,
+}
+
+/// How long each step may take. Each must be at least 1ms and at most 1d.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawTimeouts {
+    /// Resolving the name and connecting, over all addresses of the name. Default: `5s`.
+    pub connect: At<Time>,
+    /// The TLS handshake, and after it the WebSocket or HTTP/2 handshake: each. Default: `10s`.
+    pub handshake: At<Time>,
+    /// From the last piece of a request that was sent to the head of its response. Default: `60s`.
+    pub response: At<Time>,
+    /// Between two pieces of a response body. Default: `60s`.
+    pub stall: At<Time>,
+    /// Between two PINGs on an `h2` connection with open streams; one that is not answered within `handshake` ends the
+    /// connection. Default: `30s`.
+    pub ping: At<Time>,
+    /// How long an unused connection is kept for the next request. Default: `60s`.
+    pub idle: At<Time>,
+}
+
+/// How much may be open or held, for each target.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawLimits {
+    /// Sessions and requests open at once; the next gets another target, or 503. Default: 65536. Each has a socket, and
+    /// the memory of its session.
+    pub open: At<u32>,
+    /// Unused HTTP/1.1 connections kept. Default: 64, at most about 1 MiB.
+    pub idle: At<u32>,
+    /// Size of a response head, 8KiB to 1MiB. Default: `32KiB`, held while a head is read.
+    pub response_head: At<Size>,
+    /// Connections by `h2`. Default: 64.
+    pub http2_connections: At<u32>,
+    /// Sessions and requests on one `h2` connection, fewer if the target says so. Default: 100.
+    pub http2_streams: At<u32>,
+    /// Bytes that a target may send on one `h2` stream before they are taken, 16KiB to 16MiB. Default: `64KiB`. All
+    /// three at their defaults hold at most 64 x 100 x 64KiB = 400 MiB for a target whose clients all stall.
+    pub http2_window: At<Size>,
+}
+
+/// How names are resolved.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawResolve {
+    /// Time between two look-ups of a name. The last good answer is used until there is a better one. Default: `30s`.
+    pub interval: At<Time>,
+}
+
+/// What is spoken with the targets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+pub enum Protocol {
+    /// HTTP/1.1 and RFC 6455.
+    #[default]
+    #[serde(rename = "http/1.1")]
+    Http1,
+    /// HTTP/2 and RFC 8441.
+    #[serde(rename = "h2")]
+    Http2,
+}
+
+/// What happens when every target is unhealthy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AllUnhealthy {
+    /// The client gets a 503 at once.
+    #[default]
+    Refuse,
+    /// Targets are picked as if all were healthy: for when checks are less trusted than backends.
+    TryAny,
+}
+
+/// [`RawUpstream`], checked and complete.
+#[derive(Clone, Debug)]
+#[allow(missing_docs, reason = "each field is described where it is configured, in RawUpstream")]
+pub struct UpstreamConfig {
+    pub name: String,
+    pub targets: Vec<TargetConfig>,
+    pub protocol: Protocol,
+    pub balance: Balance,
+    pub all_unhealthy: AllUnhealthy,
+    pub tries: u32,
+    pub health: HealthConfig,
+    pub timeouts: Timeouts,
+    pub limits: Limits,
+    pub resolve_interval: Duration,
+    /// There if a target wants TLS.
+    pub tls: Option<ClientTlsConfig>,
+}
+
+/// [`RawTarget`], checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TargetConfig {
+    /// Where it listens.
+    pub address: Address,
+    /// Its share, from 1.
+    pub weight: u32,
+}
+
+/// [`RawTimeouts`], checked.
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs, reason = "each field is described where it is configured, in RawTimeouts")]
+pub struct Timeouts {
+    pub connect: Duration,
+    pub handshake: Duration,
+    pub response: Duration,
+    pub stall: Duration,
+    pub ping: Duration,
+    pub idle: Duration,
+}
+
+/// [`RawLimits`], checked.
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs, reason = "each field is described where it is configured, in RawLimits")]
+pub struct Limits {
+    pub open: usize,
+    pub idle: usize,
+    pub response_head: usize,
+    pub http2_connections: usize,
+    pub http2_streams: usize,
+    pub http2_window: u32,
+}
 
 impl RawUpstream {
     /// Checks the values; what is wrong goes to `problems`.
-    pub fn check(self, _problems: &mut Problems) -> UpstreamConfig {
-        UpstreamConfig {}
+    pub fn check(self, problems: &mut Problems) -> UpstreamConfig {
+        let valid = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        if self.name.is_empty() || !self.name.chars().all(valid) {
+            let help = "give it a name of letters, digits, `-`, `_` and `.`, as in `name: chat`";
+            problems.error(self.name.place, "an upstream has no valid name", help);
+        }
+        let targets = check_targets(self.targets, problems);
+        let tls = check_tls(self.tls, targets.iter().any(|target| target.address.tls), problems);
+        UpstreamConfig {
+            tls,
+            name: self.name.value,
+            targets,
+            protocol: self.protocol,
+            balance: self.balance,
+            all_unhealthy: self.all_unhealthy,
+            tries: within(self.tries, 1..=100, problems),
+            health: self.health.check(problems),
+            timeouts: self.timeouts.check(problems),
+            limits: self.limits.check(problems),
+            resolve_interval: span(self.resolve.interval, problems),
+        }
+    }
+}
+
+fn check_tls(
+    raw: Option<At<RawClientTls>>,
+    needed: bool,
+    problems: &mut Problems,
+) -> Option<ClientTlsConfig> {
+    if let (Some(raw), false) = (&raw, needed) {
+        let help = "write wss:// or https:// in a target, or remove `tls`";
+        problems.error(raw.place, "`tls` has no effect: no target is reached over TLS", help);
+    }
+    // Without a target that needs it, nothing is loaded.
+    if needed { raw.map(|raw| raw.value).unwrap_or_default().check(problems) } else { None }
+}
+
+fn check_targets(raw: At<Vec<At<RawTarget>>>, problems: &mut Problems) -> Vec<TargetConfig> {
+    if raw.value.is_empty() || raw.value.len() > 1024 {
+        let help = "list from 1 to 1024, as in `targets: [\"ws://10.0.0.5:9000\"]`";
+        problems.error(raw.place, format!("an upstream has {} targets", raw.value.len()), help);
+    }
+    let mut targets: Vec<TargetConfig> = Vec::with_capacity(raw.value.len().min(1024));
+    for At { value: RawTarget { url, weight }, place } in raw.value {
+        let help = "write ws://host:port, wss://host:port, http://, https:// or unix:/path";
+        let address: Address = match url.parse() {
+            Ok(address) => address,
+            Err(what) => {
+                problems.error(place, what, help);
+                continue;
+            }
+        };
+        if targets.iter().any(|other| other.address == address) {
+            problems.error(place, format!("`{address}` is listed twice"), "give it a larger weight instead");
+        }
+        let plain_remote = match &address.endpoint {
+            Endpoint::Ip(ip) => !address.tls && !ip.ip().is_loopback() && !is_private(ip.ip()),
+            Endpoint::Name(..) | Endpoint::Unix(_) => false,
+        };
+        if plain_remote {
+            let what = format!("`{address}` is reached over a public network without TLS");
+            problems.warning(place, what, "use wss:// or https://");
+        }
+        targets
+            .push(TargetConfig { address, weight: within(At { value: weight, place }, 1..=1000, problems) });
+    }
+    targets
+}
+
+fn is_private(ip: std::net::IpAddr) -> bool {
+    match ip {
+        std::net::IpAddr::V4(v4) => v4.is_private() || v4.is_link_local(),
+        std::net::IpAddr::V6(v6) => v6.is_unique_local() || v6.is_unicast_link_local(),
+    }
+}
+
+impl RawTimeouts {
+    fn check(self, problems: &mut Problems) -> Timeouts {
+        Timeouts {
+            connect: span(self.connect, problems),
+            handshake: span(self.handshake, problems),
+            response: span(self.response, problems),
+            stall: span(self.stall, problems),
+            ping: span(self.ping, problems),
+            idle: span(self.idle, problems),
+        }
+    }
+}
+
+impl RawLimits {
+    fn check(self, problems: &mut Problems) -> Limits {
+        Limits {
+            open: within(self.open, 1..=10_000_000, problems) as usize,
+            idle: within(self.idle, 0..=65_536, problems) as usize,
+            response_head: sized(self.response_head, 8 << 10..=1 << 20, problems) as usize,
+            http2_connections: within(self.http2_connections, 1..=65_536, problems) as usize,
+            http2_streams: within(self.http2_streams, 1..=10_000, problems) as usize,
+            http2_window: sized(self.http2_window, 16 << 10..=16 << 20, problems) as u32,
+        }
+    }
+}
+
+/// A span of time that something can wait for: 1ms to 1d.
+pub(super) fn span(raw: At<Time>, problems: &mut Problems) -> Duration {
+    let (least, most) = (Duration::from_millis(1), Duration::from_secs(86_400));
+    if !(least..=most).contains(&raw.value.0) {
+        problems.error(raw.place, format!("`{}` is out of range", raw.value), "write a time from 1ms to 1d");
+    }
+    raw.value.0.clamp(least, most)
+}
+
+/// A number within its range.
+pub(super) fn within(raw: At<u32>, range: RangeInclusive<u32>, problems: &mut Problems) -> u32 {
+    if !range.contains(&raw.value) {
+        let help = format!("write a number from {} to {}", range.start(), range.end());
+        problems.error(raw.place, format!("{} is out of range", raw.value), help);
+    }
+    raw.value.clamp(*range.start(), *range.end())
+}
+
+fn sized(raw: At<Size>, range: RangeInclusive<u64>, problems: &mut Problems) -> u64 {
+    if !range.contains(&raw.value.0) {
+        let help = format!("write a size from {} to {}", Size(*range.start()), Size(*range.end()));
+        problems.error(raw.place, format!("{} is out of range", raw.value), help);
+    }
+    raw.value.0.clamp(*range.start(), *range.end())
+}
+
+fn seconds(seconds: u64) -> At<Time> {
+    At::nowhere(Time(Duration::from_secs(seconds)))
+}
+
+impl Default for RawUpstream {
+    fn default() -> Self {
+        Self {
+            name: At::default(),
+            targets: At::default(),
+            protocol: Protocol::default(),
+            balance: Balance::default(),
+            all_unhealthy: AllUnhealthy::default(),
+            tries: At::nowhere(3),
+            health: RawHealth::default(),
+            timeouts: RawTimeouts::default(),
+            limits: RawLimits::default(),
+            resolve: RawResolve::default(),
+            tls: None,
+        }
+    }
+}
+
+impl Default for RawTimeouts {
+    fn default() -> Self {
+        Self {
+            connect: seconds(5),
+            handshake: seconds(10),
+            response: seconds(60),
+            stall: seconds(60),
+            ping: seconds(30),
+            idle: seconds(60),
+        }
+    }
+}
+
+impl Default for RawLimits {
+    fn default() -> Self {
+        Self {
+            open: At::nowhere(65_536),
+            idle: At::nowhere(64),
+            response_head: At::nowhere(Size(32 << 10)),
+            http2_connections: At::nowhere(64),
+            http2_streams: At::nowhere(100),
+            http2_window: At::nowhere(Size(64 << 10)),
+        }
+    }
+}
+
+impl Default for RawResolve {
+    fn default() -> Self {
+        Self { interval: seconds(30) }
+    }
+}
+
+impl<'de> Deserialize<'de> for RawTarget {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Long {
+            url: String,
+            #[serde(default = "one")]
+            weight: u32,
+        }
+        fn one() -> u32 {
+            1
+        }
+
+        struct Short;
+        impl<'de> de::Visitor<'de> for Short {
+            type Value = RawTarget;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a URL, or `url` and `weight`")
+            }
+            fn visit_str<E: de::Error>(self, url: &str) -> Result<RawTarget, E> {
+                Ok(RawTarget { url: url.to_owned(), weight: 1 })
+            }
+            fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<RawTarget, A::Error> {
+                let Long { url, weight } = Long::deserialize(de::value::MapAccessDeserializer::new(map))?;
+                Ok(RawTarget { url, weight })
+            }
+        }
+        deserializer.deserialize_any(Short)
+    }
+}
+
+impl JsonSchema for RawTarget {
+    fn schema_name() -> Cow<'static, str> {
+        "RawTarget".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "One backend: a URL (ws://, wss://, http://, https:// with host and port, or unix:/path), \
+                            alone or with its weight.",
+            "oneOf": [
+                { "type": "string" },
+                {
+                    "type": "object",
+                    "properties": {
+                        "url": { "type": "string", "description": "Where it listens." },
+                        "weight": {
+                            "type": "integer", "minimum": 1, "maximum": 1000, "default": 1,
+                            "description": "Its share of sessions and requests among the targets."
+                        }
+                    },
+                    "required": ["url"],
+                    "additionalProperties": false
+                }
+            ]
+        })
     }
 }

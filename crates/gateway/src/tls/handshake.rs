@@ -1,0 +1,146 @@
+//! How a TLS connection begins, on either side, under a deadline.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use rustls::client::UnbufferedClientConnection;
+use rustls::pki_types::ServerName;
+use rustls::server::UnbufferedServerConnection;
+use rustls::{ClientConfig, ProtocolVersion, ServerConfig};
+use tokio::io::{AsyncWrite, ReadBuf};
+use tokio::time::{Instant, timeout_at};
+
+use super::engine::{End, Engine, RIDE_MAX, Side};
+use super::resolver;
+use super::stream::TlsStream;
+use crate::net::Socket;
+
+/// Why a TLS handshake came to nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum HandshakeError {
+    /// The peer spoke plain HTTP; the socket comes back so that it can be told.
+    #[error("plain HTTP where TLS was expected")]
+    PlainHttp(Socket),
+    /// The deadline passed.
+    #[error("the TLS handshake took too long")]
+    TimedOut,
+    /// The peer ended the connection before the handshake was done.
+    #[error("the peer went away during the TLS handshake")]
+    Closed,
+    /// The peer broke the protocol, or no agreement was found; the alert was sent.
+    #[error("TLS: {0}")]
+    Tls(rustls::Error),
+    /// The socket failed.
+    #[error("during the TLS handshake: {0}")]
+    Io(io::Error),
+}
+
+/// Marks the error of [`TlsStream::poll_receive`] that becomes [`HandshakeError::PlainHttp`].
+#[derive(Debug, thiserror::Error)]
+#[error("plain HTTP where TLS was expected")]
+pub(super) struct PlainHttp;
+
+impl From<io::Error> for HandshakeError {
+    fn from(error: io::Error) -> Self {
+        match error.downcast::<rustls::Error>() {
+            Ok(error) => Self::Tls(error),
+            Err(error) => Self::Io(error),
+        }
+    }
+}
+
+impl From<HandshakeError> for io::Error {
+    fn from(error: HandshakeError) -> Self {
+        let kind = match &error {
+            HandshakeError::TimedOut => io::ErrorKind::TimedOut,
+            HandshakeError::Closed => io::ErrorKind::UnexpectedEof,
+            HandshakeError::Io(inner) => inner.kind(),
+            HandshakeError::PlainHttp(_) | HandshakeError::Tls(_) => io::ErrorKind::InvalidData,
+        };
+        Self::new(kind, error)
+    }
+}
+
+impl TlsStream {
+    /// Performs the server's side of a handshake.
+    ///
+    /// # Errors
+    /// As [`HandshakeError`] says; the alert, if one is due, was sent and the socket's write side shut down.
+    pub async fn accept(
+        socket: Socket,
+        config: Arc<ServerConfig>,
+        deadline: Option<Instant>,
+    ) -> Result<Self, HandshakeError> {
+        let side = Side::Server(UnbufferedServerConnection::new(config).map_err(HandshakeError::Tls)?);
+        let stream = Self { socket, engine: Engine::new(side), server_name: None };
+        within(deadline, stream.shake_hands()).await
+    }
+
+    /// Performs the client's side of a handshake with the server called `name`.
+    ///
+    /// # Errors
+    /// As [`HandshakeError`] says, among them that the server's certificate is not valid for `name`.
+    pub async fn connect(
+        socket: Socket,
+        config: Arc<ClientConfig>,
+        name: ServerName<'static>,
+        deadline: Option<Instant>,
+    ) -> Result<Self, HandshakeError> {
+        let server_name = Some(name.to_str().into());
+        let side = UnbufferedClientConnection::new(config, name).map_err(HandshakeError::Tls)?;
+        let mut stream = Self { socket, engine: Engine::new(Side::Client(side)), server_name };
+        stream.engine.start()?;
+        within(deadline, stream.shake_hands()).await
+    }
+
+    async fn shake_hands(mut self) -> Result<Self, HandshakeError> {
+        match poll_fn(|cx| self.poll_handshake(cx)).await {
+            Ok(()) => Ok(self),
+            Err(HandshakeError::Io(error))
+                if error.get_ref().is_some_and(|inner| inner.is::<PlainHttp>()) =>
+            {
+                Err(HandshakeError::PlainHttp(self.socket))
+            }
+            Err(error) => {
+                // Ends the stream behind the alert; whether the peer still listens changes nothing.
+                let _ = poll_fn(|cx| Pin::new(&mut self.socket).poll_shutdown(cx)).await;
+                Err(error)
+            }
+        }
+    }
+
+    fn poll_handshake(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), HandshakeError>> {
+        loop {
+            let done = !self.engine.state().is_handshaking();
+            // A TLS 1.3 server's last records are tickets: nobody waits for them, so they ride with its first data, or
+            // go out when a reader waits. One write(2) less for each connection.
+            let tickets = done && self.engine.is_server() && self.engine.outgoing().len() <= RIDE_MAX;
+            if !(tickets && self.protocol_version() == Some(ProtocolVersion::TLSv1_3)) {
+                ready!(self.poll_drain(cx))?;
+            }
+            if done {
+                return Poll::Ready(Ok(()));
+            }
+            if self.engine.end() == Some(End::Cut) || self.engine.end() == Some(End::Closed) {
+                return Poll::Ready(Err(HandshakeError::Closed));
+            }
+            ready!(self.poll_receive(cx, &mut ReadBuf::new(&mut [])))?;
+            if self.server_name.is_none() {
+                self.server_name = resolver::take_asked_name();
+            }
+        }
+    }
+}
+
+async fn within<T>(
+    deadline: Option<Instant>,
+    work: impl Future<Output = Result<T, HandshakeError>>,
+) -> Result<T, HandshakeError> {
+    match deadline {
+        Some(deadline) => timeout_at(deadline, work).await.unwrap_or(Err(HandshakeError::TimedOut)),
+        None => work.await,
+    }
+}

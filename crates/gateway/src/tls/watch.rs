@@ -1,0 +1,131 @@
+//! Watches certificate files, and has them loaded anew when they change.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+
+use super::resolver::CertificateResolver;
+
+/// A renewal writes several files: they are read when nothing has happened for this long,
+const QUIET: Duration = Duration::from_millis(250);
+/// and after this long even if something keeps happening.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Watches the folders of certificate files as long as it lives.
+///
+/// The folders, not the files: a renewal puts new files, or new links, in the old ones' place.
+#[derive(Debug)]
+pub struct CertificateWatcher {
+    _watcher: RecommendedWatcher,
+}
+
+impl CertificateWatcher {
+    /// Starts to watch what these resolvers were loaded from. Files are read on a thread of its own.
+    ///
+    /// # Errors
+    /// When the system gives no watch (inotify's limits) or no thread.
+    pub fn start(resolvers: Vec<Arc<CertificateResolver>>) -> notify::Result<Self> {
+        let (tell, told) = channel();
+        let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+            if !event.is_ok_and(|event| event.kind.is_access()) {
+                // The receiver ends after the sender, which the watcher owns.
+                let _ = tell.send(());
+            }
+        })?;
+        for folder in folders(&resolvers) {
+            watcher.watch(&folder, RecursiveMode::NonRecursive)?;
+        }
+        thread::Builder::new()
+            .name("certificates".into())
+            .spawn(move || reload_when_told(&told, &resolvers))
+            .map_err(notify::Error::io)?;
+        Ok(Self { _watcher: watcher })
+    }
+}
+
+fn folders(resolvers: &[Arc<CertificateResolver>]) -> BTreeSet<PathBuf> {
+    let files = resolvers.iter().flat_map(|resolver| resolver.files());
+    let paths = files.flat_map(|files| [&files.cert, &files.key]);
+    // Where a link points to as well, for those that rewrite the target.
+    let places = paths.flat_map(|path| [Some(path.clone()), path.canonicalize().ok()]).flatten();
+    places.map(|path| folder(&path).to_owned()).collect()
+}
+
+fn folder(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// Ends when the watcher is dropped.
+fn reload_when_told(told: &Receiver<()>, resolvers: &[Arc<CertificateResolver>]) {
+    while told.recv().is_ok() {
+        let start = Instant::now();
+        while start.elapsed() < PATIENCE {
+            match told.recv_timeout(QUIET) {
+                Ok(()) => {}
+                Err(RecvTimeoutError::Timeout) => break,
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+        for resolver in resolvers {
+            reload(resolver);
+        }
+    }
+}
+
+fn reload(resolver: &CertificateResolver) {
+    let reloaded = resolver.reload();
+    for files in &reloaded.replaced {
+        tracing::info!(cert = %files.cert.display(), "certificate replaced");
+    }
+    for (files, fault) in &reloaded.kept {
+        tracing::error!(cert = %files.cert.display(), %fault, "new certificate not usable, the old one stays");
+    }
+    if !reloaded.replaced.is_empty() {
+        for (what, help) in resolver.unwise() {
+            tracing::warn!(help, "{what}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::super::certificate::RawCertificate;
+    use super::super::config::RawServerTls;
+    use super::super::testing::Issued;
+    use super::*;
+    use crate::config::problem::Problems;
+    use crate::config::value::At;
+
+    #[test]
+    fn changed_files_are_loaded_and_a_dropped_watcher_ends_its_thread() {
+        let (old, new) = (Issued::new(&["old.example"]), Issued::new(&["new.example"]));
+        let raw = RawCertificate { cert: At::nowhere(old.files().cert), key: At::nowhere(old.files().key) };
+        let raw = RawServerTls { certificates: At::nowhere(vec![raw]), min_version: Default::default() };
+        let resolver = raw.check(&mut Problems::default()).resolver;
+        let watcher = CertificateWatcher::start(vec![resolver.clone()]).unwrap();
+        for (from, to) in [(new.files().cert, old.files().cert), (new.files().key, old.files().key)] {
+            let fresh = to.with_extension("fresh");
+            std::fs::copy(from, &fresh).unwrap();
+            std::fs::rename(fresh, to).unwrap();
+        }
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while resolver.first_name().as_deref() != Some("new.example") {
+            assert!(Instant::now() < deadline, "not replaced in time");
+            thread::yield_now();
+        }
+        drop(watcher);
+        while Arc::strong_count(&resolver) > 1 {
+            assert!(Instant::now() < deadline, "the thread keeps running");
+            thread::yield_now();
+        }
+    }
+}
