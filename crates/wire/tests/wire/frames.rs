@@ -115,7 +115,8 @@ fn encode(frames: &[Frame]) -> Vec<u8> {
 fn ours(sender: Role, bytes: &[u8], cut: usize) -> (Vec<Said>, Option<Fault>) {
     let limits = FrameLimits { frame: 1 << 20, message: 1 << 24, fragments: 1000 };
     let mut scanner = Scanner::new(sender, Rsv::NONE);
-    let mut assembly = Assembly::new(Arc::new(Budget::new(1 << 26)));
+    let budget = Arc::new(Budget::new(1 << 26));
+    let mut assembly = Assembly::new(budget.clone());
     let (mut said, mut buffer) = (Vec::new(), Vec::new());
     for part in bytes.chunks(cut) {
         buffer.extend_from_slice(part);
@@ -131,7 +132,7 @@ fn ours(sender: Role, bytes: &[u8], cut: usize) -> (Vec<Said>, Option<Fault>) {
                     }
                     if piece.ends_message {
                         let payload = assembly.payload().to_vec();
-                        assembly.take_frames();
+                        assembly = Assembly::new(budget.clone());
                         said.push(if piece.kind == DataKind::Text {
                             Said::Text(payload)
                         } else {
