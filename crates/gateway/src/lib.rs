@@ -1,8 +1,10 @@
 //! The data plane: listeners, TLS, HTTP, routes, upstreams and the pump.
 
 pub mod config;
+pub mod fuzz;
 pub mod listener;
 pub mod net;
 pub mod pump;
+pub mod route;
 pub mod tls;
 pub mod upstream;

@@ -1,6 +1,9 @@
 //! What is wrong, or unwise, in a configuration: found all at once, each with its place and remedy.
 
-use super::value::Place;
+use std::fmt;
+use std::ops::RangeInclusive;
+
+use super::place::{At, Place};
 
 /// Whether a problem stops the configuration from being used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +25,8 @@ pub struct Problem {
     pub what: String,
     /// What would be right: a hint to act on.
     pub help: String,
+    /// Another place that belongs to it, and what stands there.
+    pub also: Option<(Place, String)>,
 }
 
 /// Collects the problems of one configuration while raw values become typed ones.
@@ -30,13 +35,30 @@ pub struct Problems(Vec<Problem>);
 
 impl Problems {
     /// Notes an error.
-    pub fn error(&mut self, place: Place, what: impl Into<String>, help: impl Into<String>) {
-        self.0.push(Problem { severity: Severity::Error, place, what: what.into(), help: help.into() });
+    pub fn error(&mut self, place: Place, what: impl Into<String>, help: impl Into<String>) -> &mut Problem {
+        self.push(Severity::Error, place, what.into(), help.into())
     }
 
     /// Notes a warning.
-    pub fn warning(&mut self, place: Place, what: impl Into<String>, help: impl Into<String>) {
-        self.0.push(Problem { severity: Severity::Warning, place, what: what.into(), help: help.into() });
+    pub fn warning(
+        &mut self,
+        place: Place,
+        what: impl Into<String>,
+        help: impl Into<String>,
+    ) -> &mut Problem {
+        self.push(Severity::Warning, place, what.into(), help.into())
+    }
+
+    /// Notes an error where the value of the key `name` lies outside `range`; gives the value as it is.
+    pub fn in_range<T>(&mut self, name: &str, at: &At<T>, range: RangeInclusive<T>) -> T
+    where
+        T: PartialOrd + fmt::Display + Copy,
+    {
+        if !range.contains(&at.value) {
+            let what = format!("`{name}` is {}, outside its bounds", at.value);
+            self.error(at.place, what, format!("give {} to {}", range.start(), range.end()));
+        }
+        at.value
     }
 
     /// Whether any of them is an error.
@@ -47,5 +69,27 @@ impl Problems {
     /// All of them, in the order in which they were found.
     pub fn iter(&self) -> impl Iterator<Item = &Problem> {
         self.0.iter()
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Problem> {
+        self.0.iter_mut()
+    }
+
+    /// Orders them as a reader of the files meets them; those without a place come last.
+    pub(super) fn sort(&mut self) {
+        self.0.sort_by_key(|p| (!p.place.is_known(), p.place.source(), p.place.bytes().start));
+    }
+
+    fn push(&mut self, severity: Severity, place: Place, what: String, help: String) -> &mut Problem {
+        self.0.push(Problem { severity, place, what, help, also: None });
+        let last = self.0.len() - 1;
+        &mut self.0[last]
+    }
+}
+
+impl Problem {
+    /// Adds another place that belongs to the problem, such as the first of two that clash.
+    pub fn also(&mut self, place: Place, what: impl Into<String>) {
+        self.also = Some((place, what.into()));
     }
 }

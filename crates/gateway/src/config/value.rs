@@ -1,170 +1,240 @@
-//! Values with a place and a unit: what every part's raw configuration is made of.
+//! What every part's raw configuration is made of: values with a place, with a unit, or in more than one form.
 
 use std::borrow::Cow;
 use std::fmt;
-use std::time::Duration;
+use std::marker::PhantomData;
+use std::ops::Deref;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, de};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
-/// Where a value stands in the configuration: file by number, line and column from 1.
-pub type Place = serde_saphyr::Location;
+pub use super::place::{At, Item, Place};
+pub use super::unit::{Size, Time};
 
-/// A value and its place, so that a later check can point at it.
+/// One value, or a list of them: `GET` or `[GET, POST]`.
 #[derive(Clone, Debug)]
-pub struct At<T> {
-    /// The value itself.
-    pub value: T,
-    /// Where it stands; `Place::UNKNOWN` for a default.
-    pub place: Place,
-}
+pub struct OneOrMany<T>(pub Vec<T>);
 
-impl<T> At<T> {
-    /// A value that stands in no file: a default, or a test's.
-    pub const fn nowhere(value: T) -> Self {
-        Self { value, place: Place::UNKNOWN }
-    }
-}
-
-impl<T: Default> Default for At<T> {
+impl<T> Default for OneOrMany<T> {
     fn default() -> Self {
-        Self::nowhere(T::default())
+        Self(Vec::new())
     }
 }
 
-impl<T> std::ops::Deref for At<T> {
-    type Target = T;
-    fn deref(&self) -> &T {
-        &self.value
+impl<T> Deref for OneOrMany<T> {
+    type Target = [T];
+    fn deref(&self) -> &[T] {
+        &self.0
     }
 }
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for At<T> {
+/// The newtype name by which our own deserializer knows that a single value may stand for a list.
+pub(super) const ONE_OR_MANY: &str = "wicketgate::OneOrMany";
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for OneOrMany<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let spanned = serde_saphyr::Spanned::<T>::deserialize(deserializer)?;
-        Ok(Self { value: spanned.value, place: spanned.referenced })
+        struct Reader<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Reader<T> {
+            type Value = OneOrMany<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a value or a list of values")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+                let mut values = Vec::new();
+                while let Some(value) = seq.next_element()? {
+                    values.push(value);
+                }
+                Ok(OneOrMany(values))
+            }
+
+            fn visit_newtype_struct<D: Deserializer<'de>>(
+                self,
+                deserializer: D,
+            ) -> Result<Self::Value, D::Error> {
+                Vec::deserialize(deserializer).map(OneOrMany)
+            }
+        }
+
+        deserializer.deserialize_newtype_struct(ONE_OR_MANY, Reader(PhantomData))
     }
 }
 
-impl<T: JsonSchema> JsonSchema for At<T> {
+impl<T: serde::Serialize> serde::Serialize for OneOrMany<T> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for OneOrMany<T> {
     fn inline_schema() -> bool {
-        T::inline_schema()
+        true
     }
     fn schema_name() -> Cow<'static, str> {
-        T::schema_name()
+        format!("OneOrMany{}", T::schema_name()).into()
     }
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        T::json_schema(generator)
+        let one = generator.subschema_for::<T>();
+        json_schema!({ "anyOf": [one, { "type": "array", "items": one }] })
     }
 }
 
-/// A span of time: `250ms`, `10s`, `5m`, `1h`, `1d`, or parts joined as in `1m30s`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Time(pub Duration);
+/// A mapping from names that the writer chooses, in the order of the file, each name with its place.
+#[derive(Clone, Debug)]
+pub struct Table<T>(pub Vec<(At<String>, T)>);
 
-impl std::str::FromStr for Time {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wrong =
-            || format!("`{text}` is no span of time: write a number and a unit, as in 250ms, 10s, 5m, 1h");
-        let (mut total, mut rest) = (0u64, text.trim());
-        if rest.is_empty() {
-            return Err(wrong());
-        }
-        while !rest.is_empty() {
-            let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-            let number: u64 = rest[..digits].parse().map_err(|_| wrong())?;
-            rest = &rest[digits..];
-            let letters = rest.bytes().take_while(u8::is_ascii_alphabetic).count();
-            let unit = match &rest[..letters] {
-                "ms" => 1,
-                "s" => 1_000,
-                "m" => 60_000,
-                "h" => 3_600_000,
-                "d" => 86_400_000,
-                _ => return Err(wrong()),
-            };
-            rest = &rest[letters..];
-            total = number.checked_mul(unit).and_then(|ms| total.checked_add(ms)).ok_or_else(wrong)?;
-        }
-        Ok(Self(Duration::from_millis(total)))
+impl<T> Default for Table<T> {
+    fn default() -> Self {
+        Self(Vec::new())
     }
 }
 
-impl fmt::Display for Time {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.as_millis() {
-            ms if ms % 1000 != 0 || ms == 0 => write!(f, "{ms}ms"),
-            ms if ms % 3_600_000 == 0 => write!(f, "{}h", ms / 3_600_000),
-            ms if ms % 60_000 == 0 => write!(f, "{}m", ms / 60_000),
-            ms => write!(f, "{}s", ms / 1000),
-        }
-    }
-}
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Table<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader<T>(PhantomData<T>);
 
-/// A number of bytes: `512`, `64KiB`, `16MiB`, `1GiB`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Size(pub u64);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Reader<T> {
+            type Value = Table<T>;
 
-impl std::str::FromStr for Size {
-    type Err = String;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a mapping of names and values")
+            }
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wrong =
-            || format!("`{text}` is no size: write bytes, or a number with KiB, MiB or GiB, as in 64KiB");
-        let text = text.trim();
-        let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-        let number: u64 = text[..digits].parse().map_err(|_| wrong())?;
-        let unit: u64 = match text[digits..].trim() {
-            "" | "B" => 1,
-            "KiB" => 1 << 10,
-            "MiB" => 1 << 20,
-            "GiB" => 1 << 30,
-            _ => return Err(wrong()),
-        };
-        number.checked_mul(unit).map(Self).ok_or_else(wrong)
-    }
-}
-
-impl fmt::Display for Size {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            n if n != 0 && n % (1 << 30) == 0 => write!(f, "{}GiB", n >> 30),
-            n if n != 0 && n % (1 << 20) == 0 => write!(f, "{}MiB", n >> 20),
-            n if n != 0 && n % (1 << 10) == 0 => write!(f, "{}KiB", n >> 10),
-            n => write!(f, "{n}"),
-        }
-    }
-}
-
-macro_rules! from_text {
-    ($type:ident, $pattern:literal, $description:literal) => {
-        impl<'de> Deserialize<'de> for $type {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = String::deserialize(deserializer)?;
-                text.parse().map_err(de::Error::custom)
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
+                }
+                Ok(Table(entries))
             }
         }
-        impl serde::Serialize for $type {
-            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
-            }
-        }
-        impl JsonSchema for $type {
-            fn schema_name() -> Cow<'static, str> {
-                stringify!($type).into()
-            }
-            fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!({ "type": ["string", "integer"], "pattern": $pattern, "description": $description })
-            }
-        }
-    };
+
+        deserializer.deserialize_map(Reader(PhantomData))
+    }
 }
 
-from_text!(
-    Time,
-    "^([0-9]+(ms|s|m|h|d))+$",
-    "A span of time: 250ms, 10s, 5m, 1h, 1d, or parts joined as in 1m30s."
-);
-from_text!(Size, "^[0-9]+ ?(B|KiB|MiB|GiB)?$", "A number of bytes: 512, 64KiB, 16MiB, 1GiB.");
+impl<T: JsonSchema> JsonSchema for Table<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        format!("Table{}", T::schema_name()).into()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let value = generator.subschema_for::<T>();
+        json_schema!({ "type": "object", "additionalProperties": value })
+    }
+}
+
+/// `on` or `off`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Switch {
+    /// `on`, or `true`.
+    On,
+    /// `off`, or `false`.
+    Off,
+}
+
+impl Switch {
+    /// Whether it is on.
+    pub fn is_on(self) -> bool {
+        self == Self::On
+    }
+}
+
+impl<'de> Deserialize<'de> for Switch {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Toggle::<Never>::deserialize(deserializer)? {
+            Toggle::Off => Ok(Self::Off),
+            Toggle::On(_) => Ok(Self::On),
+        }
+    }
+}
+
+impl serde::Serialize for Switch {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(if self.is_on() { "on" } else { "off" })
+    }
+}
+
+impl JsonSchema for Switch {
+    fn schema_name() -> Cow<'static, str> {
+        "Switch".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "enum": ["on", "off", true, false], "description": "`on` or `off`." })
+    }
+}
+
+/// A part that can be switched off by the word `off`, left at its defaults by `on`, or written out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Toggle<T> {
+    /// `off`, or `false`.
+    Off,
+    /// Its own keys; the defaults where it says `on` or `true`.
+    On(T),
+}
+
+impl<T: Default> Default for Toggle<T> {
+    fn default() -> Self {
+        Self::On(T::default())
+    }
+}
+
+impl<'de, T: Deserialize<'de> + Default> Deserialize<'de> for Toggle<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de> + Default> Visitor<'de> for Reader<T> {
+            type Value = Toggle<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("`on` or `off`")
+            }
+
+            fn visit_bool<E: de::Error>(self, on: bool) -> Result<Self::Value, E> {
+                Ok(if on { Toggle::default() } else { Toggle::Off })
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
+                match text {
+                    "on" => Ok(Toggle::default()),
+                    "off" => Ok(Toggle::Off),
+                    _ => Err(E::invalid_value(de::Unexpected::Str(text), &self)),
+                }
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(Toggle::On)
+            }
+        }
+
+        deserializer.deserialize_any(Reader(PhantomData))
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for Toggle<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        format!("Toggle{}", T::schema_name()).into()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let on = generator.subschema_for::<T>();
+        json_schema!({ "anyOf": [on, { "enum": ["on", "off", true, false] }] })
+    }
+}
+
+/// The inside of a [`Switch`]: it has no keys.
+#[derive(Default)]
+struct Never;
+
+impl<'de> Deserialize<'de> for Never {
+    fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+        Err(de::Error::invalid_type(de::Unexpected::Map, &"`on` or `off`"))
+    }
+}

@@ -1,0 +1,225 @@
+//! From raw to typed: each part by itself, then what parts say about each other.
+
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use super::Config;
+use super::fault::alternatives;
+use super::file::RawConfig;
+use super::place::{At, Item, Place};
+use super::problem::Problems;
+use super::tree::{Content, Node};
+use crate::listener::config::ListenerConfig;
+use crate::route::config::{Action, RouteConfig};
+use crate::upstream::config::UpstreamConfig;
+
+/// The names of all listeners, upstreams and routes, also of those that could not be read: what refers to one of
+/// them is not wrong for that.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    listeners: Vec<At<String>>,
+    upstreams: Vec<At<String>>,
+    routes: Vec<At<String>>,
+    /// Keys with at least one item.
+    filled: HashSet<&'static str>,
+    /// Upstreams that routes refer to.
+    used: HashSet<String>,
+    /// Listeners and upstreams without a name; a route's is asked for when it is read.
+    nameless: Vec<(&'static str, Place)>,
+    /// Whether a file could not be read, so that there may be more.
+    pub(super) incomplete: bool,
+}
+
+impl Names {
+    /// Adds the names in one file.
+    pub(super) fn collect(&mut self, root: &Node) {
+        for (key, names) in [
+            ("listeners", &mut self.listeners),
+            ("upstreams", &mut self.upstreams),
+            ("routes", &mut self.routes),
+        ] {
+            for item in items(root, key) {
+                self.filled.insert(key);
+                match (item.child("name"), &item.content) {
+                    (Some(name), _) => names.extend(text(name)),
+                    (None, Content::Map(_)) if key != "routes" => self.nameless.push((key, item.place)),
+                    _ => {}
+                }
+            }
+            self.incomplete |= root.child(key).is_some_and(|node| match &node.content {
+                Content::List(_) => false,
+                Content::Map(_) => true,
+                Content::Scalar(scalar) => !scalar.is_null(),
+            });
+        }
+        for route in items(root, "routes") {
+            self.used.extend(route.child("upstream").and_then(text).map(|at| at.value));
+        }
+    }
+
+    /// Whether there is surely nothing under `key`.
+    fn none(&self, key: &str) -> bool {
+        !self.incomplete && !self.filled.contains(key)
+    }
+
+    fn unused_upstreams(&self) -> impl Iterator<Item = &At<String>> {
+        self.upstreams.iter().filter(|name| !self.incomplete && !self.used.contains(&name.value))
+    }
+}
+
+fn items<'a>(root: &'a Node, key: &str) -> &'a [Node] {
+    match root.child(key).map(|node| &node.content) {
+        Some(Content::List(items)) => items,
+        _ => &[],
+    }
+}
+
+fn text(node: &Node) -> Option<At<String>> {
+    match &node.content {
+        Content::Scalar(scalar) if !scalar.is_null() => {
+            Some(At { value: scalar.text.clone(), place: node.place })
+        }
+        _ => None,
+    }
+}
+
+/// Makes the typed configuration. `None` when a part is not there; whether it may be used, `problems` says.
+pub(super) fn check(raw: RawConfig, names: &Names, problems: &mut Problems) -> Option<Config> {
+    for (what, names) in
+        [("listener", &names.listeners), ("upstream", &names.upstreams), ("route", &names.routes)]
+    {
+        check_names(what, names, problems);
+    }
+    for (key, place) in &names.nameless {
+        problems.error(
+            *place,
+            format!("one of the `{key}` has no name"),
+            "add `name:`, for logs and metrics",
+        );
+    }
+    if raw.listeners.is_empty() && names.none("listeners") {
+        problems.error(
+            Place::UNKNOWN,
+            "there is no listener",
+            "add one under `listeners:`; `wicketgate init` writes an example",
+        );
+    }
+    if raw.routes.is_empty() && names.none("routes") {
+        problems.warning(
+            Place::UNKNOWN,
+            "there is no route, so every request is answered with 404",
+            "add one under `routes:`",
+        );
+    }
+    let listeners = raw.listeners.into_iter().filter_map(whole);
+    let listeners: Vec<Arc<ListenerConfig>> = listeners.map(|raw| Arc::new(raw.check(problems))).collect();
+    let upstreams = raw.upstreams.into_iter().filter_map(whole);
+    let upstreams: Vec<Arc<UpstreamConfig>> = upstreams.map(|raw| Arc::new(raw.check(problems))).collect();
+    let mut routes = Vec::new();
+    for item in raw.routes.into_iter().filter(|item| item.whole) {
+        let upstream = item.value.upstream.clone();
+        if let Some(route) = item.value.check(problems) {
+            check_upstream_exists(&route, upstream.as_ref(), names, problems);
+            routes.push((item.place, Arc::new(route)));
+        }
+    }
+    check_same_match(&routes, problems);
+    for upstream in names.unused_upstreams() {
+        problems.warning(
+            upstream.place,
+            format!("no route leads to the upstream `{}`", upstream.value),
+            "remove it, or name it in a route",
+        );
+    }
+    let admin = raw.admin.and_then(whole).and_then(|admin| admin.check(problems));
+    let log = whole(raw.log).map(|log| log.check(problems));
+    let drain = whole(raw.drain).map(|drain| drain.check(problems));
+    let runtime = whole(raw.runtime).map(|runtime| runtime.check(problems));
+    let limits = whole(raw.limits).map(|limits| limits.check(problems));
+    Some(Config {
+        listeners,
+        routes: routes.into_iter().map(|(_, route)| route).collect(),
+        upstreams,
+        admin,
+        log: log?,
+        drain: drain?,
+        runtime: runtime?,
+        limits: limits?,
+    })
+}
+
+/// A section, unless part of it could not be read: then that was reported, and nothing more is said about it.
+fn whole<T>(item: Item<T>) -> Option<T> {
+    item.whole.then_some(item.value)
+}
+
+fn check_names(what: &str, names: &[At<String>], problems: &mut Problems) {
+    let mut first: HashMap<&str, Place> = HashMap::new();
+    for name in names {
+        let is_good = name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
+        if !is_good || name.is_empty() || name.len() > 64 {
+            problems.error(
+                name.place,
+                format!("`{}` is no name for a {what}", name.value),
+                "a name has 1 to 64 letters, digits, `-`, `_` and `.`",
+            );
+        }
+        match first.get(name.as_str()) {
+            Some(&place) => problems
+                .error(
+                    name.place,
+                    format!("a second {what} is called `{}`", name.value),
+                    "give it another name",
+                )
+                .also(place, "the first one"),
+            None => drop(first.insert(name, name.place)),
+        }
+    }
+}
+
+fn check_upstream_exists(
+    route: &RouteConfig,
+    upstream: Option<&At<String>>,
+    names: &Names,
+    problems: &mut Problems,
+) {
+    let (Action::Proxy(_), Some(upstream)) = (&route.action, upstream) else { return };
+    if names.incomplete || names.upstreams.iter().any(|name| name.value == upstream.value) {
+        return;
+    }
+    let known: Vec<&str> = names.upstreams.iter().map(|name| name.as_str()).collect();
+    let help = match known.is_empty() {
+        true => "add it under `upstreams:`".into(),
+        false => alternatives(upstream, &known),
+    };
+    problems.error(upstream.place, format!("there is no upstream `{}`", upstream.value), help);
+}
+
+/// Two routes for the very same requests: the second one could never be taken.
+fn check_same_match(routes: &[(Place, Arc<RouteConfig>)], problems: &mut Problems) {
+    let mut seen = HashMap::new();
+    for (place, route) in routes {
+        let matching = &route.matching;
+        for (host, path) in
+            matching.hosts.iter().flat_map(|host| matching.paths.iter().map(move |path| (host, path)))
+        {
+            match seen.entry((host, path, &matching.conditions)) {
+                Entry::Occupied(first) => {
+                    let (first, name): &(Place, &str) = first.get();
+                    problems
+                        .error(
+                            *place,
+                            format!(
+                                "the route `{}` is for the same requests as `{name}`: {host}{path}",
+                                route.name
+                            ),
+                            "change the `match` of one of them",
+                        )
+                        .also(*first, "the first one");
+                }
+                Entry::Vacant(entry) => drop(entry.insert((*place, &*route.name))),
+            }
+        }
+    }
+}

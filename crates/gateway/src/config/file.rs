@@ -1,0 +1,52 @@
+//! The keys of the configuration file, as they are written.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::place::{At, Item};
+use super::section::{RawAdmin, RawDrain, RawLimits, RawLog, RawRuntime};
+use super::value::OneOrMany;
+use crate::listener::config::RawListener;
+use crate::route::config::RawRoute;
+use crate::upstream::config::RawUpstream;
+
+/// The configuration of Wicketgate.
+///
+/// Values may hold `${NAME}` or `${NAME:-default}` for variables of the environment; `$${` stands for the
+/// characters themselves. Unknown keys are refused.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(title = "Wicketgate configuration")]
+pub struct RawConfig {
+    /// More files with `listeners`, `upstreams`, `routes` and `include` of their own, relative to this one:
+    /// a path or a list of paths, whose last part may hold `*`, as in `conf.d/*.yaml`. Files that a pattern names
+    /// are read in the order of their names; what they hold is added at the end of the lists. At most 256 files
+    /// of 1 MiB each, 8 deep.
+    pub include: OneOrMany<At<String>>,
+    /// Where clients arrive. At least one.
+    pub listeners: Vec<Item<RawListener>>,
+    /// What becomes of a request, by its host, path, method, headers and subprotocol.
+    pub routes: Vec<Item<RawRoute>>,
+    /// The backends that routes lead to.
+    pub upstreams: Vec<Item<RawUpstream>>,
+    /// The operator's own listener: metrics and health. Without this key there is none.
+    pub admin: Option<Item<RawAdmin>>,
+    /// What is logged, how and where.
+    pub log: Item<RawLog>,
+    /// How a stop or a reload treats sessions that are open.
+    pub drain: Item<RawDrain>,
+    /// The process itself.
+    pub runtime: Item<RawRuntime>,
+    /// Bounds that all listeners and routes share.
+    pub limits: Item<RawLimits>,
+}
+
+/// The keys of an included file.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawPart {
+    pub(super) include: OneOrMany<At<String>>,
+    pub(super) listeners: Vec<Item<RawListener>>,
+    pub(super) routes: Vec<Item<RawRoute>>,
+    pub(super) upstreams: Vec<Item<RawUpstream>>,
+}

@@ -1,0 +1,259 @@
+//! The small sections of the file: admin, log, drain, runtime, limits.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::place::At;
+use super::problem::Problems;
+use super::value::{Size, Time};
+
+/// The operator's own listener: `/metrics`, `/healthz`, `/readyz`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawAdmin {
+    /// Address and port. It must be a loopback address, because nothing asks for credentials here.
+    pub bind: At<String>,
+    /// Allows an address that others can reach: they then read metrics, and with them the names of routes and
+    /// upstreams.
+    pub dangerous_allow_remote: bool,
+}
+
+impl Default for RawAdmin {
+    fn default() -> Self {
+        Self { bind: At::nowhere("127.0.0.1:9090".into()), dangerous_allow_remote: false }
+    }
+}
+
+/// The operator's own listener.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AdminConfig {
+    /// Where it listens.
+    pub bind: SocketAddr,
+}
+
+impl RawAdmin {
+    /// Checks the values; what is wrong goes to `problems`.
+    pub fn check(self, problems: &mut Problems) -> Option<AdminConfig> {
+        let Ok(bind) = self.bind.parse::<SocketAddr>() else {
+            problems.error(
+                self.bind.place,
+                format!("`{}` is no address with a port", self.bind.value),
+                "write it as in `127.0.0.1:9090` or `[::1]:9090`",
+            );
+            return None;
+        };
+        match (bind.ip().is_loopback(), self.dangerous_allow_remote) {
+            (true, _) => {}
+            (false, true) => drop(problems.warning(
+                self.bind.place,
+                format!("the admin listener can be reached from elsewhere at {bind}"),
+                "keep it behind a firewall: it asks for no credentials",
+            )),
+            (false, false) => drop(problems.error(
+                self.bind.place,
+                format!("the admin listener would be reachable from elsewhere at {bind}"),
+                "bind it to 127.0.0.1 or [::1], or say `dangerous_allow_remote: true`",
+            )),
+        }
+        Some(AdminConfig { bind })
+    }
+}
+
+/// What is logged, how and where.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawLog {
+    /// `text` for people, `json` for machines.
+    pub format: LogFormat,
+    /// The least urgent lines that are written.
+    pub level: LogLevel,
+    /// Where a line for every request and session goes: `stdout`, `stderr`, `off`, or the path of a file.
+    pub access: At<String>,
+}
+
+impl Default for RawLog {
+    fn default() -> Self {
+        Self { format: LogFormat::Text, level: LogLevel::Info, access: At::nowhere("stdout".into()) }
+    }
+}
+
+/// The form of log lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, serde::Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines: one JSON object a line.
+    Json,
+}
+
+/// How urgent a line has to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, serde::Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    /// What went wrong and needs somebody.
+    Error,
+    /// What may need somebody.
+    Warn,
+    /// What the operator may want to know: start, reload, stop.
+    Info,
+    /// What helps to find a fault.
+    Debug,
+    /// Every step.
+    Trace,
+}
+
+/// What is logged, how and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogConfig {
+    /// The form of lines.
+    pub format: LogFormat,
+    /// The least urgent lines that are written.
+    pub level: LogLevel,
+    /// Where a line for every request and session goes.
+    pub access: AccessLog,
+}
+
+/// Where a line for every request and session goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AccessLog {
+    /// Nowhere.
+    Off,
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+    /// A file, appended to.
+    File(PathBuf),
+}
+
+impl RawLog {
+    /// Checks the values; what is wrong goes to `problems`.
+    pub fn check(self, problems: &mut Problems) -> LogConfig {
+        let access = match self.access.as_str() {
+            "off" | "false" => AccessLog::Off,
+            "stdout" => AccessLog::Stdout,
+            "stderr" => AccessLog::Stderr,
+            path => {
+                if !path.contains('/') {
+                    problems.error(
+                        self.access.place,
+                        format!("`{path}` is no place for the access log"),
+                        "give `stdout`, `stderr`, `off`, or a path with a `/`",
+                    );
+                }
+                AccessLog::File(path.into())
+            }
+        };
+        LogConfig { format: self.format, level: self.level, access }
+    }
+}
+
+/// How a stop or a reload treats sessions that are open.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawDrain {
+    /// How long open sessions and requests have to end; they are told to at moments spread over this time, and
+    /// cut off at its end. 0s to 1d.
+    pub timeout: At<Time>,
+}
+
+impl Default for RawDrain {
+    fn default() -> Self {
+        Self { timeout: At::nowhere(Time::secs(30)) }
+    }
+}
+
+/// How a stop or a reload treats sessions that are open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DrainConfig {
+    /// How long they have to end.
+    pub timeout: Duration,
+}
+
+impl RawDrain {
+    /// Checks the values; what is wrong goes to `problems`.
+    pub fn check(self, problems: &mut Problems) -> DrainConfig {
+        let timeout = problems.in_range("timeout", &self.timeout, Time::secs(0)..=Time::secs(86_400));
+        DrainConfig { timeout: timeout.0 }
+    }
+}
+
+/// The process itself.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawRuntime {
+    /// Threads that carry traffic, 1 to 1024; as many as the machine has processors where it is not given.
+    pub threads: Option<At<u32>>,
+}
+
+/// The process itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuntimeConfig {
+    /// Threads that carry traffic.
+    pub threads: usize,
+}
+
+impl RawRuntime {
+    /// Checks the values; what is wrong goes to `problems`.
+    pub fn check(self, problems: &mut Problems) -> RuntimeConfig {
+        let threads = match self.threads {
+            Some(threads) => problems.in_range("threads", &threads, 1..=1024) as usize,
+            None => std::thread::available_parallelism().map_or(1, usize::from),
+        };
+        RuntimeConfig { threads }
+    }
+}
+
+/// Bounds that all listeners and routes share.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawLimits {
+    /// Client connections open at once, 1 to 10000000. Beyond it new ones are closed at once. Worst case, when all
+    /// of them are in a TLS handshake or sending a request head: about 64 KiB each, so 4 GiB at the default; an
+    /// idle session holds a few KiB.
+    pub connections: At<u32>,
+    /// Bytes held by messages that are not yet complete, in all sessions together, 1MiB to 1TiB. This is its own
+    /// worst case. Beyond it the session whose message needs more is closed with 1013.
+    pub assembly_memory: At<Size>,
+    /// Bytes held by decompressors and by what they have put out, in all sessions together, 1MiB to 1TiB. This is
+    /// its own worst case. Beyond it compression is declined, or the session closed with 1013.
+    pub inflate_memory: At<Size>,
+}
+
+impl Default for RawLimits {
+    fn default() -> Self {
+        Self {
+            connections: At::nowhere(65_536),
+            assembly_memory: At::nowhere(Size(256 << 20)),
+            inflate_memory: At::nowhere(Size(256 << 20)),
+        }
+    }
+}
+
+/// Bounds that all listeners and routes share.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LimitsConfig {
+    /// Client connections open at once.
+    pub connections: usize,
+    /// Bytes held by messages that are not yet complete, in all sessions together.
+    pub assembly_memory: u64,
+    /// Bytes held by decompressors and what they have put out, in all sessions together.
+    pub inflate_memory: u64,
+}
+
+impl RawLimits {
+    /// Checks the values; what is wrong goes to `problems`.
+    pub fn check(self, problems: &mut Problems) -> LimitsConfig {
+        let memory = Size(1 << 20)..=Size(1 << 40);
+        LimitsConfig {
+            connections: problems.in_range("connections", &self.connections, 1..=10_000_000) as usize,
+            assembly_memory: problems.in_range("assembly_memory", &self.assembly_memory, memory.clone()).0,
+            inflate_memory: problems.in_range("inflate_memory", &self.inflate_memory, memory).0,
+        }
+    }
+}

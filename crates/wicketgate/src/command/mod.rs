@@ -1,0 +1,37 @@
+//! The commands, one file each.
+
+mod check;
+mod configuration;
+mod init;
+mod reference;
+mod schema;
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+/// What to do.
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Write a commented configuration to start from.
+    Init(init::Init),
+    /// Find everything that is wrong with a configuration, and tell which route a URL takes.
+    Check(check::Check),
+    /// Print the JSON Schema of the configuration, for editors.
+    Schema,
+    /// Print the reference of the configuration in Markdown.
+    #[command(hide = true)]
+    Reference,
+}
+
+impl Command {
+    /// Runs it. An error is one that no configuration can mend, such as a full disk.
+    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+        match self {
+            Self::Init(init) => init.run(),
+            Self::Check(check) => check.run(),
+            Self::Schema => schema::run(),
+            Self::Reference => reference::run(),
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! The command line from outside: what it prints, and with which code it ends.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Output};
+
+/// Runs `wicketgate` in `folder`; gives its exit code, standard output and standard error.
+fn wicketgate(folder: &Path, arguments: &[&str]) -> (i32, String, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wicketgate"));
+    command.current_dir(folder).args(arguments).env_clear();
+    let Output { status, stdout, stderr } = command.output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (status.code().expect("it ends by itself"), text(stdout), text(stderr))
+}
+
+/// A folder with the starter configuration in it.
+fn started() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(wicketgate(folder.path(), &["init"]).0, 0);
+    folder
+}
+
+#[test]
+fn what_init_writes_passes_check() {
+    let folder = started();
+    let (code, out, err) = wicketgate(folder.path(), &["check"]);
+    assert_eq!((code, err.as_str()), (0, ""), "{out}");
+    assert_eq!(out, "wicketgate.yaml: 0 errors; 1 listener, 1 route, 1 upstream\n");
+}
+
+#[test]
+fn what_init_proposes_passes_check_too() {
+    let folder = started();
+    let path = folder.path().join("wicketgate.yaml");
+    let starter = fs::read_to_string(&path).unwrap();
+    // Comments that begin with `#  ` are keys to take in; text begins with `# `.
+    let all: String = starter
+        .lines()
+        .map(|line| line.strip_prefix("#  ").map_or(line.into(), |key| format!("  {key}")) + "\n")
+        .collect();
+    let issued = rcgen::generate_simple_self_signed(["chat.example.com".to_owned()]).unwrap();
+    let (cert, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
+    fs::write(&cert, issued.cert.pem()).unwrap();
+    fs::write(&key, issued.signing_key.serialize_pem()).unwrap();
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    let all = all
+        .replace("/etc/wicketgate/fullchain.pem", cert.to_str().unwrap())
+        .replace("/etc/wicketgate/key.pem", key.to_str().unwrap());
+    fs::write(&path, all).unwrap();
+    let (code, out, err) = wicketgate(folder.path(), &["check"]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    assert_eq!(out, "wicketgate.yaml: 0 errors; 2 listeners, 2 routes, 1 upstream\n");
+}
+
+#[test]
+fn init_writes_over_nothing_unless_told_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("own.yaml");
+    fs::write(&path, "mine").unwrap();
+    let (code, _, err) = wicketgate(folder.path(), &["init", "own.yaml"]);
+    assert_eq!(code, 1);
+    assert!(err.contains("own.yaml is there already; --force writes over it"), "{err}");
+    assert_eq!(fs::read_to_string(&path).unwrap(), "mine");
+    assert_eq!(wicketgate(folder.path(), &["init", "--force", "own.yaml"]).0, 0);
+    assert_eq!(wicketgate(folder.path(), &["check", "--config", "own.yaml"]).0, 0);
+    assert_eq!(wicketgate(folder.path(), &["init", "no/such/folder.yaml"]).0, 1);
+}
+
+#[test]
+fn a_bad_configuration_ends_with_2() {
+    let folder = tempfile::tempdir().unwrap();
+    let check = |config: &str| wicketgate(folder.path(), &["check", "--config", config]);
+    fs::create_dir(folder.path().join("folder")).unwrap();
+    fs::write(folder.path().join("empty.yaml"), "").unwrap();
+    fs::write(folder.path().join("latin1.yaml"), b"# \xe9\n").unwrap();
+    fs::write(folder.path().join("huge.yaml"), "# huge\n".repeat(200_000)).unwrap();
+    fs::write(folder.path().join("wrong.yaml"), "listener: []\nlog: {level: loud}\n").unwrap();
+    for (config, words) in [
+        ("missing.yaml", "cannot read missing.yaml: there is no such file"),
+        ("folder", "cannot read folder: it is a directory"),
+        ("empty.yaml", "this file holds nothing"),
+        ("latin1.yaml", "line 1 is not UTF-8"),
+        ("huge.yaml", "it is longer than 1024 KiB"),
+        ("wrong.yaml", "did you mean `listeners`?"),
+        ("wrong.yaml", "--> wrong.yaml:2:14"),
+    ] {
+        let (code, out, err) = check(config);
+        assert_eq!((code, out.as_str()), (2, ""), "{config}");
+        assert!(err.contains(words), "{config}: {err}");
+        assert!(!err.contains('\u{1b}'), "no colours where no terminal is");
+    }
+    let (code, _, err) = wicketgate(folder.path(), &["check"]);
+    assert_eq!(code, 2);
+    assert!(err.contains("wicketgate.yaml: there is no such file"), "{err}");
+}
+
+#[test]
+fn the_route_of_a_url_is_explained() {
+    let folder = started();
+    let path = folder.path().join("wicketgate.yaml");
+    let starter = fs::read_to_string(&path).unwrap();
+    let routes = "  - name: everything\n    upstream: backend\n";
+    let more = "  - name: chat\n    match: {host: \"*.example.com\", path: /chat/*, headers: {x-env: canary}}\n    upstream: backend\n    rewrite: {strip_prefix: /chat}\n  - name: old\n    match: {host: old.example}\n    redirect: {to: \"https://{host}{path_and_query}\"}\n";
+    let narrowed = routes.replace("    upstream", "    match: {methods: GET}\n    upstream");
+    fs::write(&path, starter.replace(routes, &format!("{narrowed}{more}"))).unwrap();
+    let explain = |arguments: &[&str]| {
+        let (code, out, err) = wicketgate(folder.path(), &[&["check", "--explain"], arguments].concat());
+        assert!(err.is_empty() || code == 1, "{err}");
+        (code, out + &err)
+    };
+    let (code, out) = explain(&["wss://A.example.com:443/x/../chat/1?q"]);
+    assert_eq!(code, 0, "{out}");
+    assert_eq!(
+        out,
+        "GET a.example.com/chat/1\n  \
+         old         old.example/*         no: another host\n  \
+         chat        *.example.com/chat/*  no: the header `x-env` is not as asked\n  \
+         everything  */*                   taken\n\
+         route: everything\n\
+         then: upstream backend gets /chat/1?q\n"
+    );
+    let (code, out) = explain(&["wss://a.example.com/chat/1", "--header", "X-Env: canary"]);
+    assert!(code == 0 && out.contains("\nroute: chat\nthen: upstream backend gets /1\n"), "{out}");
+    let (code, out) = explain(&["https://b.example/", "--method", "POST"]);
+    assert!(code == 1 && out.ends_with("\nroute: none\nthen: 404 Not Found\n"), "{out}");
+    let (code, out) = explain(&["http://old.example/a?b"]);
+    assert!(
+        code == 0 && out.ends_with("\nthen: 308 Permanent Redirect to https://old.example/a?b\n"),
+        "{out}"
+    );
+    for (url, words) in [
+        ("/chat", "names no host"),
+        ("ws://a/%2e%2e/b", "climbs above its root"),
+        ("ws://a/b%2fc", "an encoded slash"),
+        ("ws://user@a/", "a character that no host name has"),
+        ("not a url", "is no URL"),
+    ] {
+        let (code, out) = explain(&[url]);
+        assert!(code == 1 && out.contains(words), "{url}: {out}");
+    }
+}
+
+#[test]
+fn the_schema_knows_every_key_and_the_reference_names_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (code, out, _) = wicketgate(folder.path(), &["schema"]);
+    assert_eq!(code, 0);
+    let schema: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(schema["additionalProperties"], false);
+    let (code, reference, _) = wicketgate(folder.path(), &["reference"]);
+    assert_eq!(code, 0);
+    for key in schema["properties"].as_object().unwrap().keys() {
+        assert!(reference.contains(&format!("## `{key}`")), "{key}");
+    }
+    assert!(reference.contains("| `drain.timeout` | time | `30s` |"), "{reference}");
+    let rows = reference.lines().filter(|line| line.starts_with("| `"));
+    let silent: Vec<_> = rows.filter(|row| row.ends_with("|  |")).collect();
+    assert!(silent.is_empty(), "keys without a word about them: {silent:#?}");
+}
