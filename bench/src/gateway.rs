@@ -5,9 +5,9 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
-use wicketgate_testkit::dir::Dir;
+use wicketgate_testkit::gateway;
 use wicketgate_testkit::ports::Port;
-use wicketgate_testkit::process::{Process, Ready, Usage};
+use wicketgate_testkit::process::{Ready, Usage};
 
 use crate::peer::Setup;
 
@@ -24,19 +24,16 @@ pub(crate) enum Inspection {
 
 /// A running gateway. Dropping it ends it.
 pub(crate) struct Gateway {
-    process: Process,
+    running: gateway::Gateway,
     port: Port,
-    _dir: Dir,
 }
 
 impl Gateway {
     pub(crate) async fn start(setup: &Setup, tls: bool, inspection: Inspection) -> Result<Self> {
-        let (port, dir) = (Port::free()?, Dir::new()?);
-        let config = dir.write("wicketgate.yaml", config(setup, port.addr(), tls, inspection))?;
-        let mut command = Command::new(&setup.wicketgate);
-        command.arg("run").arg("--config").arg(config);
-        let process = Process::spawn(command, Ready::port(port.addr())).await?;
-        Ok(Self { process, port, _dir: dir })
+        let port = Port::free()?;
+        let config = config(setup, port.addr(), tls, inspection);
+        let running = gateway::Gateway::start(&setup.wicketgate, &config, Ready::port(port.addr())).await?;
+        Ok(Self { running, port })
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -44,7 +41,7 @@ impl Gateway {
     }
 
     pub(crate) fn usage(&self) -> Result<Usage> {
-        self.process.usage()
+        self.running.usage()
     }
 }
 
@@ -57,6 +54,7 @@ pub(crate) fn version(program: &Path) -> Result<String> {
     Ok(text.split_ascii_whitespace().last().unwrap_or("unknown").to_owned())
 }
 
+/// What is not said here is the gateway's default, every limit among it. Like its peers it writes no access log.
 fn config(setup: &Setup, listen: SocketAddr, tls: bool, inspection: Inspection) -> String {
     let identity = &setup.identity;
     let tls = if tls {
@@ -67,22 +65,22 @@ fn config(setup: &Setup, listen: SocketAddr, tls: bool, inspection: Inspection) 
     };
     let websocket = match inspection {
         Inspection::Headers => "{mode: headers}",
-        Inspection::Messages => "{mode: messages, compression: off}",
-        Inspection::Inflated => "{mode: messages, compression: on}",
+        Inspection::Messages => "{mode: messages, compression: false}",
+        Inspection::Inflated => "{mode: messages, compression: true}",
     };
     format!(
-        "workers: {workers}
-listeners:
+        "listeners:
   - name: bench
     bind: {listen}{tls}
-routes:
-  - name: echo
-    match: {{path: \"/*\"}}
-    upstream: echo
-    websocket: {websocket}
 upstreams:
   - name: echo
     targets: [\"ws://{backend}\"]
+routes:
+  - name: echo
+    upstream: echo
+    websocket: {websocket}
+runtime: {{threads: {workers}}}
+log: {{access: off, level: warn}}
 ",
         workers = setup.workers,
         backend = setup.backend,
