@@ -20,6 +20,7 @@ mod tree;
 mod unit;
 pub mod value;
 mod variables;
+mod watch;
 mod yaml;
 
 use std::sync::Arc;
@@ -32,6 +33,7 @@ use crate::upstream::config::UpstreamConfig;
 pub use file::RawConfig;
 pub use load::{load, parse};
 pub use report::{Report, Style};
+pub use watch::ConfigWatch;
 pub use section::{
     AccessLog, AdminConfig, DrainConfig, LimitsConfig, LogConfig, LogFormat, LogLevel, RuntimeConfig,
 };

@@ -4,6 +4,7 @@ mod check;
 mod configuration;
 mod init;
 mod reference;
+mod run;
 mod schema;
 
 use std::process::ExitCode;
@@ -17,6 +18,8 @@ pub(crate) enum Command {
     Init(init::Init),
     /// Find everything that is wrong with a configuration, and tell which route a URL takes.
     Check(check::Check),
+    /// Serve.
+    Run(run::Run),
     /// Print the JSON Schema of the configuration, for editors.
     Schema,
     /// Print the reference of the configuration in Markdown.
@@ -30,6 +33,7 @@ impl Command {
         match self {
             Self::Init(init) => init.run(),
             Self::Check(check) => check.run(),
+            Self::Run(run) => run.run(),
             Self::Schema => schema::run(),
             Self::Reference => reference::run(),
         }
