@@ -17,7 +17,7 @@ use crate::upstream::config::Protocol;
 
 /// What a server sees of itself.
 enum Event {
-    Request(http::request::Parts),
+    Request(Box<http::request::Parts>),
     Reset,
 }
 
@@ -74,7 +74,7 @@ async fn echo(
     {
         response = response.header("sec-websocket-protocol", "chat");
     }
-    let _ = events.send(Event::Request(parts));
+    let _ = events.send(Event::Request(Box::new(parts)));
     let mut send = respond.send_response(response.body(()).unwrap(), false).unwrap();
     if !settings.reading {
         let _ = std::future::poll_fn(|cx| send.poll_reset(cx)).await;
@@ -105,7 +105,7 @@ fn over_h2(server: &Server, edit: impl FnOnce(&mut RawUpstream)) -> Upstream {
 
 async fn request(seen: &mut UnboundedReceiver<Event>) -> http::request::Parts {
     match soon(seen.recv()).await {
-        Some(Event::Request(parts)) => parts,
+        Some(Event::Request(parts)) => *parts,
         _ => panic!("no request"),
     }
 }
