@@ -344,7 +344,8 @@ async fn a_server_of_another_protocol_is_found_out() {
 #[tokio::test]
 async fn a_request_that_was_refused_unread_goes_to_the_next_target() {
     let refusing = Server::new(|stream, _| async move {
-        let mut connection = h2::server::handshake(stream).await.unwrap();
+        let mut builder = h2::server::Builder::new();
+        let mut connection = builder.enable_connect_protocol().handshake(stream).await.unwrap();
         while let Some(Ok((_, mut respond))) = connection.accept().await {
             let respond: &mut SendResponse<Bytes> = &mut respond;
             respond.send_reset(Reason::REFUSED_STREAM);
@@ -356,4 +357,8 @@ async fn a_request_that_was_refused_unread_goes_to_the_next_target() {
     let response = soon(upstream.send(get("/"), Affinity::none())).await.unwrap();
     assert_eq!(response.status(), 200);
     assert_eq!((refusing.accepted(), good.accepted()), (1, 1));
+    // Round robin would begin with the other one now.
+    for _ in 0..2 {
+        assert_eq!(open_websocket(&upstream).await.target.address().as_str(), good.url());
+    }
 }
