@@ -80,6 +80,11 @@ impl Upstream {
         &self.config.name
     }
 
+    /// Whether it may go on under `config` as it is.
+    pub fn allows(&self, config: &UpstreamConfig) -> bool {
+        self.config.allows(config)
+    }
+
     /// Its targets, in the order of the configuration.
     pub fn targets(&self) -> &[Arc<Target>] {
         &self.targets
