@@ -2,7 +2,7 @@
 
 use http::header::HOST;
 use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{HeaderValue, Request, Response, Uri, request};
+use http::{HeaderValue, Method, Request, Response, Uri, request};
 use http_body::Body as HttpBody;
 
 use bytes::Bytes;
@@ -47,6 +47,9 @@ impl Upstream {
         B: HttpBody<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
+        if request.method() == Method::CONNECT {
+            return Err(UpstreamError::Request("CONNECT opens no tunnel here".into()));
+        }
         let (parts, body) = request.into_parts();
         let own_host = !parts.headers.contains_key(HOST);
         let (body, progress) = Progress::watch(body);
@@ -88,7 +91,8 @@ impl Upstream {
                 Ok(response.map(|body| Body::new(Source::Http1(body), pick, Some(lease), stall)))
             }
             Protocol::Http2 => {
-                let response = http2::exchange(&pick.http2, &pick, config, request, progress).await?;
+                let response =
+                    Box::pin(http2::exchange(&pick.http2, &pick, config, request, progress)).await?;
                 Ok(response.map(|body| Body::new(Source::Http2(body), pick, None, stall)))
             }
         }

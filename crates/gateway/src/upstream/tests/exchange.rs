@@ -140,22 +140,6 @@ async fn a_target_that_does_not_answer_is_a_504() {
 }
 
 #[tokio::test]
-async fn a_client_that_uploads_slowly_is_not_the_target_s_fault() {
-    let server = echo().await;
-    let upstream = upstream(&[server.url()], |raw| raw.timeouts.response = ms(40));
-    let slow = futures_util::stream::unfold(0, |round| async move {
-        if round == 4 {
-            return None;
-        }
-        tokio::time::sleep(Duration::from_millis(30)).await;
-        Some((Ok::<_, Infallible>(Frame::data(Bytes::from("x"))), round + 1))
-    });
-    let request = Request::post("/").body(StreamBody::new(Box::pin(slow))).unwrap();
-    let response = soon(upstream.send(request, Affinity::none())).await.unwrap();
-    assert_eq!(text(response.into_body()).await, "POST / xxxx");
-}
-
-#[tokio::test]
 async fn a_request_body_that_fails_is_the_client_s_fault() {
     let server = echo().await;
     let upstream = upstream(&[server.url()], |_| {});

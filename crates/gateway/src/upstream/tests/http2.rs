@@ -17,7 +17,7 @@ use crate::upstream::config::Protocol;
 
 /// What a server sees of itself.
 enum Event {
-    Request(http::request::Parts),
+    Request(Box<http::request::Parts>),
     Reset,
 }
 
@@ -74,7 +74,7 @@ async fn echo(
     {
         response = response.header("sec-websocket-protocol", "chat");
     }
-    let _ = events.send(Event::Request(parts));
+    let _ = events.send(Event::Request(Box::new(parts)));
     let mut send = respond.send_response(response.body(()).unwrap(), false).unwrap();
     if !settings.reading {
         let _ = std::future::poll_fn(|cx| send.poll_reset(cx)).await;
@@ -105,7 +105,7 @@ fn over_h2(server: &Server, edit: impl FnOnce(&mut RawUpstream)) -> Upstream {
 
 async fn request(seen: &mut UnboundedReceiver<Event>) -> http::request::Parts {
     match soon(seen.recv()).await {
-        Some(Event::Request(parts)) => parts,
+        Some(Event::Request(parts)) => *parts,
         _ => panic!("no request"),
     }
 }
@@ -344,7 +344,8 @@ async fn a_server_of_another_protocol_is_found_out() {
 #[tokio::test]
 async fn a_request_that_was_refused_unread_goes_to_the_next_target() {
     let refusing = Server::new(|stream, _| async move {
-        let mut connection = h2::server::handshake(stream).await.unwrap();
+        let mut builder = h2::server::Builder::new();
+        let mut connection = builder.enable_connect_protocol().handshake(stream).await.unwrap();
         while let Some(Ok((_, mut respond))) = connection.accept().await {
             let respond: &mut SendResponse<Bytes> = &mut respond;
             respond.send_reset(Reason::REFUSED_STREAM);
@@ -356,4 +357,8 @@ async fn a_request_that_was_refused_unread_goes_to_the_next_target() {
     let response = soon(upstream.send(get("/"), Affinity::none())).await.unwrap();
     assert_eq!(response.status(), 200);
     assert_eq!((refusing.accepted(), good.accepted()), (1, 1));
+    // Round robin would begin with the other one now.
+    for _ in 0..2 {
+        assert_eq!(open_websocket(&upstream).await.target.address().as_str(), good.url());
+    }
 }
