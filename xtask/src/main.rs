@@ -1,1 +1,46 @@
-fn main() {}
+//! The project's own commands. `cargo xtask check` and `cargo xtask test` are what CI runs.
+
+mod bench;
+mod check;
+mod docs;
+mod fuzz;
+mod peers;
+mod shell;
+mod test;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "The project's own commands")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Formatting, lints, documentation, licences, house rules, generated files
+    Check,
+    /// All tests, with the peers they need installed first
+    Test(test::Arguments),
+    /// Installs peers: nginx, HAProxy and Chromium by apt, all else into target/peers
+    Peers(peers::Arguments),
+    /// The benchmark beside the peers
+    Bench(bench::Arguments),
+    /// Writes the generated part of the documentation
+    Docs(docs::Arguments),
+    /// Runs the fuzz targets for a bounded time
+    Fuzz(fuzz::Arguments),
+}
+
+fn main() -> Result<()> {
+    match Arguments::parse().task {
+        Task::Check => check::run(),
+        Task::Test(arguments) => test::run(&arguments),
+        Task::Peers(arguments) => peers::run(&arguments),
+        Task::Bench(arguments) => bench::run(&arguments),
+        Task::Docs(arguments) => docs::run(&arguments),
+        Task::Fuzz(arguments) => fuzz::run(&arguments),
+    }
+}

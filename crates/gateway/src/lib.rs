@@ -2,9 +2,13 @@
 
 pub mod config;
 pub mod fuzz;
+pub mod gateway;
+pub mod http;
 pub mod listener;
 pub mod net;
+pub mod observe;
 pub mod pump;
 pub mod route;
+pub mod sessions;
 pub mod tls;
 pub mod upstream;

@@ -1,12 +1,24 @@
-//! The WebSocket protocol as values and rules: no sockets, no clock.
-//!
-//! - [`handshake`]: who may upgrade and what an upstream's answer must say (RFC 6455 section 4, RFC 8441)
-//! - [`deflate`]: permessage-deflate, negotiated and bounded (RFC 7692)
-//! - [`budget`]: memory shared by many sessions, reserved before it is used
+//! The WebSocket protocol without sockets and without a clock: frames, messages, close codes
+//! (RFC 6455), compression (RFC 7692) and the rules of the handshake (RFC 6455, RFC 8441).
 
-pub mod budget;
+mod assembly;
+mod budget;
+mod close;
 pub mod deflate;
+mod frame;
 pub mod handshake;
+pub mod mask;
+mod scan;
+mod utf8;
+mod violation;
 
 #[doc(hidden)]
 pub mod fuzz;
+
+pub use assembly::{Assembly, AssemblyError};
+pub use budget::{Budget, Reserved};
+pub use close::{Close, CloseCode, write_control};
+pub use frame::{EncodedHeader, Header, Opcode, Rsv};
+pub use scan::{Control, DataKind, Event, FrameLimits, Piece, Role, Scanner};
+pub use utf8::{InvalidUtf8, Utf8Stream};
+pub use violation::Violation;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::address::BindAddress;
 use crate::config::problem::Problems;
-use crate::config::value::{At, Place, Time};
+use crate::config::value::{At, Place, Size, Time};
 use crate::net::Network;
 use crate::tls::config::{RawServerTls, ServerTlsConfig};
 
@@ -99,14 +99,16 @@ pub struct RawTimeouts {
     pub first_byte: At<Time>,
     /// Until a request's head is there, from its first byte.
     pub head: At<Time>,
-    /// Between two requests on one connection.
+    /// Between two requests on one connection; over HTTP/2, a client as silent as this is sent a ping.
     pub idle: At<Time>,
+    /// Between two pieces of a request's body.
+    pub body: At<Time>,
 }
 
 impl Default for RawTimeouts {
     fn default() -> Self {
         let seconds = |n| At::nowhere(Time(Duration::from_secs(n)));
-        Self { tls: seconds(10), first_byte: seconds(10), head: seconds(10), idle: seconds(75) }
+        Self { tls: seconds(10), first_byte: seconds(10), head: seconds(10), idle: seconds(75), body: seconds(60) }
     }
 }
 
@@ -120,11 +122,23 @@ pub struct RawLimits {
     /// Open connections of one client address (an IPv6 /64 counts as one); more are closed at once. No limit if
     /// absent.
     pub per_address: Option<At<u32>>,
+    /// Bytes of a request's head, 8KiB to 1MiB; 431 beyond it. As much is held while a head is read.
+    pub head_size: At<Size>,
+    /// Lines of a request's head, 1 to 1000; 431 beyond it.
+    pub headers: At<u32>,
+    /// Requests and sessions at once on one HTTP/2 connection, 1 to 10000.
+    pub http2_streams: At<u32>,
 }
 
 impl Default for RawLimits {
     fn default() -> Self {
-        Self { connections: At::nowhere(20_000), per_address: None }
+        Self {
+            connections: At::nowhere(20_000),
+            per_address: None,
+            head_size: At::nowhere(Size(32 << 10)),
+            headers: At::nowhere(100),
+            http2_streams: At::nowhere(128),
+        }
     }
 }
 
@@ -165,6 +179,14 @@ pub struct ListenerConfig {
     pub head_timeout: Duration,
     /// Between two requests. For the HTTP server to keep.
     pub idle_timeout: Duration,
+    /// Between two pieces of a request's body. For the HTTP server to keep.
+    pub body_timeout: Duration,
+    /// Bytes of a request's head. For the HTTP server to keep, as the next two.
+    pub head_size: usize,
+    /// Lines of a request's head.
+    pub headers: usize,
+    /// Requests and sessions at once on one HTTP/2 connection.
+    pub http2_streams: u32,
     /// Most open connections.
     pub connections: u32,
     /// Most open connections of one client address.
@@ -190,6 +212,8 @@ impl RawListener {
         let bind = check_binds(self.bind, problems);
         let tls = self.tls.map(|raw| raw.check(problems));
         let name = self.name.or_else(|| bind.first().map(ToString::to_string)).unwrap_or_default();
+        let head_size =
+            problems.in_range("head_size", &self.limits.head_size, Size(8 << 10)..=Size(1 << 20));
         ListenerConfig {
             name,
             mode: self.mode.0,
@@ -199,6 +223,10 @@ impl RawListener {
             first_byte_timeout: positive(&self.timeouts.first_byte, problems),
             head_timeout: positive(&self.timeouts.head, problems),
             idle_timeout: positive(&self.timeouts.idle, problems),
+            body_timeout: positive(&self.timeouts.body, problems),
+            head_size: head_size.0 as usize,
+            headers: problems.in_range("headers", &self.limits.headers, 1..=1000) as usize,
+            http2_streams: problems.in_range("http2_streams", &self.limits.http2_streams, 1..=10_000),
             connections: at_least_one(&self.limits.connections, problems),
             per_address: self.limits.per_address.map(|limit| at_least_one(&limit, problems)),
             backlog: at_least_one(&self.backlog, problems),
@@ -226,7 +254,7 @@ fn check_binds(raw: At<RawBinds>, problems: &mut Problems) -> Vec<BindAddress> {
             Ok(address) => {
                 problems.error(place, format!("`{address}` stands here twice"), "remove one of them");
             }
-            Err(help) => problems.error(place, "no address to listen at", help),
+            Err(help) => drop(problems.error(place, "no address to listen at", help)),
         }
     }
     addresses

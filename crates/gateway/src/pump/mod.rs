@@ -1,3 +1,18 @@
 //! The pump: one task a session, frames judged and forwarded in both directions.
 
+mod buffer;
 pub mod config;
+mod control;
+mod end;
+mod flow;
+mod inflate;
+mod lane;
+mod rate;
+mod session;
+mod traffic;
+
+pub use control::{Control, Order};
+pub use end::{End, Side};
+pub use flow::Counters;
+pub use traffic::{SideTraffic, Traffic};
+pub use session::{Ends, Peer, Summary, run};

@@ -5,33 +5,40 @@ use std::sync::Arc;
 use flate2::{Compress, Compression, FlushCompress};
 
 use super::TAIL;
+use super::buffer::{Buffer, NoMemory};
 use super::window::{Window, WindowBits};
-use crate::budget::{Budget, Buffer, OverBudget, Reservation};
+use crate::{Budget, CloseCode, Reserved};
 
 /// Why a message cannot be deflated; the session must close.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum DeflateError {
     /// The memory for all compression is spent.
-    #[error(transparent)]
-    Memory(#[from] OverBudget),
+    #[error("the memory for compression is used up")]
+    NoMemory,
     /// The compressor broke its own contract; the fault is ours.
     #[error("the compressor failed")]
     Backend,
 }
 
+impl From<NoMemory> for DeflateError {
+    fn from(_: NoMemory) -> Self {
+        Self::NoMemory
+    }
+}
+
 impl DeflateError {
     /// The code to close with (RFC 6455 section 7.4.1).
-    pub fn close_code(&self) -> u16 {
+    pub const fn close_code(&self) -> CloseCode {
         match self {
-            Self::Memory(_) => 1013,
-            Self::Backend => 1011,
+            Self::NoMemory => CloseCode::TRY_AGAIN,
+            Self::Backend => CloseCode::INTERNAL,
         }
     }
 
     /// The metric label.
-    pub fn label(&self) -> &'static str {
+    pub const fn label(&self) -> &'static str {
         match self {
-            Self::Memory(_) => "memory",
+            Self::NoMemory => "no_memory",
             Self::Backend => "backend",
         }
     }
@@ -74,7 +81,7 @@ pub struct Deflater {
 #[derive(Debug)]
 struct State {
     stream: Compress,
-    _held: Reservation,
+    _held: Reserved,
 }
 
 impl Deflater {
@@ -99,7 +106,9 @@ impl Deflater {
         }
         if !std::mem::take(&mut self.begun) {
             // RFC 7692 section 7.2.3.6: the header of an empty stored block. The window stays as it is.
-            return out.extend_from_slice(&[0x00]).map_err(|error| self.fail(error.into()));
+            out.make_room(usize::MAX).map_err(|error| self.fail(error.into()))?;
+            out.spare().push(0x00);
+            return Ok(());
         }
         let start = out.len();
         self.run(&[], FlushCompress::Sync, out)?;
@@ -161,8 +170,11 @@ impl Deflater {
 }
 
 impl State {
-    fn new(bits: WindowBits, level: Level, budget: &Arc<Budget>) -> Result<Self, OverBudget> {
-        let held = budget.reserve(state_bytes(bits))?;
+    fn new(bits: WindowBits, level: Level, budget: &Arc<Budget>) -> Result<Self, DeflateError> {
+        let mut held = Reserved::new(Arc::clone(budget));
+        if !held.grow_to(state_bytes(bits)) {
+            return Err(DeflateError::NoMemory);
+        }
         let level = Compression::new(u32::from(level.0));
         Ok(Self { stream: Compress::new_with_window_bits(level, false, bits.bits()), _held: held })
     }

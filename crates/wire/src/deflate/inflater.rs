@@ -5,8 +5,9 @@ use std::sync::Arc;
 use flate2::{Decompress, FlushDecompress, Status};
 
 use super::TAIL;
+use super::buffer::{Buffer, NoMemory};
 use super::window::{Window, WindowBits};
-use crate::budget::{Budget, Buffer, OverBudget, Reservation};
+use crate::{Budget, CloseCode, Reserved};
 
 /// What an inflating state takes, in bytes: a window of 32 KiB and the tables, whatever the negotiated window.
 const STATE_BYTES: usize = 48 * 1024;
@@ -41,29 +42,35 @@ pub enum InflateError {
     #[error("the message inflates to more than {0} times its size")]
     Ratio(usize),
     /// The memory for all inflating is spent.
-    #[error(transparent)]
-    Memory(#[from] OverBudget),
+    #[error("the memory for compression is used up")]
+    NoMemory,
+}
+
+impl From<NoMemory> for InflateError {
+    fn from(_: NoMemory) -> Self {
+        Self::NoMemory
+    }
 }
 
 impl InflateError {
     /// The code to close with (RFC 6455 section 7.4.1).
-    pub fn close_code(&self) -> u16 {
+    pub const fn close_code(&self) -> CloseCode {
         match self {
-            Self::Corrupt | Self::Truncated | Self::AfterFinalBlock => 1007,
-            Self::TooLarge(_) | Self::Ratio(_) => 1009,
-            Self::Memory(_) => 1013,
+            Self::Corrupt | Self::Truncated | Self::AfterFinalBlock => CloseCode::INVALID_DATA,
+            Self::TooLarge(_) | Self::Ratio(_) => CloseCode::TOO_BIG,
+            Self::NoMemory => CloseCode::TRY_AGAIN,
         }
     }
 
     /// The metric label.
-    pub fn label(&self) -> &'static str {
+    pub const fn label(&self) -> &'static str {
         match self {
             Self::Corrupt => "corrupt",
             Self::Truncated => "truncated",
             Self::AfterFinalBlock => "after_final_block",
             Self::TooLarge(_) => "too_large",
             Self::Ratio(_) => "ratio",
-            Self::Memory(_) => "memory",
+            Self::NoMemory => "no_memory",
         }
     }
 }
@@ -94,7 +101,7 @@ struct Message {
 #[derive(Debug)]
 struct State {
     stream: Decompress,
-    _held: Reservation,
+    _held: Reserved,
 }
 
 impl Inflater {
@@ -216,8 +223,11 @@ struct Step {
 }
 
 impl State {
-    fn new(budget: &Arc<Budget>) -> Result<Self, OverBudget> {
-        let held = budget.reserve(STATE_BYTES)?;
+    fn new(budget: &Arc<Budget>) -> Result<Self, InflateError> {
+        let mut held = Reserved::new(Arc::clone(budget));
+        if !held.grow_to(STATE_BYTES) {
+            return Err(InflateError::NoMemory);
+        }
         Ok(Self { stream: Decompress::new_with_window_bits(false, WindowBits::MAX.bits()), _held: held })
     }
 

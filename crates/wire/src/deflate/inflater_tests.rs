@@ -8,12 +8,16 @@ const WIDE: InflateLimits = InflateLimits { max_message: 1 << 20, max_ratio: 200
 const HELLO: [u8; 7] = [0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
 
 fn inflater(takeover: bool, limits: InflateLimits) -> (Inflater, Arc<Budget>) {
-    let budget = Budget::new(1 << 22);
+    let budget = budget_of(1 << 22);
     (Inflater::new(Window { takeover, ..Window::default() }, limits, Arc::clone(&budget)), budget)
 }
 
+fn budget_of(limit: usize) -> Arc<Budget> {
+    Arc::new(Budget::new(limit))
+}
+
 fn message(inflater: &mut Inflater, payload: &[u8], piece: usize) -> Result<Vec<u8>, InflateError> {
-    let mut out = Buffer::new(&Arc::clone(&inflater.budget));
+    let mut out = Buffer::new(Arc::clone(&inflater.budget));
     for piece in payload.chunks(piece) {
         inflater.inflate(piece, &mut out)?;
     }
@@ -103,7 +107,7 @@ fn each_violation_has_its_name() {
     // A match that reaches back before the start.
     assert_eq!(once(&[0xf2, 0x00, 0x11, 0x00, 0x00], WIDE), Err(InflateError::Corrupt));
     for error in [InflateError::AfterFinalBlock, InflateError::Corrupt, InflateError::Truncated] {
-        assert_eq!(error.close_code(), 1007);
+        assert_eq!(error.close_code(), CloseCode::INVALID_DATA);
     }
 }
 
@@ -124,11 +128,11 @@ fn the_size_limit_is_exact_and_holds_before_memory_grows() {
     assert_eq!(once(payload, exact).unwrap().len(), 100_000);
     let below = InflateLimits { max_message: 99_999, ..WIDE };
     assert_eq!(once(payload, below), Err(InflateError::TooLarge(99_999)));
-    assert_eq!(InflateError::TooLarge(1).close_code(), 1009);
+    assert_eq!(InflateError::TooLarge(1).close_code(), CloseCode::TOO_BIG);
 
     let small = InflateLimits { max_message: 2000, ..WIDE };
     let (mut inflater, budget) = inflater(true, small);
-    let mut out = Buffer::new(&budget);
+    let mut out = Buffer::new(Arc::clone(&budget));
     assert!(inflater.inflate(payload, &mut out).is_err());
     assert!(budget.used() <= 2001, "{}", budget.used());
     let empty = InflateLimits { max_message: 0, ..WIDE };
@@ -142,7 +146,7 @@ fn the_ratio_limit_counts_what_was_received_and_spares_the_small() {
     let payload = payload.strip_suffix(&TAIL).unwrap();
     let strict = InflateLimits { max_ratio: 100, ..WIDE };
     assert_eq!(once(payload, strict), Err(InflateError::Ratio(100)));
-    assert_eq!(InflateError::Ratio(1).close_code(), 1009);
+    assert_eq!(InflateError::Ratio(1).close_code(), CloseCode::TOO_BIG);
     let spared = InflateLimits { ratio_from: 100_000, ..strict };
     assert_eq!(once(payload, spared).unwrap().len(), 100_000);
     let text: Vec<u8> = (0..40_000_u32).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
@@ -152,26 +156,23 @@ fn the_ratio_limit_counts_what_was_received_and_spares_the_small() {
 
 #[test]
 fn the_budget_is_shared_and_comes_back() {
-    let budget = Budget::new(STATE_BYTES * 2);
+    let budget = budget_of(STATE_BYTES * 2);
     let new = || Inflater::new(Window::default(), WIDE, Arc::clone(&budget));
     let (mut first, mut second, mut third) = (new(), new(), new());
-    let mut out = Buffer::new(&Budget::new(9999));
+    let mut out = Buffer::new(budget_of(9999));
     first.inflate(&HELLO, &mut out).unwrap();
     second.inflate(&HELLO, &mut out).unwrap();
-    assert_eq!(
-        third.inflate(&HELLO, &mut out),
-        Err(InflateError::Memory(OverBudget { limit: budget.limit() }))
-    );
-    assert_eq!(InflateError::Memory(OverBudget { limit: 1 }).close_code(), 1013);
+    assert_eq!(third.inflate(&HELLO, &mut out), Err(InflateError::NoMemory));
+    assert_eq!(InflateError::NoMemory.close_code(), CloseCode::TRY_AGAIN);
     drop(first);
     assert_eq!(budget.used(), STATE_BYTES);
     drop(second);
     assert_eq!(budget.used(), 0);
 
-    let tight = Budget::new(STATE_BYTES);
+    let tight = budget_of(STATE_BYTES);
     let mut inflater = Inflater::new(Window::default(), WIDE, Arc::clone(&tight));
     assert!(
-        matches!(message(&mut inflater, &HELLO, 7), Err(InflateError::Memory(_))),
+        matches!(message(&mut inflater, &HELLO, 7), Err(InflateError::NoMemory)),
         "no room for the output"
     );
 }
@@ -179,7 +180,7 @@ fn the_budget_is_shared_and_comes_back() {
 #[test]
 fn an_idle_inflater_without_takeover_holds_nothing() {
     let (mut inflater, budget) = inflater(false, WIDE);
-    let mut out = Buffer::new(&budget);
+    let mut out = Buffer::new(Arc::clone(&budget));
     inflater.inflate(&HELLO, &mut out).unwrap();
     inflater.release();
     inflater.finish(&mut out).unwrap();

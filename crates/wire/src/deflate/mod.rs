@@ -3,11 +3,13 @@
 //! - [`negotiate`]: offers, answers and what both sides then keep to
 //! - [`Inflater`] and [`Deflater`]: one direction of a session, a message at a time, in pieces
 
+mod buffer;
 mod deflater;
 mod inflater;
 pub mod negotiate;
 mod window;
 
+pub use buffer::{Buffer, NoMemory};
 pub use deflater::{DeflateError, Deflater, Level};
 pub use inflater::{InflateError, InflateLimits, Inflater};
 pub use negotiate::{NegotiationError, Params};

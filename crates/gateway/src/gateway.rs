@@ -1,0 +1,174 @@
+//! The gateway at work: what its connections share, and the configuration snapshot they follow.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use wicketgate_policy::Policy;
+use wicketgate_wire::Budget;
+
+use crate::config::{Config, LimitsConfig};
+use crate::observe::{Metrics, RouteMetrics};
+use crate::pump::config::WebSocketConfig;
+use crate::pump::{End, Order};
+use crate::route::config::{Action, ProxyConfig, RouteConfig};
+use crate::route::{Redirect, Respond, RouteTable};
+use crate::sessions::{Live, Sessions, end_spread};
+use crate::upstream::{Upstream, UpstreamError, resolve};
+
+/// A route, with everything resolved that requests on it need.
+pub struct Route {
+    /// Its name.
+    pub name: Arc<str>,
+    /// What becomes of its requests.
+    pub target: Target,
+    /// Its metric handles.
+    pub metrics: RouteMetrics,
+}
+
+/// What becomes of a route's requests.
+pub enum Target {
+    /// They go upstream.
+    Proxy(Box<Proxy>),
+    /// The client is sent elsewhere.
+    Redirect(Redirect),
+    /// A fixed answer.
+    Respond(Respond),
+}
+
+/// How a route's requests go upstream.
+pub struct Proxy {
+    /// What is changed on the way.
+    pub config: ProxyConfig,
+    /// Where they go.
+    pub upstream: Arc<Upstream>,
+    /// How its sessions are treated; none where they are refused.
+    pub websocket: Option<Arc<WebSocketConfig>>,
+    /// What its messages may say.
+    pub policy: Arc<Policy>,
+}
+
+/// One configuration as it is followed: built whole, then put in place of the last.
+pub struct Snapshot {
+    /// All routes.
+    pub routes: RouteTable<Route>,
+    /// All upstreams, in the order of the configuration.
+    pub upstreams: Vec<Arc<Upstream>>,
+    by_name: Vec<Arc<Route>>,
+}
+
+/// What all connections share.
+pub struct Shared {
+    snapshot: ArcSwap<Snapshot>,
+    /// The live WebSocket sessions.
+    pub sessions: Arc<Sessions>,
+    /// All metrics.
+    pub metrics: Metrics,
+    /// Every connection's and session's task.
+    pub tracker: TaskTracker,
+    /// Cancelled when no new work is taken any more.
+    pub draining: CancellationToken,
+    /// Memory for unfinished messages.
+    pub assembly: Arc<Budget>,
+    /// Memory for inflation.
+    pub inflate: Arc<Budget>,
+}
+
+impl Shared {
+    /// Starts upstreams and routes; nothing listens yet. Must be called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// An upstream that cannot be started.
+    pub fn new(config: &Config) -> Result<Self, UpstreamError> {
+        let metrics = Metrics::default();
+        let LimitsConfig { assembly_memory, inflate_memory, .. } = config.limits;
+        let bytes = |limit: u64| usize::try_from(limit).unwrap_or(usize::MAX);
+        Ok(Self {
+            snapshot: ArcSwap::from_pointee(Snapshot::build(config, &metrics, None)?),
+            sessions: Arc::default(),
+            metrics,
+            tracker: TaskTracker::new(),
+            draining: CancellationToken::new(),
+            assembly: Arc::new(Budget::new(bytes(assembly_memory))),
+            inflate: Arc::new(Budget::new(bytes(inflate_memory))),
+        })
+    }
+
+    /// The configuration that is followed now.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshot.load_full()
+    }
+
+    /// Whether no new work is taken any more.
+    pub fn is_draining(&self) -> bool {
+        self.draining.is_cancelled()
+    }
+
+    /// Follows `config` from now on. Live sessions take their route's new settings at once; those whose route is gone
+    /// end, spread over `drain`.
+    ///
+    /// # Errors
+    /// An upstream that cannot be started; then nothing has changed.
+    pub fn reload(&self, config: &Config, drain: Duration) -> Result<(), UpstreamError> {
+        let last = self.snapshot();
+        let next = Arc::new(Snapshot::build(config, &self.metrics, Some(&last))?);
+        let LimitsConfig { assembly_memory, inflate_memory, .. } = config.limits;
+        self.assembly.set_limit(usize::try_from(assembly_memory).unwrap_or(usize::MAX));
+        self.inflate.set_limit(usize::try_from(inflate_memory).unwrap_or(usize::MAX));
+        self.snapshot.store(next.clone());
+        let gone = self.sessions.all().into_iter().filter(|live| !next.keeps(live)).collect();
+        self.tracker.spawn(end_spread(gone, End::Drained, drain.mul_f64(SPREAD)));
+        Ok(())
+    }
+}
+
+/// Sessions are told to end within this part of the drain time, so that the last ones have time for their close
+/// handshake.
+pub const SPREAD: f64 = 0.8;
+
+impl Snapshot {
+    fn build(config: &Config, metrics: &Metrics, last: Option<&Self>) -> Result<Self, UpstreamError> {
+        let lookup = resolve::system();
+        let mut upstreams: Vec<Arc<Upstream>> = Vec::with_capacity(config.upstreams.len());
+        for wanted in &config.upstreams {
+            let kept = last.and_then(|last| last.upstreams.iter().find(|upstream| upstream.allows(wanted)));
+            upstreams.push(match kept {
+                Some(upstream) => upstream.clone(),
+                None => Arc::new(Upstream::start(wanted.clone(), &lookup, &CancellationToken::new())?),
+            });
+        }
+        let by_name: Vec<Arc<Route>> =
+            config.routes.iter().filter_map(|route| Route::build(route, &upstreams, metrics)).map(Arc::new).collect();
+        let matches = config.routes.iter().map(|route| &route.matching);
+        Ok(Self { routes: RouteTable::new(matches.zip(by_name.iter().cloned())), upstreams, by_name })
+    }
+
+    /// Gives a live session its route's settings; `false` where the route takes no sessions any more.
+    fn keeps(&self, live: &Live) -> bool {
+        let route = self.by_name.iter().find(|route| *route.name == *live.route);
+        let Some(Target::Proxy(proxy)) = route.map(|route| &route.target) else { return false };
+        match &proxy.websocket {
+            Some(config) => live.control.give(Order::Settings(config.clone())),
+            None => return false,
+        }
+        true
+    }
+}
+
+impl Route {
+    fn build(config: &RouteConfig, upstreams: &[Arc<Upstream>], metrics: &Metrics) -> Option<Self> {
+        let target = match &config.action {
+            Action::Redirect(redirect) => Target::Redirect(redirect.clone()),
+            Action::Respond(respond) => Target::Respond(respond.clone()),
+            Action::Proxy(proxy) => Target::Proxy(Box::new(Proxy {
+                upstream: upstreams.iter().find(|upstream| *upstream.name() == *proxy.upstream)?.clone(),
+                websocket: proxy.websocket.clone().map(Arc::new),
+                policy: Arc::new(Policy::trivial()),
+                config: (**proxy).clone(),
+            })),
+        };
+        Some(Self { name: config.name.clone(), target, metrics: metrics.route(&config.name) })
+    }
+}

@@ -1,0 +1,262 @@
+//! From a request to its answer.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use http::header::{CONTENT_TYPE, HOST, LOCATION, RETRY_AFTER};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
+use hyper::body::Incoming;
+use hyper::ext::Protocol;
+use wicketgate_admission::{Admitted, admit};
+
+use super::body::{Answer, Bounded};
+use super::connection::Arrival;
+use super::refusal::Refused;
+use super::{forward, websocket};
+use crate::gateway::{Proxy, Route, Shared, Target};
+use crate::observe::access;
+use crate::route::config::HttpConfig;
+use crate::route::{Facts, Scope, normalise_host, normalise_path};
+
+/// A request that was admitted and routed, on its way to an answer.
+pub(super) struct Routed<'a> {
+    pub(super) shared: &'a Arc<Shared>,
+    pub(super) arrival: &'a Arc<Arrival>,
+    pub(super) route: &'a Arc<Route>,
+    pub(super) admitted: Admitted,
+    /// The host as the client wrote it.
+    pub(super) host: Option<HeaderValue>,
+    pub(super) scope: Scope<'a>,
+}
+
+impl Routed<'_> {
+    /// What upstreams are told about the client.
+    pub(super) fn client(&self) -> forward::Client<'_> {
+        forward::Client {
+            address: self.scope.client_address,
+            scheme: self.scope.scheme,
+            host: self.host.as_ref(),
+        }
+    }
+}
+
+/// Answers one request, and logs and counts it.
+pub(super) async fn answer(
+    shared: Arc<Shared>,
+    arrival: Arc<Arrival>,
+    request: Request<Incoming>,
+) -> Response<Answer> {
+    let start = Instant::now();
+    let mut line = Line::new(&request);
+    let answered = serve(&shared, &arrival, request, &mut line).await;
+    let (response, reason) = match answered {
+        Ok(response) => (response, ""),
+        Err(refused) => {
+            shared.metrics.refused(refused.label());
+            tracing::debug!(reason = refused.label(), "{refused}");
+            (refusal_response(&refused), refused.label())
+        }
+    };
+    line.finish(&arrival, response.status(), reason, start);
+    response
+}
+
+/// What the access log will say, taken before the request is changed.
+struct Line {
+    method: Method,
+    path: String,
+    host: String,
+    route: Option<Arc<Route>>,
+}
+
+impl Line {
+    fn new(request: &Request<Incoming>) -> Self {
+        let host = raw_host(request.uri().authority().map(|a| a.as_str()), request.headers());
+        Self {
+            method: request.method().clone(),
+            path: request.uri().path().to_owned(),
+            host: host.to_owned(),
+            route: None,
+        }
+    }
+
+    fn finish(&self, arrival: &Arrival, status: StatusCode, reason: &str, start: Instant) {
+        if let Some(route) = &self.route {
+            route.metrics.answered(status);
+        }
+        access::Request {
+            listener: &arrival.listener.config.name,
+            client: arrival.client,
+            route: self.route.as_deref().map(|route| &*route.name),
+            host: &self.host,
+            method: self.method.as_str(),
+            path: &self.path,
+            status: status.as_u16(),
+            reason,
+            duration: start.elapsed(),
+        }
+        .log();
+    }
+}
+
+fn raw_host<'a>(authority: Option<&'a str>, headers: &'a HeaderMap) -> &'a str {
+    authority.or_else(|| headers.get(HOST)?.to_str().ok()).unwrap_or_default()
+}
+
+async fn serve(
+    shared: &Arc<Shared>,
+    arrival: &Arc<Arrival>,
+    request: Request<Incoming>,
+    line: &mut Line,
+) -> Result<Response<Answer>, Refused> {
+    let (parts, body) = request.into_parts();
+    let protocol = parts.extensions.get::<Protocol>().map(|protocol| protocol.as_str().to_owned());
+    let admitted = admit(&parts, protocol.as_deref())?;
+    if parts.method == Method::CONNECT && admitted.upgrade().is_none() {
+        return Err(Refused::Connect);
+    }
+    let host = only_host(&parts)?;
+    let name = host.as_ref().and_then(|host| host.to_str().ok()).map(normalise_host).transpose()?;
+    let uri = parts.uri.clone();
+    let path = normalise_path(uri.path())?;
+    let method = if admitted.upgrade().is_some() { &Method::GET } else { &parts.method };
+    let snapshot = shared.snapshot();
+    let facts = Facts { host: name.as_deref(), path: &path, method, headers: &parts.headers };
+    let route = snapshot.routes.find(&facts).ok_or(Refused::NoRoute)?;
+    line.route = Some(route.clone());
+    let scope = Scope {
+        client_address: arrival.client,
+        scheme: arrival.scheme(),
+        host: name.as_deref().unwrap_or_default(),
+        path: &path,
+        query: uri.query(),
+        route: &route.name,
+    };
+    let routed = Routed { shared, arrival, route, admitted, host: host.clone(), scope };
+    match (&route.target, routed.admitted.upgrade().is_some()) {
+        (Target::Redirect(redirect), _) => {
+            let location = redirect.location(&scope).map_err(|_| Refused::Header)?;
+            Ok(with_header(plain(redirect.status), LOCATION, location))
+        }
+        (Target::Respond(respond), _) => {
+            let mut response = Response::new(Answer::text(respond.body.clone()));
+            *response.status_mut() = respond.status;
+            *response.headers_mut() = respond.headers(&scope).map_err(|_| Refused::Header)?;
+            Ok(response)
+        }
+        (Target::Proxy(_), true) if shared.is_draining() => Err(Refused::Draining),
+        (Target::Proxy(proxy), true) => websocket::open(routed, proxy, parts, body).await,
+        (Target::Proxy(proxy), false) => {
+            let http = proxy.config.http.as_ref().ok_or(Refused::WebSocketOnly)?;
+            pass(&routed, proxy, http, parts, body).await
+        }
+    }
+}
+
+/// The one host of a request (RFC 9112 section 3.2): from the target, or else the one `Host`.
+fn only_host(parts: &Parts) -> Result<Option<HeaderValue>, Refused> {
+    let mut lines = parts.headers.get_all(HOST).iter();
+    let (host, more) = (lines.next(), lines.next());
+    if more.is_some() {
+        return Err(Refused::Host("more than one".into()));
+    }
+    if let Some(authority) = parts.uri.authority() {
+        let value = HeaderValue::from_str(authority.as_str()).map_err(|error| Refused::Host(error.to_string()))?;
+        return Ok(Some(value));
+    }
+    match host {
+        None if parts.version != Version::HTTP_10 => Err(Refused::Host("missing".into())),
+        Some(host) if host.to_str().is_err() => Err(Refused::Host("not ASCII".into())),
+        host => Ok(host.cloned()),
+    }
+}
+
+/// Passes a plain request on, and its response back.
+async fn pass(
+    routed: &Routed<'_>,
+    proxy: &Proxy,
+    http: &HttpConfig,
+    mut parts: Parts,
+    body: Incoming,
+) -> Result<Response<Answer>, Refused> {
+    if hyper::body::Body::size_hint(&body).lower() > http.max_request_body {
+        return Err(Refused::BodyTooLarge);
+    }
+    let affinity = proxy.upstream.affinity(routed.scope.client_address, &parts);
+    prepare(routed, proxy, &mut parts)?;
+    let (body, too_large) = Bounded::new(body, http.max_request_body, routed.arrival.listener.config.body_timeout);
+    let sent = proxy.upstream.send(&routed.admitted, Request::from_parts(parts, body), affinity).await;
+    match sent {
+        Ok(response) => finish(routed, proxy, response),
+        Err(_) if too_large.load(Ordering::Relaxed) => Err(Refused::BodyTooLarge),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Makes a client's request head that of our own.
+pub(super) fn prepare(
+    routed: &Routed<'_>,
+    proxy: &Proxy,
+    parts: &mut Parts,
+) -> Result<(), Refused> {
+    forward::to_upstream(&mut parts.headers, routed.client())?;
+    let edits = &proxy.config.request_headers;
+    edits.apply(&mut parts.headers, &routed.scope).map_err(|_| Refused::Header)?;
+    let target = proxy.config.rewrite.target(routed.scope.path, routed.scope.query);
+    parts.uri = target.map_err(|_| Refused::Header)?.into();
+    parts.version = Version::HTTP_11;
+    parts.extensions.clear();
+    Ok(())
+}
+
+/// Makes an upstream's response our own.
+pub(super) fn finish(
+    routed: &Routed<'_>,
+    proxy: &Proxy,
+    response: Response<crate::upstream::Body>,
+) -> Result<Response<Answer>, Refused> {
+    let mut response = response.map(Answer::upstream);
+    forward::to_client(response.headers_mut())?;
+    edit_response(routed, proxy, response.headers_mut())?;
+    Ok(response)
+}
+
+pub(super) fn edit_response(
+    routed: &Routed<'_>,
+    proxy: &Proxy,
+    headers: &mut HeaderMap,
+) -> Result<(), Refused> {
+    proxy.config.response_headers.apply(headers, &routed.scope).map_err(|_| Refused::Header)
+}
+
+/// The answer to a request that is not served: its status, and nothing that gives more away.
+fn refusal_response(refused: &Refused) -> Response<Answer> {
+    let mut response = plain(refused.status());
+    let headers = response.headers_mut();
+    match refused.status() {
+        StatusCode::UPGRADE_REQUIRED => {
+            // RFC 9110 section 15.5.22, RFC 6455 section 4.4.
+            headers.insert(http::header::UPGRADE, HeaderValue::from_static("websocket"));
+            headers.insert(http::header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+        }
+        StatusCode::SERVICE_UNAVAILABLE => {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        _ => {}
+    }
+    response
+}
+
+fn plain(status: StatusCode) -> Response<Answer> {
+    let text = format!("{} {}\n", status.as_u16(), status.canonical_reason().unwrap_or_default());
+    let mut response = Response::new(Answer::text(text));
+    *response.status_mut() = status;
+    with_header(response, CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"))
+}
+
+fn with_header(mut response: Response<Answer>, name: http::HeaderName, value: HeaderValue) -> Response<Answer> {
+    response.headers_mut().insert(name, value);
+    response
+}

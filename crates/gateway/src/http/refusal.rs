@@ -1,0 +1,95 @@
+//! Every reason for which a request is not served: its status for the peer, its word for log and metrics.
+
+use http::StatusCode;
+use wicketgate_admission::Refusal;
+use wicketgate_wire::deflate::NegotiationError;
+use wicketgate_wire::handshake::{AnswerError, HandshakeError};
+
+use crate::route::{HostError, PathError};
+use crate::upstream::UpstreamError;
+
+/// Why a request is not served. The text is for the log; the peer is told the status alone.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// Admission says no.
+    #[error(transparent)]
+    Admission(#[from] Refusal),
+    /// None or more than one `Host`, or one that is no host.
+    #[error("no usable Host: {0}")]
+    Host(String),
+    /// A path that two readers could take for two things.
+    #[error(transparent)]
+    Path(#[from] PathError),
+    /// Headers that belong to one hop cannot be told from the others.
+    #[error(transparent)]
+    HopByHop(HandshakeError),
+    /// No route takes it.
+    #[error("no route matches")]
+    NoRoute,
+    /// The route takes no WebSockets.
+    #[error("the route takes no WebSocket sessions")]
+    NoWebSocket,
+    /// The route takes nothing but WebSockets.
+    #[error("the route takes only WebSocket sessions")]
+    WebSocketOnly,
+    /// The method is CONNECT, but not for a WebSocket.
+    #[error("this is no forward proxy")]
+    Connect,
+    /// The body is longer than the route allows.
+    #[error("the request body is longer than the route allows")]
+    BodyTooLarge,
+    /// A configured header or location cannot be made out of this request.
+    #[error("a configured header cannot be made out of this request")]
+    Header,
+    /// The gateway is going away.
+    #[error("the gateway is draining")]
+    Draining,
+    /// The upstream gave no usable answer.
+    #[error("upstream: {0}")]
+    Upstream(#[from] UpstreamError),
+    /// The upstream answered with what the client did not offer, or with an extension that means something else.
+    #[error("upstream's answer to the handshake: {0}")]
+    Answer(#[from] AnswerError),
+    /// The upstream answered with terms of compression that were not offered.
+    #[error("upstream's answer to the handshake: {0}")]
+    Deflate(NegotiationError),
+    /// The upstream's answer has headers of one hop that cannot be told from the others.
+    #[error("upstream's headers: {0}")]
+    AnswerHeaders(HandshakeError),
+}
+
+impl From<HostError> for Refused {
+    fn from(error: HostError) -> Self {
+        Self::Host(error.to_string())
+    }
+}
+
+impl Refused {
+    /// What the peer is told.
+    pub fn status(&self) -> StatusCode {
+        self.consequence().0
+    }
+
+    /// The word for log and metrics.
+    pub fn label(&self) -> &'static str {
+        self.consequence().1
+    }
+
+    fn consequence(&self) -> (StatusCode, &'static str) {
+        match self {
+            Self::Admission(refusal) => (refusal.status(), refusal.label()),
+            Self::Host(_) => (StatusCode::BAD_REQUEST, "host"),
+            Self::Path(_) => (StatusCode::BAD_REQUEST, "path"),
+            Self::HopByHop(error) => (error.status(), error.label()),
+            Self::NoRoute => (StatusCode::NOT_FOUND, "no_route"),
+            Self::NoWebSocket => (StatusCode::FORBIDDEN, "no_websocket"),
+            Self::WebSocketOnly => (StatusCode::UPGRADE_REQUIRED, "websocket_only"),
+            Self::Connect => (StatusCode::METHOD_NOT_ALLOWED, "connect"),
+            Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
+            Self::Header => (StatusCode::BAD_REQUEST, "header"),
+            Self::Draining => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
+            Self::Upstream(error) => (error.status(), error.label()),
+            Self::Answer(_) | Self::Deflate(_) | Self::AnswerHeaders(_) => (StatusCode::BAD_GATEWAY, "bad_handshake"),
+        }
+    }
+}

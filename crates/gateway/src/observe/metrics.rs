@@ -1,0 +1,181 @@
+//! Metrics in the Prometheus text format. Handles are resolved when a route is built, never per message.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
+
+use crate::pump::{End, Side, SideTraffic, Summary, Traffic};
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ListenerLabel {
+    listener: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RouteLabel {
+    route: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SideLabel {
+    route: String,
+    from: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct EndLabel {
+    route: String,
+    end: &'static str,
+    by: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StatusLabel {
+    route: String,
+    status: u16,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RefusalLabel {
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OutcomeLabel {
+    outcome: &'static str,
+}
+
+/// A route's handles.
+#[derive(Debug)]
+pub struct RouteMetrics {
+    route: String,
+    all: Arc<Families>,
+    /// WebSocket sessions open now.
+    pub sessions: Gauge,
+    /// What they have sent.
+    pub traffic: Arc<Traffic>,
+    duration: Histogram,
+}
+
+impl RouteMetrics {
+    /// Counts a finished session.
+    pub fn session_ended(&self, summary: &Summary) {
+        let end = summary.end;
+        let by = end.by().map_or("gateway", Side::label);
+        self.duration.observe(summary.duration.as_secs_f64());
+        let label = EndLabel { route: self.route.clone(), end: End::label(end), by };
+        self.all.ended.get_or_create(&label).inc();
+    }
+
+    /// Counts an answered request.
+    pub fn answered(&self, status: http::StatusCode) {
+        let label = StatusLabel { route: self.route.clone(), status: status.as_u16() };
+        self.all.requests.get_or_create(&label).inc();
+    }
+}
+
+#[derive(Debug, Default)]
+struct Families {
+    connections: Family<ListenerLabel, Gauge>,
+    refused: Family<RefusalLabel, Counter>,
+    reloads: Family<OutcomeLabel, Counter>,
+    requests: Family<StatusLabel, Counter>,
+    sessions: Family<RouteLabel, Gauge>,
+    ended: Family<EndLabel, Counter>,
+    messages: Family<SideLabel, Counter>,
+    dropped: Family<SideLabel, Counter>,
+    bytes: Family<SideLabel, Counter>,
+}
+
+/// All metrics of the gateway.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    all: Arc<Families>,
+    durations: Family<RouteLabel, Histogram, fn() -> Histogram>,
+    assembly: Gauge<u64, AtomicU64>,
+    inflate: Gauge<u64, AtomicU64>,
+}
+
+fn durations() -> Histogram {
+    Histogram::new(exponential_buckets(0.1, 4.0, 10))
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let all = Arc::new(Families::default());
+        let durations = Family::new_with_constructor(durations as fn() -> Histogram);
+        let (assembly, inflate) = (Gauge::default(), Gauge::default());
+        let mut registry = Registry::with_prefix("wicketgate");
+        registry.register("connections_open", "Client connections open now", all.connections.clone());
+        registry.register("refusals", "Requests and connections that were refused, by reason", all.refused.clone());
+        registry.register("reloads", "Configuration reloads, by outcome", all.reloads.clone());
+        registry.register("requests", "HTTP requests answered, upgrades among them", all.requests.clone());
+        registry.register("sessions_open", "WebSocket sessions open now", all.sessions.clone());
+        registry.register("sessions_ended", "WebSocket sessions that ended, by reason and side", all.ended.clone());
+        registry.register("session_duration_seconds", "How long WebSocket sessions lasted", durations.clone());
+        registry.register("messages", "WebSocket messages that went on, by the side that sent them", all.messages.clone());
+        registry.register("messages_dropped", "WebSocket messages that were dropped", all.dropped.clone());
+        registry.register("bytes", "Bytes of WebSocket frames read, by the side that sent them", all.bytes.clone());
+        registry.register("assembly_bytes", "Memory held by unfinished messages", assembly.clone());
+        registry.register("inflate_bytes", "Memory held by inflation", inflate.clone());
+        Self { registry, all, durations, assembly, inflate }
+    }
+}
+
+impl Metrics {
+    /// The gauge of a listener's open connections.
+    pub fn connections(&self, listener: &str) -> Gauge {
+        self.all.connections.get_or_create_owned(&ListenerLabel { listener: listener.to_owned() })
+    }
+
+    /// The handles of a route.
+    pub fn route(&self, name: &str) -> RouteMetrics {
+        let route = name.to_owned();
+        let side = |from| SideLabel { route: route.clone(), from };
+        let traffic = |from: &'static str| SideTraffic {
+            messages: self.all.messages.get_or_create_owned(&side(from)),
+            dropped: self.all.dropped.get_or_create_owned(&side(from)),
+            bytes: self.all.bytes.get_or_create_owned(&side(from)),
+        };
+        let label = RouteLabel { route: route.clone() };
+        RouteMetrics {
+            all: self.all.clone(),
+            sessions: self.all.sessions.get_or_create_owned(&label),
+            traffic: Arc::new(Traffic {
+                client: traffic(Side::Client.label()),
+                upstream: traffic(Side::Upstream.label()),
+            }),
+            duration: self.durations.get_or_create_owned(&label),
+            route,
+        }
+    }
+
+    /// Counts a refusal.
+    pub fn refused(&self, reason: &'static str) {
+        self.all.refused.get_or_create(&RefusalLabel { reason }).inc();
+    }
+
+    /// Counts a reload.
+    pub fn reloaded(&self, outcome: &'static str) {
+        self.all.reloads.get_or_create(&OutcomeLabel { outcome }).inc();
+    }
+
+    /// Everything, as text.
+    ///
+    /// # Errors
+    /// A metric that cannot be written.
+    pub fn encode(&self, assembly: u64, inflate: u64) -> Result<String, std::fmt::Error> {
+        self.assembly.set(assembly);
+        self.inflate.set(inflate);
+        let mut out = String::new();
+        text::encode(&mut out, &self.registry)?;
+        Ok(out)
+    }
+}

@@ -1,0 +1,6 @@
+//! What can be seen from outside: metrics and the access log.
+
+pub mod access;
+mod metrics;
+
+pub use metrics::{Metrics, RouteMetrics};

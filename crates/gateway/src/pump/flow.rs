@@ -1,0 +1,470 @@
+//! One direction of a session: bytes that were read are judged in place, and what may go on is kept.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use wicketgate_policy::{Direction, Forward, Message, Policy, Verdict};
+use wicketgate_wire::{
+    Assembly, Budget, Close, CloseCode, Control, DataKind, Event, Header, Opcode, Piece, Role, Rsv, Scanner,
+    Utf8Stream, Violation, mask,
+};
+
+use super::buffer::{Buffer, Outgoing};
+use super::config::{Exceed, Limit, Mode, WebSocketConfig};
+use super::end::{End, Side};
+use super::inflate::Inflation;
+use super::rate::Meter;
+
+/// Text is unmasked for its UTF-8 check in blocks of this size, which stay in the nearest cache.
+const SCRATCH: usize = 16 * 1024;
+
+/// What one side has sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Messages that went on whole.
+    pub messages: u64,
+    /// Messages that were dropped by a rule or rate.
+    pub dropped: u64,
+    /// Bytes read, frame headers included.
+    pub bytes: u64,
+}
+
+/// The eight bytes of a ping of ours.
+pub type PingToken = [u8; 8];
+
+/// One direction: what `from` sends.
+#[derive(Debug)]
+pub struct Flow {
+    from: Side,
+    mode: Mode,
+    scanner: Scanner,
+    utf8: Utf8Stream,
+    assembly: Assembly,
+    /// In mode `messages`, where permessage-deflate was negotiated with `from`.
+    inflation: Option<Box<Inflation>>,
+    /// Bytes that need more bytes before they can be judged: a piece of a header or of a control frame.
+    carry: Vec<u8>,
+    messages: Meter,
+    bytes: Meter,
+    controls: Meter,
+    /// The message under way does not go on.
+    dropping: bool,
+    /// What went on so far ends inside a frame.
+    mid_frame: bool,
+    /// When the message under way began.
+    message_since: Option<Duration>,
+    /// Nothing is read before this time.
+    resume_at: Option<Duration>,
+    /// The ping of ours that `from` has not answered.
+    awaited_pong: Option<PingToken>,
+    /// The code of the close frame that `from` sent.
+    closed: Option<Option<CloseCode>>,
+    counters: Counters,
+}
+
+impl Flow {
+    /// What `from` will send, after the bytes `early` that it has sent already. `rsv` are the reserved bits that
+    /// were negotiated with it.
+    pub fn new(
+        from: Side,
+        config: &WebSocketConfig,
+        rsv: Rsv,
+        early: &[u8],
+        inflation: Option<Inflation>,
+        budget: Arc<Budget>,
+    ) -> Self {
+        let role = match from {
+            Side::Client => Role::Client,
+            Side::Upstream => Role::Server,
+        };
+        Self {
+            from,
+            mode: config.mode,
+            scanner: Scanner::new(role, rsv),
+            utf8: Utf8Stream::default(),
+            assembly: Assembly::new(budget),
+            inflation: inflation.map(Box::new),
+            carry: early.to_vec(),
+            messages: Meter::default(),
+            bytes: Meter::default(),
+            controls: Meter::default(),
+            dropping: false,
+            mid_frame: false,
+            message_since: None,
+            resume_at: None,
+            awaited_pong: None,
+            closed: None,
+            counters: Counters::default(),
+        }
+    }
+
+    /// What was left over by the last read: the next one goes behind it.
+    pub fn carry(&self) -> &[u8] {
+        &self.carry
+    }
+
+    /// Whether a frame of ours may be written behind what went on so far.
+    pub const fn between_frames(&self) -> bool {
+        !self.mid_frame
+    }
+
+    /// When the message under way began, since the session's begin.
+    pub const fn message_since(&self) -> Option<Duration> {
+        self.message_since
+    }
+
+    /// When reading may go on, where a rate delays it.
+    pub const fn resume_at(&self) -> Option<Duration> {
+        self.resume_at
+    }
+
+    /// The close code that was sent, once a close frame was.
+    pub const fn closed(&self) -> Option<Option<CloseCode>> {
+        self.closed
+    }
+
+    /// What was counted.
+    pub const fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// Notes a ping of ours: the pong to it does not go on.
+    pub const fn expect_pong(&mut self, token: PingToken) {
+        self.awaited_pong = Some(token);
+    }
+
+    /// Judges `buffer[..end]`, of which the last `fresh` bytes are new; gives back what may go on. Where the judgement
+    /// ends in an error, what stands before the cause has still been kept.
+    pub fn judge(
+        &mut self,
+        mut buffer: Buffer,
+        end: usize,
+        fresh: usize,
+        now: Duration,
+        config: &WebSocketConfig,
+        policy: &Policy,
+    ) -> (Outgoing, Result<(), End>) {
+        self.carry.clear();
+        self.resume_at = None;
+        self.counters.bytes += fresh as u64;
+        let mut kept = Kept::default();
+        let mut result = self.meter_bytes(fresh, now, config.bytes);
+        if result.is_ok() {
+            result = self.judge_frames(&mut buffer[..end], &mut kept, now, config, policy);
+        }
+        (kept.into_outgoing(buffer), result)
+    }
+
+    fn judge_frames(
+        &mut self,
+        buffer: &mut [u8],
+        kept: &mut Kept,
+        now: Duration,
+        config: &WebSocketConfig,
+        policy: &Policy,
+    ) -> Result<(), End> {
+        let mut at = 0;
+        loop {
+            let event = self.scanner.next(&config.frames, buffer, &mut at);
+            match event.map_err(|violation| self.violation(violation))? {
+                Some(Event::Data(piece)) => self.data(&piece, buffer, kept, now, config, policy)?,
+                Some(Event::Control(control)) => {
+                    self.control(&control, buffer, kept, now, config.control_frames)?
+                }
+                None => break,
+            }
+            if self.closed.is_some() {
+                // Whatever comes after a close frame is not looked at (RFC 6455 section 5.5.1).
+                return Ok(());
+            }
+        }
+        self.carry.extend_from_slice(&buffer[at..]);
+        if self.carry.is_empty() {
+            self.carry = Vec::new();
+        }
+        Ok(())
+    }
+
+    fn data(
+        &mut self,
+        piece: &Piece,
+        buffer: &mut [u8],
+        kept: &mut Kept,
+        now: Duration,
+        config: &WebSocketConfig,
+        policy: &Policy,
+    ) -> Result<(), End> {
+        if piece.starts_message {
+            self.open_message(piece.kind, now, config)?;
+        }
+        if piece.ends_message {
+            self.message_since = None;
+            match self.dropping {
+                true => self.counters.dropped += 1,
+                false => self.counters.messages += 1,
+            }
+        }
+        match self.mode {
+            _ if self.dropping => Ok(()),
+            Mode::Headers => {
+                if piece.kind == DataKind::Text && !piece.opaque {
+                    self.check_text(piece, buffer)?;
+                }
+                kept.keep(buffer, piece.whole.start, piece.whole.end);
+                self.mid_frame = !piece.ends_frame;
+                Ok(())
+            }
+            Mode::Messages if piece.starts_message && piece.ends_message => {
+                self.judge_whole(piece, buffer, kept, policy)
+            }
+            Mode::Messages => self.assemble(piece, buffer, kept, policy),
+        }
+    }
+
+    fn open_message(&mut self, kind: DataKind, now: Duration, config: &WebSocketConfig) -> Result<(), End> {
+        if !config.accepts(kind) {
+            return Err(End::WrongType(self.from));
+        }
+        self.message_since = Some(now);
+        self.dropping = false;
+        let Some(limit) = config.messages else { return Ok(()) };
+        if let Some(over) = self.messages.take(limit.rate, now, 1) {
+            match limit.exceed {
+                Exceed::Close => return Err(End::Rate(self.from)),
+                Exceed::Delay => self.delay(now + over),
+                Exceed::Drop => {
+                    self.messages.give_back(limit.rate, 1);
+                    self.dropping = true;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn meter_bytes(&mut self, fresh: usize, now: Duration, limit: Option<Limit>) -> Result<(), End> {
+        let Some(limit) = limit else { return Ok(()) };
+        match self.bytes.take(limit.rate, now, fresh as u64) {
+            None => {}
+            Some(_) if limit.exceed == Exceed::Close => return Err(End::Rate(self.from)),
+            Some(over) => self.delay(now + over),
+        }
+        Ok(())
+    }
+
+    fn delay(&mut self, until: Duration) {
+        self.resume_at = Some(self.resume_at.map_or(until, |at| at.max(until)));
+    }
+
+    fn check_text(&mut self, piece: &Piece, buffer: &[u8]) -> Result<(), End> {
+        let payload = &buffer[piece.payload.clone()];
+        let checked = match piece.mask {
+            None => self.utf8.push(payload),
+            Some(key) => {
+                let mut scratch = Buffer::take();
+                self.utf8.push_masked(payload, key, piece.phase, &mut scratch[..SCRATCH])
+            }
+        };
+        checked
+            .and_then(|()| if piece.ends_message { self.utf8.finish() } else { Ok(()) })
+            .map_err(|_| self.violation(Violation::InvalidUtf8))
+    }
+
+    /// A message that stands whole in the buffer: nothing is copied but what has to be unmasked.
+    fn judge_whole(
+        &mut self,
+        piece: &Piece,
+        buffer: &mut [u8],
+        kept: &mut Kept,
+        policy: &Policy,
+    ) -> Result<(), End> {
+        let payload = &buffer[piece.payload.clone()];
+        let passed = match piece.mask {
+            None => self.judge_payload(piece, payload, false, policy)?,
+            Some(key) => {
+                let mut scratch = Buffer::take();
+                mask::copy(payload, &mut scratch, key, piece.phase);
+                self.judge_payload(piece, &scratch[..payload.len()], false, policy)?
+            }
+        };
+        match passed {
+            Passed::AsItCame(forward) => kept.keep_message(buffer, piece, forward),
+            Passed::Made(frame, forward) => kept.keep_made(frame, forward),
+        }
+        Ok(())
+    }
+
+    fn assemble(&mut self, piece: &Piece, buffer: &[u8], kept: &mut Kept, policy: &Policy) -> Result<(), End> {
+        self.assembly.push(piece, buffer).map_err(|error| End::from_assembly(self.from, error))?;
+        if piece.ends_message {
+            let empty = Assembly::new(self.assembly.budget());
+            let assembly = std::mem::replace(&mut self.assembly, empty);
+            let passed = self.judge_payload(piece, assembly.payload(), true, policy)?;
+            match passed {
+                Passed::AsItCame(forward) => kept.keep_made(assembly.into_frames(), forward),
+                Passed::Made(frame, forward) => kept.keep_made(frame, forward),
+            }
+        }
+        Ok(())
+    }
+
+    /// Judges what a whole message says. `checked`: its text was checked as UTF-8 already, unless it is compressed.
+    fn judge_payload(
+        &mut self,
+        piece: &Piece,
+        payload: &[u8],
+        checked: bool,
+        policy: &Policy,
+    ) -> Result<Passed, End> {
+        if !piece.opaque {
+            return self.judge_clear(piece.kind, payload, checked, policy).map(Passed::AsItCame);
+        }
+        // Reserved bits are allowed in this mode only where permessage-deflate was negotiated.
+        let Some(mut inflation) = self.inflation.take() else {
+            return Err(self.violation(Violation::ReservedBits));
+        };
+        let inflated = inflation.inflate(payload);
+        inflated.map_err(|error| End::BadDeflate(self.from, error.close_code()))?;
+        let forward = self.judge_clear(piece.kind, inflation.text(), false, policy)?;
+        let passed = match inflation.passes() {
+            true => Passed::AsItCame(forward),
+            false => Passed::Made(self.frame(piece.kind, inflation.text()), forward),
+        };
+        inflation.release();
+        self.inflation = Some(inflation);
+        Ok(passed)
+    }
+
+    /// A message as one frame of ours.
+    fn frame(&self, kind: DataKind, payload: &[u8]) -> Vec<u8> {
+        let opcode = match kind {
+            DataKind::Text => Opcode::Text,
+            DataKind::Binary => Opcode::Binary,
+        };
+        let key: Option<[u8; 4]> = (self.from == Side::Client).then(rand::random);
+        let header = Header { fin: true, rsv: Rsv::NONE, opcode, mask: key, length: payload.len() as u64 };
+        let mut frame = Vec::with_capacity(Header::MAX_LEN + payload.len());
+        frame.extend_from_slice(&header.encode());
+        match key {
+            Some(key) => mask::append(payload, &mut frame, key, 0),
+            None => frame.extend_from_slice(payload),
+        }
+        frame
+    }
+
+    fn judge_clear(
+        &self,
+        kind: DataKind,
+        payload: &[u8],
+        checked: bool,
+        policy: &Policy,
+    ) -> Result<Forward, End> {
+        if !checked && kind == DataKind::Text && simdutf8::basic::from_utf8(payload).is_err() {
+            return Err(self.violation(Violation::InvalidUtf8));
+        }
+        let direction = match self.from {
+            Side::Client => Direction::ToUpstream,
+            Side::Upstream => Direction::ToClient,
+        };
+        match policy.judge(direction, Message { kind, payload }) {
+            Verdict::Forward(forward) => Ok(forward),
+        }
+    }
+
+    fn control(
+        &mut self,
+        control: &Control,
+        buffer: &mut [u8],
+        kept: &mut Kept,
+        now: Duration,
+        limit: Limit,
+    ) -> Result<(), End> {
+        if let Some(over) = self.controls.take(limit.rate, now, 1)
+            && control.opcode != Opcode::Close
+        {
+            match limit.exceed {
+                Exceed::Close => return Err(End::Rate(self.from)),
+                Exceed::Delay => self.delay(now + over),
+                Exceed::Drop => {
+                    self.controls.give_back(limit.rate, 1);
+                    return Ok(());
+                }
+            }
+        }
+        let mut body = [0; 125];
+        let body = &mut body[..control.payload.len()];
+        body.copy_from_slice(&buffer[control.payload.clone()]);
+        if let Some(key) = control.mask {
+            mask::apply(body, key, 0);
+        }
+        match control.opcode {
+            Opcode::Close => {
+                let close = Close::parse(body).map_err(|violation| self.violation(violation))?;
+                self.closed = Some(close.code);
+            }
+            Opcode::Pong if self.awaited_pong.is_some_and(|token| token == *body) => {
+                self.awaited_pong = None;
+                return Ok(());
+            }
+            _ => {}
+        }
+        kept.keep(buffer, control.whole.start, control.whole.end);
+        Ok(())
+    }
+
+    const fn violation(&self, violation: Violation) -> End {
+        End::Violation(self.from, violation)
+    }
+}
+
+/// A message that a verdict lets pass: its frames as they came, or one of ours in their place.
+enum Passed {
+    AsItCame(Forward),
+    Made(Vec<u8>, Forward),
+}
+
+/// What of a read goes on: its bytes, moved together where something between them does not, or behind
+/// a message that was put together from earlier reads.
+#[derive(Debug, Default)]
+struct Kept {
+    to: usize,
+    made: Vec<u8>,
+}
+
+impl Kept {
+    fn keep(&mut self, buffer: &mut [u8], start: usize, end: usize) {
+        if !self.made.is_empty() {
+            self.made.extend_from_slice(&buffer[start..end]);
+            return;
+        }
+        if start != self.to {
+            buffer.copy_within(start..end, self.to);
+        }
+        self.to += end - start;
+    }
+
+    /// A message needs a verdict to go on.
+    fn keep_message(&mut self, buffer: &mut [u8], piece: &Piece, _verdict: Forward) {
+        self.keep(buffer, piece.whole.start, piece.whole.end);
+    }
+
+    /// Frames that are not in the buffer.
+    fn keep_made(&mut self, frames: Vec<u8>, _verdict: Forward) {
+        match self.made.is_empty() {
+            true => self.made = frames,
+            false => self.made.extend_from_slice(&frames),
+        }
+    }
+
+    fn into_outgoing(self, buffer: Buffer) -> Outgoing {
+        let Self { to, mut made } = self;
+        match (made.is_empty(), to) {
+            (true, 0) => Outgoing::Empty,
+            (true, to) => Outgoing::Read { buffer, from: 0, to },
+            (false, 0) => Outgoing::Made { bytes: made, from: 0 },
+            (false, to) => {
+                made.splice(..0, buffer[..to].iter().copied());
+                Outgoing::Made { bytes: made, from: 0 }
+            }
+        }
+    }
+}

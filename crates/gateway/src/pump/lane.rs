@@ -1,0 +1,200 @@
+//! One direction at work: read from one side, judge, write to the other, and never read while the write
+//! side is full.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use wicketgate_policy::Policy;
+
+use super::buffer::{Buffer, Outgoing};
+use super::config::WebSocketConfig;
+use super::end::{End, Side};
+use super::flow::Flow;
+use crate::net::Stream;
+
+/// A side's connection.
+pub(super) struct Port {
+    pub(super) side: Side,
+    pub(super) stream: Stream,
+    /// Whole frames of ours that wait for the next border between frames.
+    pub(super) inject: Vec<u8>,
+    /// When the side was last heard.
+    pub(super) heard: Duration,
+    /// When it was pinged, where it has not been heard since.
+    pub(super) pinged: Option<Duration>,
+    /// A close frame was written, or waits in `inject`.
+    pub(super) close_sent: bool,
+    /// Its connection has ended, or failed.
+    pub(super) gone: bool,
+}
+
+impl Port {
+    pub(super) const fn new(side: Side, stream: Stream) -> Self {
+        Self {
+            side,
+            stream,
+            inject: Vec::new(),
+            heard: Duration::ZERO,
+            pinged: None,
+            close_sent: false,
+            gone: false,
+        }
+    }
+
+    /// A fresh masking key where we are this side's client.
+    pub(super) fn mask(&self) -> Option<[u8; 4]> {
+        (self.side == Side::Upstream).then(rand::random)
+    }
+
+    /// Reads and forgets until the side ends its connection.
+    pub(super) fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut buffer = Buffer::take();
+        while !self.gone {
+            let mut read = ReadBuf::new(&mut buffer);
+            let result = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut read));
+            self.gone = result.is_err() || read.filled().is_empty();
+        }
+        Poll::Ready(())
+    }
+
+    fn vanished(&mut self) -> End {
+        self.gone = true;
+        End::Vanished(self.side)
+    }
+}
+
+/// One direction and what it has still to write.
+pub(super) struct Lane {
+    pub(super) flow: Flow,
+    out: Outgoing,
+    /// Since when the other side has taken nothing.
+    pub(super) stalled: Option<Duration>,
+    /// Bytes came with the handshake and were not judged yet.
+    early: bool,
+    /// Something was written that the stream may still hold.
+    unflushed: bool,
+}
+
+/// What a lane needs to know about its session.
+pub(super) struct Rules<'a> {
+    pub(super) now: Duration,
+    pub(super) config: &'a WebSocketConfig,
+    pub(super) policy: &'a Policy,
+}
+
+impl Lane {
+    pub(super) fn new(flow: Flow) -> Self {
+        let early = !flow.carry().is_empty();
+        Self { flow, out: Outgoing::Empty, stalled: None, early, unflushed: false }
+    }
+
+    /// Moves all that can be moved. Ready once `from` has sent its close frame and it was passed on.
+    pub(super) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: &mut Port,
+        to: &mut Port,
+        rules: &Rules<'_>,
+    ) -> Poll<Result<(), End>> {
+        loop {
+            ready!(self.poll_write(cx, to, rules.now))?;
+            if self.flow.closed().is_some() {
+                return Poll::Ready(Ok(()));
+            }
+            if self.flow.resume_at().is_some_and(|at| at > rules.now) {
+                return Poll::Pending;
+            }
+            let (buffer, end, fresh) = match ready!(self.poll_read(cx, from)) {
+                Ok(read) => read,
+                Err(_) => return Poll::Ready(Err(from.vanished())),
+            };
+            from.heard = rules.now;
+            from.pinged = None;
+            let (out, result) = self.flow.judge(buffer, end, fresh, rules.now, rules.config, rules.policy);
+            self.out = out;
+            result?;
+            to.close_sent |= self.flow.closed().is_some();
+        }
+    }
+
+    /// Writes what was judged, then frames of ours where one may stand.
+    pub(super) fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        to: &mut Port,
+        now: Duration,
+    ) -> Poll<Result<(), End>> {
+        if self.out.is_empty() && to.inject.is_empty() && !self.unflushed {
+            return Poll::Ready(Ok(()));
+        }
+        match self.poll_write_all(cx, to) {
+            Poll::Ready(Ok(())) => {
+                self.stalled = None;
+                Poll::Ready(Ok(()))
+            }
+            Poll::Ready(Err(_)) => Poll::Ready(Err(to.vanished())),
+            Poll::Pending => {
+                self.stalled.get_or_insert(now);
+                Poll::Pending
+            }
+        }
+    }
+
+    fn poll_write_all(&mut self, cx: &mut Context<'_>, to: &mut Port) -> Poll<io::Result<()>> {
+        while !self.out.is_empty() {
+            let written = ready!(Pin::new(&mut to.stream).poll_write(cx, self.out.rest()))?;
+            self.wrote(written)?;
+            self.out.advance(written);
+        }
+        while !to.inject.is_empty() && self.flow.between_frames() {
+            let written = ready!(Pin::new(&mut to.stream).poll_write(cx, &to.inject))?;
+            self.wrote(written)?;
+            to.inject.drain(..written);
+            if to.inject.is_empty() {
+                to.inject = Vec::new();
+            }
+        }
+        if self.unflushed {
+            ready!(Pin::new(&mut to.stream).poll_flush(cx))?;
+            self.unflushed = false;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn wrote(&mut self, written: usize) -> io::Result<()> {
+        self.stalled = None;
+        self.unflushed = true;
+        if written == 0 { Err(io::ErrorKind::WriteZero.into()) } else { Ok(()) }
+    }
+
+    /// Forgets what was not written.
+    pub(super) fn abandon(&mut self) {
+        self.out = Outgoing::Empty;
+        self.unflushed = false;
+    }
+
+    /// One read behind what the last one left over: the buffer, where its bytes end, how many are new.
+    fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: &mut Port,
+    ) -> Poll<io::Result<(Buffer, usize, usize)>> {
+        let mut buffer = Buffer::take();
+        let carry = self.flow.carry();
+        // A carry is shorter than a control frame, or what came with a handshake, whose head is limited.
+        let start = carry.len().min(buffer.len());
+        buffer[..start].copy_from_slice(&carry[..start]);
+        if std::mem::take(&mut self.early) {
+            return Poll::Ready(Ok((buffer, start, start)));
+        }
+        let mut read = ReadBuf::new(&mut buffer[start..]);
+        ready!(Pin::new(&mut from.stream).poll_read(cx, &mut read))?;
+        match read.filled().len() {
+            0 => Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into())),
+            fresh => Poll::Ready(Ok((buffer, start + fresh, fresh))),
+        }
+    }
+}

@@ -1,0 +1,402 @@
+//! A session from its handshake to its end: both directions, pings, deadlines, and the close handshake.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::io::AsyncWrite;
+use tokio::time::{Instant, Sleep, sleep};
+use wicketgate_policy::Policy;
+use wicketgate_wire::deflate::Params;
+use wicketgate_wire::{Budget, Close, CloseCode, Opcode, Rsv, write_control};
+
+use super::config::WebSocketConfig;
+use super::control::{Control, Order};
+use super::end::{End, Side};
+use super::flow::{Counters, Flow, PingToken};
+use super::inflate::Inflation;
+use super::lane::{Lane, Port, Rules};
+use super::traffic::Traffic;
+use crate::net::Stream;
+
+/// How often shared counters are brought up to date.
+const COUNT_EVERY: Duration = Duration::from_secs(1);
+
+/// No timer is set farther than this.
+const FAR: Duration = Duration::from_secs(365 * 86_400);
+
+/// One side of a new session.
+pub struct Peer {
+    /// Its connection, the handshake done.
+    pub stream: Stream,
+    /// Bytes that came with its handshake.
+    pub early: Bytes,
+    /// Reserved bits that were negotiated with it.
+    pub rsv: Rsv,
+    /// permessage-deflate as the gateway itself negotiated it with this side.
+    pub deflate: Option<Params>,
+}
+
+/// Both sides of a new session, and what governs it.
+pub struct Ends {
+    /// The side that came to us.
+    pub client: Peer,
+    /// The side that we dialled.
+    pub upstream: Peer,
+    /// The route's settings.
+    pub config: Arc<WebSocketConfig>,
+    /// The route's rules for messages.
+    pub policy: Arc<Policy>,
+    /// Where orders come from.
+    pub control: Arc<Control>,
+    /// Memory for unfinished messages, shared by all sessions.
+    pub assembly: Arc<Budget>,
+    /// Memory for inflation, shared by all sessions.
+    pub inflate: Arc<Budget>,
+    /// Where the route's traffic is counted.
+    pub traffic: Arc<Traffic>,
+}
+
+/// What a session came to.
+#[derive(Clone, Copy, Debug)]
+pub struct Summary {
+    /// Why it ended.
+    pub end: End,
+    /// What the client sent.
+    pub client: Counters,
+    /// What the upstream sent.
+    pub upstream: Counters,
+    /// How long it lasted.
+    pub duration: Duration,
+}
+
+/// Runs a session to its end.
+pub async fn run(ends: Ends) -> Summary {
+    let mut session = Session::new(ends);
+    let end = poll_fn(|cx| session.poll(cx)).await;
+    session.count();
+    Summary {
+        end,
+        client: session.up.flow.counters(),
+        upstream: session.down.flow.counters(),
+        duration: session.started.elapsed(),
+    }
+}
+
+/// An end that was decided and is being carried out.
+#[derive(Clone, Copy)]
+struct Closing {
+    end: End,
+    deadline: Duration,
+    /// Both sides were sent all that they will be sent.
+    said: bool,
+}
+
+struct Session {
+    client: Port,
+    upstream: Port,
+    up: Lane,
+    down: Lane,
+    config: Arc<WebSocketConfig>,
+    policy: Arc<Policy>,
+    control: Arc<Control>,
+    started: Instant,
+    timer: Pin<Box<Sleep>>,
+    /// When the timer will fire, since the start.
+    armed: Duration,
+    /// When the last whole message went either way.
+    last_message: Duration,
+    /// The side that sent the first close frame, and when.
+    first_close: Option<(Side, Duration)>,
+    closing: Option<Closing>,
+    traffic: Arc<Traffic>,
+    /// What `traffic` has of both sides, and since when.
+    counted: (Counters, Counters),
+    counted_at: Duration,
+}
+
+impl Session {
+    fn new(ends: Ends) -> Self {
+        let Ends { client, upstream, config, policy, control, assembly, inflate, traffic } = ends;
+        let inflation = |from, own: Option<Params>, other| {
+            own.map(|own| Inflation::new(from, own, other, &config, inflate.clone()))
+        };
+        let up = inflation(Side::Client, client.deflate, upstream.deflate);
+        let down = inflation(Side::Upstream, upstream.deflate, client.deflate);
+        let up = Flow::new(Side::Client, &config, client.rsv, &client.early, up, assembly.clone());
+        let down = Flow::new(Side::Upstream, &config, upstream.rsv, &upstream.early, down, assembly);
+        let started = Instant::now();
+        Self {
+            client: Port::new(Side::Client, client.stream),
+            upstream: Port::new(Side::Upstream, upstream.stream),
+            up: Lane::new(up),
+            down: Lane::new(down),
+            config,
+            policy,
+            control,
+            started,
+            timer: Box::pin(sleep(Duration::ZERO)),
+            armed: Duration::MAX,
+            last_message: Duration::ZERO,
+            first_close: None,
+            closing: None,
+            traffic,
+            counted: (Counters::default(), Counters::default()),
+            counted_at: Duration::ZERO,
+        }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        let mut now = self.started.elapsed();
+        for order in self.control.take(cx.waker()) {
+            self.obey(order, now);
+        }
+        loop {
+            if self.closing.is_none()
+                && let Some(end) = self.poll_open(cx, now)
+            {
+                self.begin_close(end, now);
+            }
+            if self.closing.is_some()
+                && let Poll::Ready(end) = self.poll_closing(cx, now)
+            {
+                return Poll::Ready(end);
+            }
+            self.arm(now);
+            if self.timer.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            self.armed = Duration::MAX;
+            now = self.started.elapsed();
+            self.on_time(now);
+        }
+    }
+
+    /// Moves both directions; an end where there is one.
+    fn poll_open(&mut self, cx: &mut Context<'_>, now: Duration) -> Option<End> {
+        let rules = Rules { now, config: &self.config, policy: &self.policy };
+        let messages = self.messages();
+        let up = self.up.poll(cx, &mut self.client, &mut self.upstream, &rules);
+        let down = self.down.poll(cx, &mut self.upstream, &mut self.client, &rules);
+        if self.messages() != messages {
+            self.last_message = now;
+        }
+        if now > self.counted_at + COUNT_EVERY {
+            self.counted_at = now;
+            self.count();
+        }
+        self.note_close(now);
+        match (up, down) {
+            (Poll::Ready(Err(end)), _) | (_, Poll::Ready(Err(end))) => Some(self.judge_end(end)),
+            (Poll::Ready(Ok(())), Poll::Ready(Ok(()))) => {
+                let (side, _) = self.first_close?;
+                Some(End::Closed(side, self.close_code(side)))
+            }
+            _ => None,
+        }
+    }
+
+    /// Brings the shared counters up to date.
+    fn count(&mut self) {
+        let now = (self.up.flow.counters(), self.down.flow.counters());
+        self.traffic.client.add(now.0, self.counted.0);
+        self.traffic.upstream.add(now.1, self.counted.1);
+        self.counted = now;
+    }
+
+    fn messages(&self) -> u64 {
+        self.up.flow.counters().messages + self.down.flow.counters().messages
+    }
+
+    fn note_close(&mut self, now: Duration) {
+        if self.first_close.is_none() {
+            let side = match (self.up.flow.closed(), self.down.flow.closed()) {
+                (Some(_), _) => Side::Client,
+                (None, Some(_)) => Side::Upstream,
+                (None, None) => return,
+            };
+            self.first_close = Some((side, now));
+        }
+    }
+
+    fn close_code(&self, side: Side) -> Option<CloseCode> {
+        self.lane_from(side).flow.closed().flatten()
+    }
+
+    /// A connection that ends behind a close frame, or instead of the answer to one, is no fault.
+    fn judge_end(&self, end: End) -> End {
+        match (end, self.first_close) {
+            (End::Vanished(_), Some((side, _))) => End::Closed(side, self.close_code(side)),
+            _ => end,
+        }
+    }
+
+    fn lane_from(&self, side: Side) -> &Lane {
+        match side {
+            Side::Client => &self.up,
+            Side::Upstream => &self.down,
+        }
+    }
+
+    fn obey(&mut self, order: Order, now: Duration) {
+        match order {
+            Order::Settings(config) => {
+                self.config = config;
+                self.armed = Duration::MAX;
+            }
+            Order::End(end) if self.closing.is_none() => self.begin_close(end, now),
+            Order::End(_) => {}
+        }
+    }
+
+    /// Decides the end: each side that has not been told yet is sent its code, where a frame can stand.
+    fn begin_close(&mut self, end: End, now: Duration) {
+        self.closing = Some(Closing { end, deadline: now + self.config.close_timeout, said: false });
+        for (port, lane) in [(&mut self.client, &mut self.down), (&mut self.upstream, &mut self.up)] {
+            if matches!(end, End::Stalled(side) if side == port.side) {
+                lane.abandon();
+                port.gone = true;
+            }
+            if port.gone || port.close_sent || !lane.flow.between_frames() {
+                continue;
+            }
+            port.close_sent = true;
+            let code = Some(end.code_for(port.side)).filter(|code| code.may_be_sent());
+            Close { code, reason: "" }.write(port.mask(), &mut port.inject);
+        }
+    }
+
+    /// Carries the end out: what is left is written, both sides are shut, and read until they end.
+    fn poll_closing(&mut self, cx: &mut Context<'_>, now: Duration) -> Poll<End> {
+        let Some(mut closing) = self.closing else { return Poll::Pending };
+        if !closing.said {
+            let whole = matches!(closing.end, End::Closed(..));
+            let client = finish(cx, &mut self.down, &mut self.client, now, true);
+            let wait = whole && matches!(self.upstream.stream, Stream::Plain(_));
+            let upstream = finish(cx, &mut self.up, &mut self.upstream, now, !wait);
+            closing.said = client.is_ready() && upstream.is_ready();
+            self.closing = Some(closing);
+        }
+        if closing.said {
+            // After a whole close handshake the client waits for us, and we wait for the upstream
+            // (RFC 6455 section 7.1.1); otherwise unread bytes would turn our close frame into a reset.
+            let client = matches!(closing.end, End::Closed(..)) || self.client.poll_discard(cx).is_ready();
+            if self.upstream.poll_discard(cx).is_ready() && client {
+                return Poll::Ready(closing.end);
+            }
+        }
+        if now >= closing.deadline { Poll::Ready(closing.end) } else { Poll::Pending }
+    }
+
+    /// Does what is due at `now`.
+    fn on_time(&mut self, now: Duration) {
+        loop {
+            let due = self.deadlines(now).find(|(at, _)| *at <= now).map(|(_, due)| due);
+            match due {
+                Some(Due::End(end)) => self.begin_close(end, now),
+                Some(Due::Ping(side)) => self.ping(side, now),
+                Some(Due::Nothing) | None => return,
+            }
+        }
+    }
+
+    fn ping(&mut self, side: Side, now: Duration) {
+        let (port, lane) = match side {
+            Side::Client => (&mut self.client, &mut self.up),
+            Side::Upstream => (&mut self.upstream, &mut self.down),
+        };
+        let token: PingToken = rand::random();
+        write_control(Opcode::Ping, port.mask(), &token, &mut port.inject);
+        lane.flow.expect_pong(token);
+        port.pinged = Some(now);
+    }
+
+    /// Everything that a session waits for, and since the start when it is due.
+    fn deadlines(&self, now: Duration) -> impl Iterator<Item = (Duration, Due)> {
+        let config = &self.config;
+        let after = |since: Option<Duration>, limit: Option<Duration>, due| Some((since? + limit?, due));
+        let closing = self.closing.map(|closing| (closing.deadline, Due::Nothing));
+        let open = self.closing.is_none();
+        let close = self.first_close.and_then(|(side, since)| {
+            after(Some(since), Some(config.close_timeout), Due::End(End::CloseTimeout(side.other())))
+        });
+        let silent = self.up.flow.counters().messages == 0 && self.up.flow.message_since().is_none();
+        let first = after(
+            silent.then_some(Duration::ZERO),
+            config.first_message_timeout,
+            Due::End(End::NoFirstMessage(Side::Client)),
+        );
+        let age = after(Some(Duration::ZERO), config.max_age, Due::End(End::Aged));
+        let idle = after(Some(self.last_message), config.idle_timeout, Due::End(End::Idle));
+        let up = self.lane_deadlines(&self.up, &self.client, &self.down, now);
+        let down = self.lane_deadlines(&self.down, &self.upstream, &self.up, now);
+        let session = [close, first, age, idle].into_iter().chain(up).chain(down).filter(move |_| open);
+        session.chain([closing]).flatten()
+    }
+
+    /// What is due on account of the side that `lane` reads; `back` is the lane that writes to it.
+    fn lane_deadlines(
+        &self,
+        lane: &Lane,
+        from: &Port,
+        back: &Lane,
+        now: Duration,
+    ) -> [Option<(Duration, Due)>; 5] {
+        let (config, side) = (&self.config, from.side);
+        // While the other side takes nothing, this one is not read: then it is not it that is slow or silent.
+        let read = lane.stalled.is_none();
+        let ping = config.ping.filter(|_| read && !from.close_sent && back.stalled.is_none());
+        [
+            lane.stalled.map(|since| (since + config.write_timeout, Due::End(End::Stalled(side.other())))),
+            lane.flow
+                .message_since()
+                .filter(|_| read)
+                .map(|since| (since + config.assembly_time, Due::End(End::SlowMessage(side)))),
+            lane.flow.resume_at().filter(|at| *at > now).map(|at| (at, Due::Nothing)),
+            ping.filter(|_| from.pinged.is_none()).map(|ping| (from.heard + ping.interval, Due::Ping(side))),
+            ping.and_then(|ping| Some((from.pinged? + ping.timeout, Due::End(End::Dead(side))))),
+        ]
+    }
+
+    /// Sets the timer where something may be due before it would fire. Activity moves most deadlines on, so it may fire
+    /// early and find nothing; it never fires late.
+    fn arm(&mut self, now: Duration) {
+        let next = self.deadlines(now).map(|(at, _)| at).min().unwrap_or(Duration::MAX);
+        if next < self.armed {
+            self.armed = next;
+            self.timer.as_mut().reset(self.started + next.min(FAR));
+        }
+    }
+}
+
+/// What is due at a deadline.
+#[derive(Clone, Copy, Debug)]
+enum Due {
+    /// The session ends.
+    End(End),
+    /// This side is pinged.
+    Ping(Side),
+    /// The session only has to be polled.
+    Nothing,
+}
+
+/// Writes what is left for a side, and shuts its stream unless the side is to do that first.
+fn finish(cx: &mut Context<'_>, lane: &mut Lane, port: &mut Port, now: Duration, shut: bool) -> Poll<()> {
+    if port.gone {
+        return Poll::Ready(());
+    }
+    match lane.poll_write(cx, port, now) {
+        Poll::Pending => return Poll::Pending,
+        Poll::Ready(Err(_)) => return Poll::Ready(()),
+        Poll::Ready(Ok(())) if !shut => return Poll::Ready(()),
+        Poll::Ready(Ok(())) => {}
+    }
+    Pin::new(&mut port.stream).poll_shutdown(cx).map(|_| ())
+}
+
+#[cfg(test)]
+#[path = "session_tests.rs"]
+mod tests;

@@ -1,0 +1,120 @@
+//! The live sessions: found for a count or an order, forgotten when they end.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
+
+use crate::pump::{Control, End, Order};
+
+/// A live session, as seen from outside its task.
+#[derive(Debug)]
+pub struct Live {
+    /// Its number, unique while this process runs.
+    pub id: u64,
+    /// The name of its route.
+    pub route: String,
+    /// Where orders to it go.
+    pub control: Arc<Control>,
+}
+
+/// All live sessions.
+#[derive(Debug, Default)]
+pub struct Sessions {
+    next: AtomicU64,
+    live: Mutex<HashMap<u64, Arc<Live>>>,
+}
+
+/// A session's place among the live ones; gives it up when dropped.
+#[derive(Debug)]
+pub struct Registered {
+    live: Arc<Live>,
+    sessions: Weak<Sessions>,
+}
+
+impl std::ops::Deref for Registered {
+    type Target = Live;
+
+    fn deref(&self) -> &Live {
+        &self.live
+    }
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        if let Some(sessions) = self.sessions.upgrade() {
+            sessions.lock().remove(&self.live.id);
+        }
+    }
+}
+
+impl Sessions {
+    /// Enters a session of `route`.
+    pub fn register(self: &Arc<Self>, route: &str) -> Registered {
+        let id = self.next.fetch_add(1, Ordering::Relaxed);
+        let live = Arc::new(Live { id, route: route.to_owned(), control: Arc::default() });
+        self.lock().insert(id, live.clone());
+        Registered { live, sessions: Arc::downgrade(self) }
+    }
+
+    /// How many are live.
+    pub fn len(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// Whether none is live.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Those that are live now.
+    pub fn all(&self) -> Vec<Arc<Live>> {
+        self.lock().values().cloned().collect()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<u64, Arc<Live>>> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Ends sessions, each at a random moment within `spread`, so that their clients do not all come back at once.
+pub async fn end_spread(sessions: Vec<Arc<Live>>, end: End, spread: Duration) {
+    let start = Instant::now();
+    let mut due: Vec<_> = sessions
+        .into_iter()
+        .map(|live| (start + spread.mul_f64(rand::random::<f64>()), live))
+        .collect();
+    due.sort_by_key(|(at, _)| *at);
+    for (at, live) in due {
+        sleep_until(at).await;
+        live.control.give(Order::End(end));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sessions_are_live_as_long_as_they_are_registered() {
+        let sessions = Arc::new(Sessions::default());
+        let one = sessions.register("a");
+        let two = sessions.register("b");
+        assert_eq!(sessions.len(), 2);
+        assert_ne!(one.id, two.id);
+        drop(one);
+        assert_eq!(sessions.all().iter().map(|live| live.route.as_str()).collect::<Vec<_>>(), ["b"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn ends_are_spread_and_all_given() {
+        let sessions = Arc::new(Sessions::default());
+        let _live: Vec<_> = (0..100).map(|_| sessions.register("a")).collect();
+        let start = Instant::now();
+        end_spread(sessions.all(), End::Drained, Duration::from_secs(10)).await;
+        let took = start.elapsed();
+        assert!(took > Duration::from_secs(5) && took <= Duration::from_secs(10), "{took:?}");
+    }
+}

@@ -1,0 +1,141 @@
+//! A certificate authority of the test's own, its certificates, and TLS settings that trust it.
+
+use std::{path::PathBuf, sync::Arc};
+
+use anyhow::{Context, Result};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+    KeyUsagePurpose,
+};
+use rustls::{
+    ClientConfig, RootCertStore, ServerConfig,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+};
+
+use crate::dir::Dir;
+
+/// A root certificate with its key, ECDSA P-256, and a folder for PEM files.
+pub struct Authority {
+    issuer: CertifiedIssuer<'static, KeyPair>,
+    dir: Dir,
+    ca_file: PathBuf,
+}
+
+/// A certificate and its key as PEM, in memory and in files.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// The certificate.
+    pub certificate: String,
+    /// Its PKCS #8 key.
+    pub key: String,
+    /// File with the certificate.
+    pub certificate_file: PathBuf,
+    /// File with the key.
+    pub key_file: PathBuf,
+    /// File with both, as HAProxy wants it.
+    pub combined_file: PathBuf,
+}
+
+impl Authority {
+    /// Makes a new root.
+    pub fn new() -> Result<Self> {
+        let mut params = CertificateParams::new(Vec::new())?;
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        params.distinguished_name.push(DnType::CommonName, "Wicketgate test root");
+        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
+        let dir = Dir::new()?;
+        let ca_file = dir.write("ca.pem", issuer.pem())?;
+        Ok(Self { issuer, dir, ca_file })
+    }
+
+    /// File with the root certificate.
+    pub fn ca_file(&self) -> PathBuf {
+        self.ca_file.clone()
+    }
+
+    /// The root certificate.
+    pub fn ca(&self) -> CertificateDer<'static> {
+        self.issuer.der().clone()
+    }
+
+    /// Issues a certificate for these names and IP addresses, good for servers and for clients.
+    pub fn issue(&self, names: &[&str]) -> Result<Identity> {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let first = names.first().context("a certificate needs a name")?.clone();
+        let mut params = CertificateParams::new(names)?;
+        params.distinguished_name.push(DnType::CommonName, first.as_str());
+        params.use_authority_key_identifier_extension = true;
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages =
+            vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+        let key = KeyPair::generate()?;
+        let certificate = params.signed_by(&key, &self.issuer)?.pem();
+        let key = key.serialize_pem();
+        let stem = first.replace('*', "any");
+        Ok(Identity {
+            certificate_file: self.dir.write(format!("{stem}.crt.pem"), &certificate)?,
+            key_file: self.dir.write(format!("{stem}.key.pem"), &key)?,
+            combined_file: self.dir.write(format!("{stem}.both.pem"), format!("{certificate}{key}"))?,
+            certificate,
+            key,
+        })
+    }
+
+    /// Issues a certificate for `localhost`, 127.0.0.1 and ::1.
+    pub fn localhost(&self) -> Result<Identity> {
+        self.issue(&["localhost", "127.0.0.1", "::1"])
+    }
+
+    /// A client that trusts this root only and offers these protocols by ALPN.
+    pub fn client(&self, alpn: &[&str]) -> Result<Arc<ClientConfig>> {
+        self.client_config(alpn, None)
+    }
+
+    /// A client like [`Authority::client`] that shows a certificate when asked.
+    pub fn client_as(&self, alpn: &[&str], identity: &Identity) -> Result<Arc<ClientConfig>> {
+        self.client_config(alpn, Some(identity))
+    }
+
+    fn client_config(&self, alpn: &[&str], identity: Option<&Identity>) -> Result<Arc<ClientConfig>> {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.ca())?;
+        let builder = ClientConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(roots);
+        let mut config = match identity {
+            None => builder.with_no_client_auth(),
+            Some(identity) => builder.with_client_auth_cert(identity.chain()?, identity.private_key()?)?,
+        };
+        config.alpn_protocols = protocols(alpn);
+        Ok(Arc::new(config))
+    }
+}
+
+impl Identity {
+    /// A server that shows this certificate and takes these protocols by ALPN.
+    pub fn server(&self, alpn: &[&str]) -> Result<Arc<ServerConfig>> {
+        let mut config = ServerConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_single_cert(self.chain()?, self.private_key()?)?;
+        config.alpn_protocols = protocols(alpn);
+        Ok(Arc::new(config))
+    }
+
+    fn chain(&self) -> Result<Vec<CertificateDer<'static>>> {
+        Ok(vec![CertificateDer::from_pem_slice(self.certificate.as_bytes())?])
+    }
+
+    fn private_key(&self) -> Result<PrivateKeyDer<'static>> {
+        Ok(PrivateKeyDer::from_pem_slice(self.key.as_bytes())?)
+    }
+}
+
+fn provider() -> Arc<rustls::crypto::CryptoProvider> {
+    Arc::new(rustls::crypto::aws_lc_rs::default_provider())
+}
+
+fn protocols(alpn: &[&str]) -> Vec<Vec<u8>> {
+    alpn.iter().map(|name| name.as_bytes().to_vec()).collect()
+}

@@ -1,0 +1,61 @@
+//! The part of the documentation that the program itself writes.
+
+use std::fs;
+
+use anyhow::{Context, Result, ensure};
+use clap::Args;
+
+use crate::shell::{cargo, read, root};
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// Compares instead of writing
+    #[arg(long)]
+    check: bool,
+}
+
+/// A committed file and the gateway's arguments that print it.
+struct Generated {
+    path: &'static str,
+    arguments: &'static [&'static str],
+}
+
+const GENERATED: &[Generated] = &[
+    Generated { path: "docs/reference/configuration.md", arguments: &["reference"] },
+    Generated { path: "docs/reference/wicketgate.schema.json", arguments: &["schema"] },
+];
+
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    if arguments.check {
+        return check();
+    }
+    for file in GENERATED {
+        let path = root().join(file.path);
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        fs::write(&path, generate(file)?).with_context(|| format!("cannot write {}", path.display()))?;
+        eprintln!("docs: {}", file.path);
+    }
+    Ok(())
+}
+
+/// Every generated file is committed as it would be written now.
+pub(crate) fn check() -> Result<()> {
+    let mut stale = Vec::new();
+    for file in GENERATED {
+        let now = generate(file)?;
+        if fs::read_to_string(root().join(file.path)).ok().as_deref() != Some(&now) {
+            stale.push(file.path);
+        }
+    }
+    ensure!(stale.is_empty(), "not as generated: {}; run `cargo xtask docs`", stale.join(", "));
+    Ok(())
+}
+
+fn generate(file: &Generated) -> Result<String> {
+    let mut command = cargo(&["run", "--quiet", "--locked", "--package", "wicketgate", "--"]);
+    let text = read(command.args(file.arguments))?;
+    ensure!(!text.is_empty(), "`wicketgate {}` prints nothing", file.arguments.join(" "));
+    Ok(text)
+}

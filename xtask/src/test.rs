@@ -1,0 +1,31 @@
+//! `cargo xtask test`: the peers first, then every crate's tests.
+
+use anyhow::Result;
+use clap::Args;
+
+use crate::{
+    peers,
+    shell::{self, cargo},
+};
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// Also the long ones: Autobahn's limits and compression cases, load, restarts
+    #[arg(long)]
+    all: bool,
+    /// Passed on to `cargo test`
+    #[arg(last = true)]
+    rest: Vec<String>,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    peers::install(&["test"])?;
+    // Tests start the built gateway as a program of its own.
+    shell::run(&mut cargo(&["build", "--locked", "--package", "wicketgate"]))?;
+    let mut command = cargo(&["test", "--locked", "--workspace"]);
+    command.args(&arguments.rest).env("WICKETGATE_PEERS", peers::folder());
+    if arguments.all {
+        command.env("WICKETGATE_TEST_ALL", "1");
+    }
+    shell::run(&mut command)
+}
