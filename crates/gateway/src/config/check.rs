@@ -87,7 +87,7 @@ fn text(node: &Node) -> Option<At<String>> {
 /// Makes the typed configuration. `None` when a part is not there; whether it may be used, `problems` says.
 pub(super) fn check(raw: RawConfig, names: &Names, problems: &mut Problems) -> Option<Config> {
     for (what, names) in
-        [("listener", &names.listeners), ("upstream", &names.upstreams), ("route", &names.routes)]
+        [("a listener", &names.listeners), ("an upstream", &names.upstreams), ("a route", &names.routes)]
     {
         check_names(what, names, problems);
     }
@@ -161,7 +161,7 @@ fn check_names(what: &str, names: &[At<String>], problems: &mut Problems) {
         if !is_good || name.is_empty() || name.len() > 64 {
             problems.error(
                 name.place,
-                format!("`{}` is no name for a {what}", name.value),
+                format!("`{}` is no name for {what}", name.value),
                 "a name has 1 to 64 letters, digits, `-`, `_` and `.`",
             );
         }

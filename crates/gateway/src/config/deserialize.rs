@@ -172,7 +172,11 @@ impl<'de> Deserializer<'de> for &'de Node {
             Content::Scalar(scalar) if !scalar.is_null() => {
                 visitor.visit_enum(scalar.text.as_str().into_deserializer())
             }
-            Content::Map(entries) if entries.len() == 1 => visitor.visit_enum(Variant(&entries[0])),
+            Content::Map(entries) => match entries.as_slice() {
+                [entry] if entry.value.is_some() => visitor.visit_enum(Variant(entry)),
+                entries if entries.iter().any(|entry| entry.value.is_none()) => Err(Fault::following()),
+                _ => Err(de::Error::invalid_type(Unexpected::Map, &"one of the words for this")),
+            },
             _ => Err(de::Error::invalid_type(self.unexpected(), &visitor)),
         }
         .map_err(|fault: Fault| fault.at(self.place))
@@ -316,7 +320,7 @@ impl<'de> EnumAccess<'de> for Variant<'de> {
 
 impl<'de> Variant<'de> {
     fn content(self) -> Result<&'de Node, Fault> {
-        self.0.value.as_ref().ok_or_else(|| Fault::new("nothing is left of this value", ""))
+        self.0.value.as_ref().ok_or_else(Fault::following)
     }
 }
 

@@ -15,13 +15,22 @@ pub(super) struct Fault {
     pub(super) place: Option<Place>,
     /// The key that is missing, if that is the reason.
     missing: Option<&'static str>,
+    /// Whether only what was cut out before is missing.
+    follows: bool,
     /// From the faulty value up to the root: the number of the item or entry on each level.
     pub(super) path: Vec<usize>,
 }
 
 impl Fault {
     pub(super) fn new(what: impl Into<String>, help: impl Into<String>) -> Self {
-        Self { what: what.into(), help: help.into(), place: None, missing: None, path: Vec::new() }
+        Self {
+            what: what.into(),
+            help: help.into(),
+            place: None,
+            missing: None,
+            follows: false,
+            path: Vec::new(),
+        }
     }
 
     pub(super) fn at(mut self, place: Place) -> Self {
@@ -34,9 +43,14 @@ impl Fault {
         self
     }
 
+    /// A value of which too much was cut out: no finding of its own.
+    pub(super) fn following() -> Self {
+        Self { follows: true, ..Self::new("nothing is left of this value", "") }
+    }
+
     /// Whether a key is missing only because its value was cut out before, or because its name was misspelt.
     pub(super) fn follows_from_cut(&self, root: &Node) -> bool {
-        let Some(key) = self.missing else { return false };
+        let Some(key) = self.missing else { return self.follows };
         let mut node = root;
         for &index in self.path.iter().rev() {
             let below = match &node.content {
@@ -130,6 +144,7 @@ fn found_words(found: &Unexpected<'_>) -> String {
         Unexpected::Unit | Unexpected::Option => "nothing".into(),
         Unexpected::Seq => "a list".into(),
         Unexpected::Map => "a mapping".into(),
+        Unexpected::UnitVariant => "this word alone".into(),
         other => other.to_string(),
     }
 }
@@ -146,6 +161,9 @@ fn expected_words(expected: &dyn Expected) -> String {
         "a boolean" => "`true` or `false`".into(),
         "a string" => "a text".into(),
         "a sequence" => "a list".into(),
+        "newtype variant" | "tuple variant" | "struct variant" => {
+            "what belongs to it, as in `word: value`".into()
+        }
         text if text.starts_with("struct ") => "a mapping of keys and values".into(),
         text if text.starts_with("enum ") || text == "variant identifier" => {
             "one of the words for this".into()

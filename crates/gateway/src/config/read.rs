@@ -19,7 +19,8 @@ pub(super) fn read<T: DeserializeOwned>(root: &mut Node, problems: &mut Problems
         if !fault.follows_from_cut(root) {
             problems.error(fault.place.unwrap_or(root.place), &fault.what, &fault.help);
         }
-        if !cut(root, &fault.path) {
+        // Where the value is gone already, what it stood in does not fit without it.
+        if !(0..fault.path.len()).any(|up| cut(root, &fault.path[up..])) {
             return None;
         }
     }
@@ -27,18 +28,25 @@ pub(super) fn read<T: DeserializeOwned>(root: &mut Node, problems: &mut Problems
     None
 }
 
-/// Cuts the value at `path` (from the leaf up) out of the tree; false if that is the whole tree.
+/// Cuts the value at `path` (from the leaf up) out of the tree; false if it is not there.
 fn cut(node: &mut Node, path: &[usize]) -> bool {
-    let Some((&last, above)) = path.split_last() else { return false };
-    node.cut = true;
-    match &mut node.content {
-        Content::List(items) if above.is_empty() => drop(items.remove(last)),
-        Content::List(items) => return cut(&mut items[last], above),
-        Content::Map(entries) => match entries[last].value.as_mut() {
-            Some(value) if !above.is_empty() => return cut(value, above),
-            _ => entries[last].value = None,
+    let Some((&index, below)) = path.split_last() else { return false };
+    let is_cut = match &mut node.content {
+        Content::List(items) => match items.get_mut(index) {
+            Some(item) if !below.is_empty() => cut(item, below),
+            Some(_) => {
+                items.remove(index);
+                true
+            }
+            None => false,
         },
-        Content::Scalar(_) => return false,
-    }
-    true
+        Content::Map(entries) => match entries.get_mut(index).map(|entry| &mut entry.value) {
+            Some(Some(value)) if !below.is_empty() => cut(value, below),
+            Some(value) => value.take().is_some(),
+            None => false,
+        },
+        Content::Scalar(_) => false,
+    };
+    node.cut |= is_cut;
+    is_cut
 }

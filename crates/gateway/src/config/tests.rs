@@ -335,7 +335,59 @@ fn yaml_is_read_as_others_read_it() {
     }
 }
 
+/// A value for every shape that a key may ask for, so that each key gets the wrong one sometimes.
+const VALUES: [&str; 12] = [
+    "x",
+    "5",
+    "-1",
+    "on",
+    "[]",
+    "[x, {y: z}]",
+    "{}",
+    "{x: 1}",
+    "{present: 1}",
+    "~",
+    "${NONE}",
+    "{consistent_hash: {x: 1}}",
+];
+
+const KEYS: [&str; 16] = [
+    "name",
+    "match",
+    "host",
+    "headers",
+    "x-a",
+    "upstream",
+    "redirect",
+    "to",
+    "respond",
+    "status",
+    "rewrite",
+    "set",
+    "websocket",
+    "http",
+    "timeouts",
+    "balance",
+];
+
 proptest::proptest! {
+    /// However wrong a file is, every finding is made once.
+    #[test]
+    fn nothing_is_said_twice(
+        route in proptest::collection::btree_map(proptest::sample::select(&KEYS[..]), proptest::sample::select(&VALUES[..]), 0..6),
+        inner in proptest::collection::btree_map(proptest::sample::select(&KEYS[..]), proptest::sample::select(&VALUES[..]), 0..6),
+        outer in proptest::sample::select(&KEYS[1..]),
+        list in proptest::sample::select(vec!["routes", "upstreams"]),
+    ) {
+        let map = |map: &std::collections::BTreeMap<&str, &str>| map.iter().map(|(k, v)| format!("{k}: {v}, ")).collect::<String>();
+        let text = format!("{LISTENER}{list}: [{{name: n, {outer}: {{{}}}}}, {{{}}}]", map(&inner), map(&route));
+        let mut errors = errors(&text);
+        let all = errors.len();
+        errors.dedup();
+        proptest::prop_assert_eq!(all, errors.len(), "{}: {:?}", text, errors);
+        proptest::prop_assert!(!errors.iter().any(|error| error.contains("too many")), "{}: {:?}", text, errors);
+    }
+
     #[test]
     fn no_text_panics(text in "([a-z]{1,3}: |- |\n|  |\\{|\\}|\\[|\\]|,|\\$\\{|\\}|&a |\\*a|'|\"|#|on|5|<<: |routes:|é|\t){0,40}") {
         crate::fuzz::config(text.as_bytes());

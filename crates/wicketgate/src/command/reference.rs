@@ -65,7 +65,10 @@ impl<'a> Reference<'a> {
                     Some(Value::String(text)) => format!("`{text}`"),
                     Some(other) => format!("`{other}`"),
                 };
-                let meaning = self.description(value).replace('\n', " ").replace('|', "\\|");
+                // A form with one key, such as a variant of an enum, is described as a whole.
+                let meaning = Some(self.description(value)).filter(|own| !own.is_empty());
+                let meaning = meaning.unwrap_or_else(|| text(object).to_owned());
+                let meaning = meaning.replace('\n', " ").replace('|', "\\|");
                 rows.push(format!("| `{path}` | {} | {default} | {meaning} |\n", self.type_of(value)));
                 self.rows(value, &path, depth + 1, rows);
             }
