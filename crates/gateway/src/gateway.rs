@@ -133,7 +133,7 @@ impl Snapshot {
         let lookup = resolve::system();
         let mut upstreams: Vec<Arc<Upstream>> = Vec::with_capacity(config.upstreams.len());
         for wanted in &config.upstreams {
-            let kept = last.and_then(|last| last.upstreams.iter().find(|upstream| upstream.is_like(wanted)));
+            let kept = last.and_then(|last| last.upstreams.iter().find(|upstream| upstream.allows(wanted)));
             upstreams.push(match kept {
                 Some(upstream) => upstream.clone(),
                 None => Arc::new(Upstream::start(wanted.clone(), &lookup, &CancellationToken::new())?),

@@ -12,10 +12,16 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep};
 
+use super::patience::Busy;
 use crate::upstream;
 
-/// The body of an answer.
-pub(super) enum Answer {
+/// The body of an answer, and the request that is under way until its last byte.
+pub(super) struct Answer {
+    source: Source,
+    _busy: Option<Busy>,
+}
+
+enum Source {
     /// Known whole.
     Fixed(Full<Bytes>),
     /// Streamed from an upstream.
@@ -24,7 +30,16 @@ pub(super) enum Answer {
 
 impl Answer {
     pub(super) fn text(text: impl Into<Bytes>) -> Self {
-        Self::Fixed(Full::new(text.into()))
+        Self { source: Source::Fixed(Full::new(text.into())), _busy: None }
+    }
+
+    pub(super) fn upstream(body: upstream::Body) -> Self {
+        Self { source: Source::Upstream(body), _busy: None }
+    }
+
+    /// The answer to this request.
+    pub(super) fn to(self, busy: Busy) -> Self {
+        Self { _busy: Some(busy), ..self }
     }
 }
 
@@ -33,21 +48,21 @@ impl Body for Answer {
     type Error = upstream::UpstreamError;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        match self.get_mut() {
-            Self::Fixed(body) => Pin::new(body).poll_frame(cx).map_err(|never| match never {}),
-            Self::Upstream(body) => Pin::new(body).poll_frame(cx),
+        match &mut self.get_mut().source {
+            Source::Fixed(body) => Pin::new(body).poll_frame(cx).map_err(|never| match never {}),
+            Source::Upstream(body) => Pin::new(body).poll_frame(cx),
         }
     }
     fn is_end_stream(&self) -> bool {
-        match self {
-            Self::Fixed(body) => body.is_end_stream(),
-            Self::Upstream(body) => body.is_end_stream(),
+        match &self.source {
+            Source::Fixed(body) => body.is_end_stream(),
+            Source::Upstream(body) => body.is_end_stream(),
         }
     }
     fn size_hint(&self) -> SizeHint {
-        match self {
-            Self::Fixed(body) => body.size_hint(),
-            Self::Upstream(body) => body.size_hint(),
+        match &self.source {
+            Source::Fixed(body) => body.size_hint(),
+            Source::Upstream(body) => body.size_hint(),
         }
     }
 }

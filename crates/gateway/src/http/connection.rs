@@ -1,5 +1,6 @@
 //! A client's connection, from its first request to its last, over HTTP/1.1 or HTTP/2.
 
+use std::convert::Infallible;
 use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
@@ -8,38 +9,25 @@ use std::time::Duration;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio_util::sync::CancellationToken;
+use prometheus_client::metrics::gauge::Gauge;
 
 use super::front::answer;
+use super::patience::{Patient, UnderWay};
 use crate::gateway::Shared;
+use crate::listener::{Accepted, Listener, Permit, Protocol};
 use crate::net::Stream;
 
-/// Bounds on what a client's connection may hold or take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Time for a request's head, also for the next one on a connection that is kept.
-    pub head: Duration,
-    /// Time between two pieces of a request's body.
-    pub body: Duration,
-    /// Bytes of a request's head.
-    pub head_size: usize,
-    /// Lines of a request's head.
-    pub headers: usize,
-    /// Requests and sessions at once on one HTTP/2 connection.
-    pub http2_streams: u32,
-}
-
 /// How a client came.
-#[derive(Debug)]
 pub struct Arrival {
-    /// The listener's name.
-    pub listener: Arc<str>,
+    /// The listener it came through, and that listener's bounds.
+    pub listener: Arc<Listener>,
     /// The client's address, as far as it is believed; none on a Unix socket.
     pub client: Option<IpAddr>,
     /// Whether the client's side is TLS.
     pub secure: bool,
-    /// What the connection may hold or take.
-    pub limits: Limits,
+    /// Its place among the open connections, kept by its last request or session.
+    _permit: Permit,
+    _open: Counted,
 }
 
 impl Arrival {
@@ -49,74 +37,93 @@ impl Arrival {
     }
 }
 
-/// Serves HTTP/1.1 until the connection ends, becomes a WebSocket, or `drain` ends it after the request under way.
-pub(crate) async fn serve_http1(
-    stream: Stream,
-    arrival: Arc<Arrival>,
-    shared: Arc<Shared>,
-    drain: CancellationToken,
-) {
-    let limits = arrival.limits;
-    let service = service_fn(move |request| {
-        let answered = answer(shared.clone(), arrival.clone(), request);
-        async { Ok::<_, std::convert::Infallible>(answered.await) }
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.head)
-        .max_buf_size(limits.head_size.max(8192))
-        .max_headers(limits.headers)
-        .serve_connection(TokioIo::new(stream), service)
-        .with_upgrades();
-    let mut connection = pin!(connection);
-    let result = tokio::select! {
-        result = connection.as_mut() => result,
-        () = drain.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    log_end(result);
+/// A connection in the gauge of open ones.
+struct Counted(Gauge);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
 }
 
-/// Serves HTTP/2 until the connection ends, or `drain` ends it after the streams under way.
-pub(crate) async fn serve_http2(
-    stream: Stream,
-    arrival: Arc<Arrival>,
-    shared: Arc<Shared>,
-    drain: CancellationToken,
-) {
-    let limits = arrival.limits;
-    let service = service_fn(move |request| {
-        let answered = answer(shared.clone(), arrival.clone(), request);
-        async { Ok::<_, std::convert::Infallible>(answered.await) }
+/// Serves a client's connection until it ends, becomes a WebSocket, or the gateway drains.
+pub async fn serve(accepted: Accepted, shared: Arc<Shared>) {
+    let Accepted { stream, protocol, peer, tls, listener, permit, .. } = accepted;
+    let open = shared.metrics.connections(&listener.config.name);
+    open.inc();
+    let arrival = Arc::new(Arrival {
+        client: peer.ip(),
+        secure: tls.is_some(),
+        listener,
+        _permit: permit,
+        _open: Counted(open),
     });
-    let connection = http2::Builder::new(TokioExecutor::new())
-        .timer(TokioTimer::new())
-        .enable_connect_protocol()
-        .max_concurrent_streams(limits.http2_streams)
-        .max_header_list_size(u32::try_from(limits.head_size).unwrap_or(u32::MAX))
-        // Streams that a client opens and resets (CVE-2023-44487) are bounded by these two.
-        .max_pending_accept_reset_streams(Some(20))
-        .max_local_error_reset_streams(Some(128))
-        .max_send_buf_size(64 * 1024)
-        .keep_alive_interval(Some(Duration::from_secs(30)))
-        .keep_alive_timeout(Duration::from_secs(20))
-        .serve_connection(TokioIo::new(stream), service);
-    let mut connection = pin!(connection);
-    let result = tokio::select! {
-        result = connection.as_mut() => result,
-        () = drain.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
+    let result = match protocol {
+        Protocol::Http1 => serve_http1(stream, arrival, shared).await,
+        Protocol::Http2 => serve_http2(stream, arrival, shared).await,
     };
-    log_end(result);
-}
-
-/// A connection that ends in an error is the client's affair: requests have lines of their own.
-fn log_end(result: hyper::Result<()>) {
+    // A connection that ends in an error is the client's affair: requests have lines of their own.
     if let Err(error) = result {
         tracing::debug!(%error, "connection ended");
     }
 }
+
+async fn serve_http1(stream: Stream, arrival: Arc<Arrival>, shared: Arc<Shared>) -> hyper::Result<()> {
+    let config = &arrival.listener.config;
+    let requests = UnderWay::default();
+    let io = Patient::new(stream, requests.clone(), config.head_timeout, config.idle_timeout);
+    let (head_size, headers, draining) = (config.head_size, config.headers, shared.draining.clone());
+    let service = service_fn(move |request| {
+        let busy = requests.begin();
+        let answered = answer(shared.clone(), arrival.clone(), request);
+        async { Ok::<_, Infallible>(answered.await.map(|body| body.to(busy))) }
+    });
+    let connection = http1::Builder::new()
+        // The stream has deadlines of its own.
+        .header_read_timeout(None)
+        .max_buf_size(head_size)
+        .max_headers(headers)
+        .serve_connection(TokioIo::new(io), service)
+        .with_upgrades();
+    let mut connection = pin!(connection);
+    tokio::select! {
+        result = connection.as_mut() => return result,
+        () = draining.cancelled() => connection.as_mut().graceful_shutdown(),
+    }
+    connection.await
+}
+
+async fn serve_http2(stream: Stream, arrival: Arc<Arrival>, shared: Arc<Shared>) -> hyper::Result<()> {
+    let config = &arrival.listener.config;
+    let (head_size, streams, draining) = (config.head_size, config.http2_streams, shared.draining.clone());
+    let idle = config.idle_timeout;
+    let service = service_fn(move |request| {
+        let answered = answer(shared.clone(), arrival.clone(), request);
+        async { Ok::<_, Infallible>(answered.await) }
+    });
+    let connection = http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .enable_connect_protocol()
+        .max_concurrent_streams(streams)
+        .max_header_list_size(u32::try_from(head_size).unwrap_or(u32::MAX))
+        // Streams that are opened and reset at once (CVE-2023-44487) are bounded by these two.
+        .max_pending_accept_reset_streams(Some(RESET_STREAMS))
+        .max_local_error_reset_streams(Some(RESET_STREAMS))
+        .max_send_buf_size(SEND_BUFFER)
+        .keep_alive_interval(Some(idle))
+        .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut connection = pin!(connection);
+    tokio::select! {
+        result = connection.as_mut() => return result,
+        () = draining.cancelled() => connection.as_mut().graceful_shutdown(),
+    }
+    connection.await
+}
+
+/// Streams that one connection may have reset before we answered them.
+const RESET_STREAMS: usize = 64;
+/// Bytes that one stream may have waiting to be sent.
+const SEND_BUFFER: usize = 64 * 1024;
+/// How long an HTTP/2 client has for the answer to a ping.
+const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(20);

@@ -87,7 +87,7 @@ impl Line {
             route.metrics.answered(status);
         }
         access::Request {
-            listener: &arrival.listener,
+            listener: &arrival.listener.config.name,
             client: arrival.client,
             route: self.route.as_deref().map(|route| &*route.name),
             host: &self.host,
@@ -186,7 +186,7 @@ async fn pass(
     }
     let affinity = proxy.upstream.affinity(routed.scope.client_address, &parts);
     prepare(routed, proxy, &mut parts)?;
-    let (body, too_large) = Bounded::new(body, http.max_request_body, routed.arrival.limits.body);
+    let (body, too_large) = Bounded::new(body, http.max_request_body, routed.arrival.listener.config.body_timeout);
     let sent = proxy.upstream.send(&routed.admitted, Request::from_parts(parts, body), affinity).await;
     match sent {
         Ok(response) => finish(routed, proxy, response),
@@ -217,7 +217,7 @@ pub(super) fn finish(
     proxy: &Proxy,
     response: Response<crate::upstream::Body>,
 ) -> Result<Response<Answer>, Refused> {
-    let mut response = response.map(Answer::Upstream);
+    let mut response = response.map(Answer::upstream);
     forward::to_client(response.headers_mut())?;
     edit_response(routed, proxy, response.headers_mut())?;
     Ok(response)

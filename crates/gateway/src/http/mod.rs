@@ -10,8 +10,9 @@ mod body;
 pub mod connection;
 mod forward;
 mod front;
+mod patience;
 mod refusal;
 mod websocket;
 
-pub use connection::{Arrival, Limits};
+pub use connection::{Arrival, serve};
 pub use refusal::Refused;

@@ -11,7 +11,7 @@ use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use tokio::time::timeout;
 use wicketgate_wire::Rsv;
-use wicketgate_wire::deflate::{self, Params, Window, WindowBits};
+use wicketgate_wire::deflate::{Params, Window, WindowBits, negotiate::NAME};
 use wicketgate_wire::handshake::{Extension, Upgrade};
 
 use super::body::Answer;
@@ -19,6 +19,7 @@ use super::connection::Arrival;
 use super::front::{Routed, edit_response, finish, prepare};
 use super::refusal::Refused;
 use super::forward;
+use super::patience::Patient;
 use crate::gateway::{Proxy, Route, Shared};
 use crate::net::Stream;
 use crate::observe::access;
@@ -99,7 +100,7 @@ const OWN_TERMS: Params = Params {
 };
 
 fn negotiate(upgrade: &Upgrade, config: &WebSocketConfig) -> Terms {
-    let is_deflate = |extension: &Extension| extension.name == deflate::NAME;
+    let is_deflate = |extension: &Extension| extension.name == NAME;
     match config.mode {
         Mode::Headers => {
             let passes = |extension: &&Extension| match is_deflate(extension) {
@@ -128,7 +129,7 @@ impl Terms {
             Self::EndToEnd(_) => {
                 let rsv = match chosen {
                     [] => Rsv::NONE,
-                    [only] if only.name == deflate::NAME => Rsv::RSV1,
+                    [only] if only.name == NAME => Rsv::RSV1,
                     _ => Rsv::ALL,
                 };
                 Ok(Extensions {
@@ -200,7 +201,7 @@ impl Session {
         self.route.metrics.session_ended(&summary);
         access::Session {
             id: self.registered.id,
-            listener: &self.arrival.listener,
+            listener: &self.arrival.listener.config.name,
             client: self.arrival.client,
             route: &self.route.name,
             target: target.address().as_str(),
@@ -212,8 +213,8 @@ impl Session {
 
 /// The client's byte stream out of hyper, and what came with its handshake.
 fn client_stream(upgraded: Upgraded) -> (Stream, Bytes) {
-    match upgraded.downcast::<TokioIo<Stream>>() {
-        Ok(parts) => (parts.io.into_inner(), parts.read_buf),
+    match upgraded.downcast::<TokioIo<Patient>>() {
+        Ok(parts) => (parts.io.into_inner().into_inner(), parts.read_buf),
         Err(upgraded) => (Stream::Tunnel(Box::new(TokioIo::new(upgraded))), Bytes::new()),
     }
 }

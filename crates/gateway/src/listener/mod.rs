@@ -1,3 +1,21 @@
 //! Where clients arrive: sockets, PROXY protocol, TLS, limits on open connections.
 
+mod accept;
+#[cfg(test)]
+mod accept_tests;
+mod address;
+mod bind;
 pub mod config;
+mod connection;
+mod handover;
+mod limits;
+mod proxy_protocol;
+
+pub use accept::{Intake, Listener, serve};
+pub use address::BindAddress;
+pub use bind::{BindError, BoundSocket, Inherited};
+pub use config::{ListenerConfig, Protocol, RawListener};
+pub use connection::{Accepted, ClientAddress, TlsFacts};
+pub use handover::{Handover, HandoverError, Offer, Takeover};
+pub use limits::Permit;
+pub use proxy_protocol::fuzz_proxy_header;

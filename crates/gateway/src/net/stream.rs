@@ -11,7 +11,8 @@ use tokio::net::{TcpStream, UnixStream};
 
 use crate::tls::TlsStream;
 
-/// The most bytes that [`Socket::peek`] shows.
+/// The most bytes that [`Socket::peek`] shows: the longest thing to be recognised, a PROXY protocol header of version 2
+/// with the addresses of Unix sockets.
 pub const PEEK_MAX: usize = 232;
 
 /// A connected stream socket.
@@ -36,21 +37,38 @@ impl Socket {
     }
 
     /// Waits until the first bytes can be judged, and leaves them in the socket: `judge` sees what has come so far,
-    /// empty at the end of the stream, and answers `None` while it needs more. At most 232 bytes are shown, which
-    /// the longest thing to be recognised (a PROXY protocol header without extras) does not exceed.
+    /// at most [`PEEK_MAX`] bytes, and answers `None` while it needs more.
     ///
     /// # Errors
-    /// The socket's own.
+    /// [`io::ErrorKind::UnexpectedEof`] when the stream ends before `judge` has enough; else the socket's own.
     pub async fn peek<T>(&self, mut judge: impl FnMut(&[u8]) -> Option<T>) -> io::Result<T> {
         let mut bytes = [0; PEEK_MAX];
-        let mut look = |fd: BorrowedFd<'_>| {
-            let (_, n) = rustix::net::recv(fd, &mut bytes, RecvFlags::PEEK)?;
-            // Not blocking, but not enough either: wait for the socket to tell of more.
-            judge(&bytes[..n.min(PEEK_MAX)]).ok_or_else(|| io::ErrorKind::WouldBlock.into())
-        };
-        match self {
-            Self::Tcp(socket) => socket.async_io(Interest::READABLE, || look(socket.as_fd())).await,
-            Self::Unix(socket) => socket.async_io(Interest::READABLE, || look(socket.as_fd())).await,
+        loop {
+            let ready = match self {
+                Self::Tcp(socket) => socket.ready(Interest::READABLE).await,
+                Self::Unix(socket) => socket.ready(Interest::READABLE).await,
+            }?;
+            let look = || {
+                let (_, n) = rustix::net::recv(self, &mut bytes[..], RecvFlags::PEEK)?;
+                if n == 0 {
+                    return Err(io::ErrorKind::UnexpectedEof.into());
+                }
+                // Not enough: wait for the socket to tell of more.
+                judge(&bytes[..n.min(PEEK_MAX)]).ok_or_else(|| io::ErrorKind::WouldBlock.into())
+            };
+            let seen = match self {
+                Self::Tcp(socket) => socket.try_io(Interest::READABLE, look),
+                Self::Unix(socket) => socket.try_io(Interest::READABLE, look),
+            };
+            match seen {
+                // A stream that has ended stays ready, so that waiting for more would never sleep.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    if ready.is_read_closed() {
+                        return Err(io::ErrorKind::UnexpectedEof.into());
+                    }
+                }
+                decided => return decided,
+            }
         }
     }
 }

@@ -296,7 +296,8 @@ impl Flow {
     fn assemble(&mut self, piece: &Piece, buffer: &[u8], kept: &mut Kept, policy: &Policy) -> Result<(), End> {
         self.assembly.push(piece, buffer).map_err(|error| End::from_assembly(self.from, error))?;
         if piece.ends_message {
-            let assembly = std::mem::replace(&mut self.assembly, Assembly::new(self.assembly.budget()));
+            let empty = Assembly::new(self.assembly.budget());
+            let assembly = std::mem::replace(&mut self.assembly, empty);
             let passed = self.judge_payload(piece, assembly.payload(), true, policy)?;
             match passed {
                 Passed::AsItCame(forward) => kept.keep_made(assembly.into_frames(), forward),

@@ -11,7 +11,7 @@ mod stream;
 #[cfg(test)]
 mod stream_tests;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod watch;
 
 use std::sync::{Arc, LazyLock};

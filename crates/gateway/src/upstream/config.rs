@@ -142,6 +142,20 @@ pub struct UpstreamConfig {
     pub tls: Option<ClientTlsConfig>,
 }
 
+impl UpstreamConfig {
+    /// Whether an upstream at work under this configuration may go on under `next`. With TLS it may not: the files behind
+    /// it may have changed.
+    pub fn allows(&self, next: &Self) -> bool {
+        let Self { name, targets, protocol, balance, all_unhealthy, tries, health, timeouts, limits, .. } = self;
+        self.tls.is_none()
+            && next.tls.is_none()
+            && (name, targets, protocol, balance) == (&next.name, &next.targets, &next.protocol, &next.balance)
+            && (all_unhealthy, tries, health) == (&next.all_unhealthy, &next.tries, &next.health)
+            && (timeouts, limits) == (&next.timeouts, &next.limits)
+            && self.resolve_interval == next.resolve_interval
+    }
+}
+
 /// [`RawTarget`], checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TargetConfig {
@@ -152,7 +166,7 @@ pub struct TargetConfig {
 }
 
 /// [`RawTimeouts`], checked.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "each field is described where it is configured, in RawTimeouts")]
 pub struct Timeouts {
     pub connect: Duration,
@@ -164,7 +178,7 @@ pub struct Timeouts {
 }
 
 /// [`RawLimits`], checked.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "each field is described where it is configured, in RawLimits")]
 pub struct Limits {
     pub open: usize,

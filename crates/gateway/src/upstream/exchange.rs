@@ -6,6 +6,7 @@ use http::{HeaderValue, Request, Response, Uri, request};
 use http_body::Body as HttpBody;
 
 use bytes::Bytes;
+use wicketgate_admission::Admitted;
 
 use super::balance::Affinity;
 use super::body::{Body, BoxError, Progress, RequestBody, Source, empty};
@@ -32,12 +33,13 @@ impl Failure {
 }
 
 impl Upstream {
-    /// Sends a request to a target and gives its response; bodies and trailers stream both ways.
+    /// Sends the request of a client that was admitted to a target and gives its response; bodies and trailers stream both ways.
     ///
     /// The request must be free of hop-by-hop headers. A `Host` that it brings is kept; without one, each target gets
     /// its own. Another target is tried only as long as nothing was sent.
     pub async fn send<B>(
         &self,
+        _proof: &Admitted,
         request: Request<B>,
         affinity: Affinity,
     ) -> Result<Response<Body>, UpstreamError>

@@ -55,7 +55,7 @@ pub struct Upstream {
 impl Upstream {
     /// Starts the upstream: its names are looked up, its targets probed. Must be called inside a tokio runtime.
     pub fn start(
-        config: UpstreamConfig,
+        config: Arc<UpstreamConfig>,
         lookup: &Lookup,
         stop: &CancellationToken,
     ) -> Result<Self, UpstreamError> {
@@ -70,7 +70,7 @@ impl Upstream {
         let members: Vec<_> =
             targets.iter().map(|t| Member { name: t.address().as_str(), weight: t.weight() }).collect();
         let balancer = Balancer::new(&config.balance, &members);
-        let upstream = Self { config: Arc::new(config), targets, balancer, _stop: stop.clone().drop_guard() };
+        let upstream = Self { config, targets, balancer, _stop: stop.clone().drop_guard() };
         upstream.spawn_tasks(lookup, &stop);
         Ok(upstream)
     }
@@ -78,6 +78,11 @@ impl Upstream {
     /// The name that the configuration gives it.
     pub fn name(&self) -> &str {
         &self.config.name
+    }
+
+    /// Whether it may go on under `config` as it is.
+    pub fn allows(&self, config: &UpstreamConfig) -> bool {
+        self.config.allows(config)
     }
 
     /// Its targets, in the order of the configuration.

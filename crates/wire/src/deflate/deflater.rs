@@ -13,18 +13,24 @@ use crate::{Budget, CloseCode, Reserved};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum DeflateError {
     /// The memory for all compression is spent.
-    #[error(transparent)]
-    Memory(#[from] NoMemory),
+    #[error("the memory for compression is used up")]
+    NoMemory,
     /// The compressor broke its own contract; the fault is ours.
     #[error("the compressor failed")]
     Backend,
+}
+
+impl From<NoMemory> for DeflateError {
+    fn from(_: NoMemory) -> Self {
+        Self::NoMemory
+    }
 }
 
 impl DeflateError {
     /// The code to close with (RFC 6455 section 7.4.1).
     pub const fn close_code(&self) -> CloseCode {
         match self {
-            Self::Memory(_) => CloseCode::TRY_AGAIN,
+            Self::NoMemory => CloseCode::TRY_AGAIN,
             Self::Backend => CloseCode::INTERNAL,
         }
     }
@@ -32,7 +38,7 @@ impl DeflateError {
     /// The metric label.
     pub const fn label(&self) -> &'static str {
         match self {
-            Self::Memory(_) => "memory",
+            Self::NoMemory => "no_memory",
             Self::Backend => "backend",
         }
     }
@@ -164,10 +170,10 @@ impl Deflater {
 }
 
 impl State {
-    fn new(bits: WindowBits, level: Level, budget: &Arc<Budget>) -> Result<Self, NoMemory> {
+    fn new(bits: WindowBits, level: Level, budget: &Arc<Budget>) -> Result<Self, DeflateError> {
         let mut held = Reserved::new(Arc::clone(budget));
         if !held.grow_to(state_bytes(bits)) {
-            return Err(NoMemory);
+            return Err(DeflateError::NoMemory);
         }
         let level = Compression::new(u32::from(level.0));
         Ok(Self { stream: Compress::new_with_window_bits(level, false, bits.bits()), _held: held })

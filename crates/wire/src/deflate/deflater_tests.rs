@@ -58,7 +58,7 @@ fn the_budget_holds_and_comes_back() {
     small.deflate(b"Hello", &mut out).unwrap();
     let mut other = Deflater::new(window(9, false), Level::FAST, Arc::clone(&budget));
     let error = other.deflate(b"Hello", &mut out).unwrap_err();
-    assert_eq!((error, error.close_code()), (DeflateError::Memory(NoMemory), CloseCode::TRY_AGAIN));
+    assert_eq!((error, error.close_code()), (DeflateError::NoMemory, CloseCode::TRY_AGAIN));
     assert_eq!(other.finish(&mut out), Err(error), "what failed stays failed");
     small.release();
     small.finish(&mut out).unwrap();

@@ -42,8 +42,14 @@ pub enum InflateError {
     #[error("the message inflates to more than {0} times its size")]
     Ratio(usize),
     /// The memory for all inflating is spent.
-    #[error(transparent)]
-    Memory(#[from] NoMemory),
+    #[error("the memory for compression is used up")]
+    NoMemory,
+}
+
+impl From<NoMemory> for InflateError {
+    fn from(_: NoMemory) -> Self {
+        Self::NoMemory
+    }
 }
 
 impl InflateError {
@@ -52,7 +58,7 @@ impl InflateError {
         match self {
             Self::Corrupt | Self::Truncated | Self::AfterFinalBlock => CloseCode::INVALID_DATA,
             Self::TooLarge(_) | Self::Ratio(_) => CloseCode::TOO_BIG,
-            Self::Memory(_) => CloseCode::TRY_AGAIN,
+            Self::NoMemory => CloseCode::TRY_AGAIN,
         }
     }
 
@@ -64,7 +70,7 @@ impl InflateError {
             Self::AfterFinalBlock => "after_final_block",
             Self::TooLarge(_) => "too_large",
             Self::Ratio(_) => "ratio",
-            Self::Memory(_) => "memory",
+            Self::NoMemory => "no_memory",
         }
     }
 }
@@ -217,10 +223,10 @@ struct Step {
 }
 
 impl State {
-    fn new(budget: &Arc<Budget>) -> Result<Self, NoMemory> {
+    fn new(budget: &Arc<Budget>) -> Result<Self, InflateError> {
         let mut held = Reserved::new(Arc::clone(budget));
         if !held.grow_to(STATE_BYTES) {
-            return Err(NoMemory);
+            return Err(InflateError::NoMemory);
         }
         Ok(Self { stream: Decompress::new_with_window_bits(false, WindowBits::MAX.bits()), _held: held })
     }

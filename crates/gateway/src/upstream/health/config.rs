@@ -78,7 +78,7 @@ pub enum ProbeKind {
 pub struct Statuses(pub RangeInclusive<u16>);
 
 /// [`RawHealth`], checked and complete.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HealthConfig {
     /// Probes, if any are sent.
     pub active: Option<ActiveConfig>,
@@ -87,7 +87,7 @@ pub struct HealthConfig {
 }
 
 /// [`RawActive`], checked and complete.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "each field is described where it is configured, in RawActive")]
 pub struct ActiveConfig {
     pub kind: ProbeKind,
@@ -101,7 +101,7 @@ pub struct ActiveConfig {
 }
 
 /// [`RawPassive`], checked and complete.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "each field is described where it is configured, in RawPassive")]
 pub struct PassiveConfig {
     pub failures: u32,
