@@ -9,8 +9,8 @@ use wicketgate_wire::deflate::{Buffer, InflateError, InflateLimits, Inflater, Pa
 use super::config::WebSocketConfig;
 use super::end::Side;
 
-/// Inflated bytes below which the ratio does not count: short repetitions are harmless.
-const RATIO_FROM: usize = 64 * 1024;
+/// Inflated bytes below which the ratio does not count: so much repetition is honest, and harmless.
+const RATIO_FROM: usize = 4 << 20;
 
 /// What inflates one side's messages.
 #[derive(Debug)]
