@@ -25,8 +25,8 @@ pub(super) struct Names {
     filled: HashSet<&'static str>,
     /// Upstreams that routes refer to.
     used: HashSet<String>,
-    /// Listeners and upstreams without a name; a route's is asked for when it is read.
-    nameless: Vec<(&'static str, Place)>,
+    /// Upstreams without a name; a route's is asked for when it is read, a listener needs none.
+    nameless: Vec<Place>,
     /// Whether a file could not be read, so that there may be more.
     pub(super) incomplete: bool,
 }
@@ -43,7 +43,7 @@ impl Names {
                 self.filled.insert(key);
                 match (item.child("name"), &item.content) {
                     (Some(name), _) => names.extend(text(name)),
-                    (None, Content::Map(_)) if key != "routes" => self.nameless.push((key, item.place)),
+                    (None, Content::Map(_)) if key == "upstreams" => self.nameless.push(item.place),
                     _ => {}
                 }
             }
@@ -91,12 +91,8 @@ pub(super) fn check(raw: RawConfig, names: &Names, problems: &mut Problems) -> O
     {
         check_names(what, names, problems);
     }
-    for (key, place) in &names.nameless {
-        problems.error(
-            *place,
-            format!("one of the `{key}` has no name"),
-            "add `name:`, for logs and metrics",
-        );
+    for place in &names.nameless {
+        problems.error(*place, "this upstream has no name", "add `name:`, for routes to lead to it");
     }
     if raw.listeners.is_empty() && names.none("listeners") {
         problems.error(
@@ -166,13 +162,12 @@ fn check_names(what: &str, names: &[At<String>], problems: &mut Problems) {
             );
         }
         match first.get(name.as_str()) {
-            Some(&place) => problems
-                .error(
-                    name.place,
-                    format!("a second {what} is called `{}`", name.value),
-                    "give it another name",
-                )
-                .also(place, "the first one"),
+            Some(&place) => problems.clash(
+                name.place,
+                format!("`{}` is the name of {what} already", name.value),
+                "give it another one",
+                (place, "this one"),
+            ),
             None => drop(first.insert(name, name.place)),
         }
     }
@@ -207,16 +202,13 @@ fn check_same_match(routes: &[(Place, Arc<RouteConfig>)], problems: &mut Problem
             match seen.entry((host, path, &matching.conditions)) {
                 Entry::Occupied(first) => {
                     let (first, name): &(Place, &str) = first.get();
-                    problems
-                        .error(
-                            *place,
-                            format!(
-                                "the route `{}` is for the same requests as `{name}`: {host}{path}",
-                                route.name
-                            ),
-                            "change the `match` of one of them",
-                        )
-                        .also(*first, "the first one");
+                    let same = format!("is for the same requests as `{name}`: {host}{path}");
+                    problems.clash(
+                        *place,
+                        format!("the route `{}` {same}", route.name),
+                        "change the `match` of one of them",
+                        (*first, "the first one"),
+                    );
                 }
                 Entry::Vacant(entry) => drop(entry.insert((*place, &*route.name))),
             }

@@ -35,18 +35,24 @@ pub struct Problems(Vec<Problem>);
 
 impl Problems {
     /// Notes an error.
-    pub fn error(&mut self, place: Place, what: impl Into<String>, help: impl Into<String>) -> &mut Problem {
-        self.push(Severity::Error, place, what.into(), help.into())
+    pub fn error(&mut self, place: Place, what: impl Into<String>, help: impl Into<String>) {
+        self.push(Severity::Error, place, what.into(), help.into(), None);
     }
 
-    /// Notes a warning.
-    pub fn warning(
+    /// Notes an error that has to do with another place, such as the first of two that clash: what stands there.
+    pub fn clash(
         &mut self,
         place: Place,
         what: impl Into<String>,
         help: impl Into<String>,
-    ) -> &mut Problem {
-        self.push(Severity::Warning, place, what.into(), help.into())
+        (other, label): (Place, &str),
+    ) {
+        self.push(Severity::Error, place, what.into(), help.into(), Some((other, label.to_owned())));
+    }
+
+    /// Notes a warning.
+    pub fn warning(&mut self, place: Place, what: impl Into<String>, help: impl Into<String>) {
+        self.push(Severity::Warning, place, what.into(), help.into(), None);
     }
 
     /// Notes an error where the value of the key `name` lies outside `range`; gives the value as it is.
@@ -80,16 +86,14 @@ impl Problems {
         self.0.sort_by_key(|p| (!p.place.is_known(), p.place.source(), p.place.bytes().start));
     }
 
-    fn push(&mut self, severity: Severity, place: Place, what: String, help: String) -> &mut Problem {
-        self.0.push(Problem { severity, place, what, help, also: None });
-        let last = self.0.len() - 1;
-        &mut self.0[last]
-    }
-}
-
-impl Problem {
-    /// Adds another place that belongs to the problem, such as the first of two that clash.
-    pub fn also(&mut self, place: Place, what: impl Into<String>) {
-        self.also = Some((place, what.into()));
+    fn push(
+        &mut self,
+        severity: Severity,
+        place: Place,
+        what: String,
+        help: String,
+        also: Option<(Place, String)>,
+    ) {
+        self.0.push(Problem { severity, place, what, help, also });
     }
 }

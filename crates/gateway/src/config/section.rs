@@ -48,16 +48,16 @@ impl RawAdmin {
         };
         match (bind.ip().is_loopback(), self.dangerous_allow_remote) {
             (true, _) => {}
-            (false, true) => drop(problems.warning(
+            (false, true) => problems.warning(
                 self.bind.place,
                 format!("the admin listener can be reached from elsewhere at {bind}"),
                 "keep it behind a firewall: it asks for no credentials",
-            )),
-            (false, false) => drop(problems.error(
+            ),
+            (false, false) => problems.error(
                 self.bind.place,
                 format!("the admin listener would be reachable from elsewhere at {bind}"),
                 "bind it to 127.0.0.1 or [::1], or say `dangerous_allow_remote: true`",
-            )),
+            ),
         }
         Some(AdminConfig { bind })
     }

@@ -149,13 +149,8 @@ impl Builder<'_> {
             Content::Map(entries) => match open.key.take() {
                 Some((key, key_place)) => match entries.iter().find(|e| e.key == key) {
                     Some(first) => {
-                        self.problems
-                            .error(
-                                key_place,
-                                format!("the key `{key}` stands here a second time"),
-                                "keep one of them",
-                            )
-                            .also(first.key_place, "first here");
+                        let what = format!("the key `{key}` stands here a second time");
+                        self.problems.clash(key_place, what, "keep one of them", (first.key_place, "first here"));
                         open.node.cut = true;
                     }
                     None if entries.len() >= MAX_KEYS => {

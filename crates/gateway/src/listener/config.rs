@@ -254,7 +254,7 @@ fn check_binds(raw: At<RawBinds>, problems: &mut Problems) -> Vec<BindAddress> {
             Ok(address) => {
                 problems.error(place, format!("`{address}` stands here twice"), "remove one of them");
             }
-            Err(help) => drop(problems.error(place, "no address to listen at", help)),
+            Err(help) => problems.error(place, "no address to listen at", help),
         }
     }
     addresses

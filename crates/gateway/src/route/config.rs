@@ -147,7 +147,7 @@ impl RawRoute {
         };
         for second in given {
             let what = format!("the route `{name}` has `{}` beside `{}`", second.0, first.0);
-            problems.error(second.1, what, "keep one of them").also(first.1, "the other one");
+            problems.clash(second.1, what, "keep one of them", (first.1, "the other one"));
         }
         if first.0 != "upstream" {
             self.refuse_proxy_keys(first.0, problems);
@@ -202,9 +202,8 @@ impl RawRoute {
             http_off,
             self.timeouts.as_ref().map(|t| t.place).or(self.max_request_body.as_ref().map(|b| b.place)),
         ) {
-            problems
-                .error(place, "this is for plain HTTP, which is off", "remove it, or leave `http` on")
-                .also(off.place, "off here");
+            let what = "this is for plain HTTP, which is off";
+            problems.clash(place, what, "remove it, or leave `http` on", (off.place, "off here"));
         }
         let timeouts = self.timeouts.map(|at| at.value).unwrap_or_default();
         let mut span = |name: &str, time: Option<At<Time>>| {

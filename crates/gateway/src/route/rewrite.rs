@@ -72,9 +72,8 @@ impl RawRewrite {
     pub(super) fn check(self, paths: &[PathPattern], problems: &mut Problems) -> Rewrite {
         if let Some(path) = self.path {
             if let Some(other) = self.strip_prefix.or(self.add_prefix) {
-                problems
-                    .error(other.place, "`path` leaves no prefix to change", "keep `path` or the prefixes")
-                    .also(path.place, "`path` here");
+                let what = "`path` leaves no prefix to change";
+                problems.clash(other.place, what, "keep `path` or the prefixes", (path.place, "`path` here"));
             }
             check_path(&path, problems);
             return Rewrite::Path(path.value.into());
@@ -120,11 +119,9 @@ fn check_path(path: &At<String>, problems: &mut Problems) {
             );
         }
         Ok(_) if PathAndQuery::try_from(path.as_str()).is_ok() => {}
-        Ok(_) => drop(problems.error(
-            path.place,
-            format!("`{}` is no path", path.value),
-            "give one such as `/a/b`",
-        )),
+        Ok(_) => {
+            problems.error(path.place, format!("`{}` is no path", path.value), "give one such as `/a/b`");
+        }
         Err(error) => {
             problems.error(
                 path.place,

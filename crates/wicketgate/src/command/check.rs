@@ -8,9 +8,7 @@ use wicketgate_gateway::route::Explanation;
 
 use super::configuration::{BAD_CONFIGURATION, ConfigPath, counted, plural};
 
-/// Find everything that is wrong with a configuration, and tell which route a URL takes.
-///
-/// Exit code 0: it can be used; 1: no route takes the URL; 2: it cannot be used.
+/// Which configuration, and which request to follow through it.
 #[derive(Args)]
 pub(crate) struct Check {
     #[command(flatten)]

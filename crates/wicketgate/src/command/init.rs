@@ -11,7 +11,7 @@ use clap::Args;
 /// What is written.
 const STARTER: &str = include_str!("starter.yaml");
 
-/// Write a commented configuration to start from.
+/// Where to write.
 #[derive(Args)]
 pub(crate) struct Init {
     /// The file to write.

@@ -17,6 +17,8 @@ pub(crate) enum Command {
     /// Write a commented configuration to start from.
     Init(init::Init),
     /// Find everything that is wrong with a configuration, and tell which route a URL takes.
+    ///
+    /// Exit code 0: the configuration can be used; 1: no route takes the URL; 2: it cannot be used.
     Check(check::Check),
     /// Serve.
     Run(run::Run),
