@@ -146,10 +146,12 @@ impl UpstreamConfig {
     /// Whether an upstream at work under this configuration may go on under `next`. With TLS it may not: the files behind
     /// it may have changed.
     pub fn allows(&self, next: &Self) -> bool {
-        let Self { name, targets, protocol, balance, all_unhealthy, tries, health, timeouts, limits, .. } = self;
+        let Self { name, targets, protocol, balance, all_unhealthy, tries, health, timeouts, limits, .. } =
+            self;
         self.tls.is_none()
             && next.tls.is_none()
-            && (name, targets, protocol, balance) == (&next.name, &next.targets, &next.protocol, &next.balance)
+            && (name, targets, protocol, balance)
+                == (&next.name, &next.targets, &next.protocol, &next.balance)
             && (all_unhealthy, tries, health) == (&next.all_unhealthy, &next.tries, &next.health)
             && (timeouts, limits) == (&next.timeouts, &next.limits)
             && self.resolve_interval == next.resolve_interval

@@ -33,13 +33,26 @@ impl Failure {
 }
 
 impl Upstream {
-    /// Sends the request of a client that was admitted to a target and gives its response; bodies and trailers stream both ways.
+    /// Sends the request of a client that was admitted to a target and gives its response; bodies and trailers stream
+    /// both ways.
     ///
     /// The request must be free of hop-by-hop headers. A `Host` that it brings is kept; without one, each target gets
     /// its own. Another target is tried only as long as nothing was sent.
     pub async fn send<B>(
         &self,
         _proof: &Admitted,
+        request: Request<B>,
+        affinity: Affinity,
+    ) -> Result<Response<Body>, UpstreamError>
+    where
+        B: HttpBody<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        self.send_any(request, affinity).await
+    }
+
+    pub(super) async fn send_any<B>(
+        &self,
         request: Request<B>,
         affinity: Affinity,
     ) -> Result<Response<Body>, UpstreamError>

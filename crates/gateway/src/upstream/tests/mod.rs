@@ -179,6 +179,6 @@ async fn futures_are_small_and_go_between_threads() {
     let offer = Offer::default();
     let opening = assert_send(upstream.open_any(parts("/"), &offer, Affinity::none()));
     assert!(size_of_val(&opening) <= 2048, "{} bytes", size_of_val(&opening));
-    let sending = assert_send(upstream.send(get("/"), Affinity::none()));
+    let sending = assert_send(upstream.send_any(get("/"), Affinity::none()));
     assert!(size_of_val(&sending) <= 4096, "{} bytes", size_of_val(&sending));
 }

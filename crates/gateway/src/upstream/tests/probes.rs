@@ -155,7 +155,7 @@ async fn a_5xx_counts_only_where_configured() {
             });
         });
         for _ in 0..2 {
-            let response = soon(upstream.send(get("/"), Affinity::none())).await.unwrap();
+            let response = soon(upstream.send_any(get("/"), Affinity::none())).await.unwrap();
             assert_eq!(response.status(), 500);
         }
         assert_eq!(upstream.targets()[0].is_healthy(), !count_5xx);
