@@ -139,8 +139,12 @@ impl Snapshot {
                 None => Arc::new(Upstream::start(wanted.clone(), &lookup, &CancellationToken::new())?),
             });
         }
-        let by_name: Vec<Arc<Route>> =
-            config.routes.iter().filter_map(|route| Route::build(route, &upstreams, metrics)).map(Arc::new).collect();
+        let by_name: Vec<Arc<Route>> = config
+            .routes
+            .iter()
+            .filter_map(|route| Route::build(route, &upstreams, metrics))
+            .map(Arc::new)
+            .collect();
         let matches = config.routes.iter().map(|route| &route.matching);
         Ok(Self { routes: RouteTable::new(matches.zip(by_name.iter().cloned())), upstreams, by_name })
     }

@@ -133,7 +133,11 @@ impl Server {
 
     /// Every address of the configuration: those that are listened at already keep their socket, the others are
     /// bound. Nothing is served yet.
-    fn open(&self, config: &Config, inherited: &mut Inherited) -> Result<Vec<(Arc<Listener>, Socket)>, StartError> {
+    fn open(
+        &self,
+        config: &Config,
+        inherited: &mut Inherited,
+    ) -> Result<Vec<(Arc<Listener>, Socket)>, StartError> {
         let mut opened = Vec::new();
         for wanted in &config.listeners {
             let last = self.doors.iter().map(|door| door.listener.load_full());

@@ -82,10 +82,8 @@ impl Sessions {
 /// Ends sessions, each at a random moment within `spread`, so that their clients do not all come back at once.
 pub async fn end_spread(sessions: Vec<Arc<Live>>, end: End, spread: Duration) {
     let start = Instant::now();
-    let mut due: Vec<_> = sessions
-        .into_iter()
-        .map(|live| (start + spread.mul_f64(rand::random::<f64>()), live))
-        .collect();
+    let mut due: Vec<_> =
+        sessions.into_iter().map(|live| (start + spread.mul_f64(rand::random::<f64>()), live)).collect();
     due.sort_by_key(|(at, _)| *at);
     for (at, live) in due {
         sleep_until(at).await;

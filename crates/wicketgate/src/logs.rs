@@ -50,15 +50,14 @@ pub(crate) fn init(config: &LogConfig) -> anyhow::Result<Logs> {
         .with_default(LevelFilter::WARN)
         .with_target("wicketgate", level)
         .with_target(access::TARGET, LevelFilter::OFF);
-    let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let colour =
+        io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let own = layer(config.format, own, colour, own_targets);
     let access = match &config.access {
         AccessLog::Off => None,
         AccessLog::Stdout => Some(writer("access log", io::stdout())),
         AccessLog::Stderr => Some(writer("access log", io::stderr())),
-        AccessLog::File(path) => {
-            Some(writer("access log", Appended::open(path.clone(), reopen.clone())?))
-        }
+        AccessLog::File(path) => Some(writer("access log", Appended::open(path.clone(), reopen.clone())?)),
     };
     let access = access.map(|(writer, guard)| {
         guards.push(guard);
@@ -69,14 +68,21 @@ pub(crate) fn init(config: &LogConfig) -> anyhow::Result<Logs> {
     Ok(Logs { _guards: guards, reopen })
 }
 
-fn layer<S>(format: LogFormat, writer: NonBlocking, colour: bool, only: Targets) -> Box<dyn Layer<S> + Send + Sync>
+fn layer<S>(
+    format: LogFormat,
+    writer: NonBlocking,
+    colour: bool,
+    only: Targets,
+) -> Box<dyn Layer<S> + Send + Sync>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
     let layer = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(colour);
     match format {
         LogFormat::Text => layer.with_filter(only).boxed(),
-        LogFormat::Json => layer.json().flatten_event(true).with_current_span(false).with_filter(only).boxed(),
+        LogFormat::Json => {
+            layer.json().flatten_event(true).with_current_span(false).with_filter(only).boxed()
+        }
     }
 }
 
@@ -97,7 +103,11 @@ impl<W: Write> Complaining<W> {
         if self.told.is_none_or(|told| told.elapsed() > Duration::from_secs(60)) {
             self.told = Some(Instant::now());
             // Where standard error is what fails, there is nobody left to tell.
-            let _ = writeln!(io::stderr(), "wicketgate: the {} cannot be written, lines are lost: {error}", self.what);
+            let _ = writeln!(
+                io::stderr(),
+                "wicketgate: the {} cannot be written, lines are lost: {error}",
+                self.what
+            );
         }
     }
 }
@@ -127,7 +137,8 @@ struct Appended {
 
 impl Appended {
     fn open(path: PathBuf, reopen: Arc<AtomicBool>) -> anyhow::Result<Self> {
-        let file = Self::file(&path).with_context(|| format!("cannot write the access log to {}", path.display()))?;
+        let file = Self::file(&path)
+            .with_context(|| format!("cannot write the access log to {}", path.display()))?;
         Ok(Self { path, file, reopen })
     }
 

@@ -33,10 +33,10 @@ use crate::upstream::config::UpstreamConfig;
 pub use file::RawConfig;
 pub use load::{load, parse};
 pub use report::{Report, Style};
-pub use watch::ConfigWatch;
 pub use section::{
     AccessLog, AdminConfig, DrainConfig, LimitsConfig, LogConfig, LogFormat, LogLevel, RuntimeConfig,
 };
+pub use watch::ConfigWatch;
 
 /// A configuration that can be used: complete, with all defaults filled in. Its parts are shared, not copied.
 #[derive(Clone, Debug)]

@@ -27,7 +27,8 @@ impl ConfigWatch {
     /// When the system gives no watch (inotify's limits).
     pub fn start(report: &Report) -> notify::Result<Self> {
         let files: BTreeSet<PathBuf> = report.files().map(Path::to_owned).collect();
-        let names: BTreeSet<_> = files.iter().filter_map(|path| path.file_name()).map(ToOwned::to_owned).collect();
+        let names: BTreeSet<_> =
+            files.iter().filter_map(|path| path.file_name()).map(ToOwned::to_owned).collect();
         let concerns = move |path: &PathBuf| {
             path.file_name().is_some_and(|name| names.contains(name))
                 || path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml")

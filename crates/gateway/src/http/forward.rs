@@ -69,7 +69,8 @@ pub(super) fn to_client(headers: &mut HeaderMap) -> Result<(), Refused> {
 
 /// Removes these headers, and others that a backend which folds names would take for them.
 fn remove_all(headers: &mut HeaderMap, names: &[HeaderName]) {
-    let ambiguous: Vec<HeaderName> = headers.keys().filter(|name| is_ambiguous(name, names)).cloned().collect();
+    let ambiguous: Vec<HeaderName> =
+        headers.keys().filter(|name| is_ambiguous(name, names)).cloned().collect();
     for name in names.iter().chain(&ambiguous) {
         headers.remove(name);
     }

@@ -163,7 +163,8 @@ fn only_host(parts: &Parts) -> Result<Option<HeaderValue>, Refused> {
         return Err(Refused::Host("more than one".into()));
     }
     if let Some(authority) = parts.uri.authority() {
-        let value = HeaderValue::from_str(authority.as_str()).map_err(|error| Refused::Host(error.to_string()))?;
+        let value =
+            HeaderValue::from_str(authority.as_str()).map_err(|error| Refused::Host(error.to_string()))?;
         return Ok(Some(value));
     }
     match host {
@@ -186,7 +187,8 @@ async fn pass(
     }
     let affinity = proxy.upstream.affinity(routed.scope.client_address, &parts);
     prepare(routed, proxy, &mut parts)?;
-    let (body, too_large) = Bounded::new(body, http.max_request_body, routed.arrival.listener.config.body_timeout);
+    let (body, too_large) =
+        Bounded::new(body, http.max_request_body, routed.arrival.listener.config.body_timeout);
     let sent = proxy.upstream.send(&routed.admitted, Request::from_parts(parts, body), affinity).await;
     match sent {
         Ok(response) => finish(routed, proxy, response),
@@ -196,11 +198,7 @@ async fn pass(
 }
 
 /// Makes a client's request head that of our own.
-pub(super) fn prepare(
-    routed: &Routed<'_>,
-    proxy: &Proxy,
-    parts: &mut Parts,
-) -> Result<(), Refused> {
+pub(super) fn prepare(routed: &Routed<'_>, proxy: &Proxy, parts: &mut Parts) -> Result<(), Refused> {
     forward::to_upstream(&mut parts.headers, routed.client())?;
     let edits = &proxy.config.request_headers;
     edits.apply(&mut parts.headers, &routed.scope).map_err(|_| Refused::Header)?;
@@ -256,7 +254,11 @@ fn plain(status: StatusCode) -> Response<Answer> {
     with_header(response, CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"))
 }
 
-fn with_header(mut response: Response<Answer>, name: http::HeaderName, value: HeaderValue) -> Response<Answer> {
+fn with_header(
+    mut response: Response<Answer>,
+    name: http::HeaderName,
+    value: HeaderValue,
+) -> Response<Answer> {
     response.headers_mut().insert(name, value);
     response
 }

@@ -89,7 +89,9 @@ impl Refused {
             Self::Header => (StatusCode::BAD_REQUEST, "header"),
             Self::Draining => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
             Self::Upstream(error) => (error.status(), error.label()),
-            Self::Answer(_) | Self::Deflate(_) | Self::AnswerHeaders(_) => (StatusCode::BAD_GATEWAY, "bad_handshake"),
+            Self::Answer(_) | Self::Deflate(_) | Self::AnswerHeaders(_) => {
+                (StatusCode::BAD_GATEWAY, "bad_handshake")
+            }
         }
     }
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::request::Parts;
 use http::Response;
+use http::request::Parts;
 use hyper::body::Incoming;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
@@ -16,10 +16,10 @@ use wicketgate_wire::handshake::{Extension, Upgrade};
 
 use super::body::Answer;
 use super::connection::Arrival;
-use super::front::{Routed, edit_response, finish, prepare};
-use super::refusal::Refused;
 use super::forward;
+use super::front::{Routed, edit_response, finish, prepare};
 use super::patience::Patient;
+use super::refusal::Refused;
 use crate::gateway::{Proxy, Route, Shared};
 use crate::net::Stream;
 use crate::observe::access;
@@ -64,7 +64,8 @@ pub(super) async fn open(
         Opened::Refused(response) => return finish(&routed, proxy, response),
     };
     let extensions = terms.settle(&socket.extensions)?;
-    let mut response = upgrade.answer(socket.subprotocol.as_ref(), &extensions.answer)?.map(|()| Answer::text(""));
+    let mut response =
+        upgrade.answer(socket.subprotocol.as_ref(), &extensions.answer)?.map(|()| Answer::text(""));
     let mut headers = socket.response.headers.clone();
     forward::to_client(&mut headers)?;
     edit_response(&routed, proxy, &mut headers)?;
@@ -105,7 +106,9 @@ fn negotiate(upgrade: &Upgrade, config: &WebSocketConfig) -> Terms {
         Mode::Headers => {
             let passes = |extension: &&Extension| match is_deflate(extension) {
                 true => config.compression,
-                false => config.extensions.iter().any(|name| extension.name.as_str().eq_ignore_ascii_case(name)),
+                false => {
+                    config.extensions.iter().any(|name| extension.name.as_str().eq_ignore_ascii_case(name))
+                }
             };
             Terms::EndToEnd(upgrade.extensions.iter().filter(passes).cloned().collect())
         }

@@ -36,7 +36,7 @@ fn listener(yaml: &str) -> Arc<Listener> {
     let mut problems = Problems::default();
     let config = raw.check(&mut problems);
     assert!(!problems.has_errors(), "{problems:?}");
-    Listener::new(config).unwrap()
+    Listener::new(config, None).unwrap()
 }
 
 impl Served {
@@ -58,7 +58,8 @@ impl Served {
     }
 
     fn with(listener: Arc<Listener>, intake: Intake) -> Self {
-        let socket = BoundSocket::bind(&listener.config, &mut Inherited::default()).unwrap().remove(0);
+        let socket =
+            BoundSocket::bind(&listener.config, &listener.config.bind[0], &mut Inherited::default()).unwrap();
         let at = match socket.local_address().unwrap() {
             BindAddress::Tcp(at) => at,
             BindAddress::Unix(_) => "0.0.0.0:0".parse().unwrap(),
@@ -69,7 +70,7 @@ impl Served {
             async move { sender.send(accepted).await.unwrap() }
         };
         let current = Arc::new(ArcSwap::new(listener));
-        let task = tokio::spawn(serve(current.clone(), socket, intake.clone(), handler));
+        let task = tokio::spawn(serve(current.clone(), Arc::new(socket), intake.clone(), handler));
         Self { at, intake, accepted, task, current }
     }
 

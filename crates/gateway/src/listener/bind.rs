@@ -245,7 +245,8 @@ mod tests {
     }
 
     fn bind(address: &str) -> Result<BoundSocket, BindError> {
-        BoundSocket::bind(&config(address), &mut Inherited::default()).map(|mut all| all.remove(0))
+        let config = config(address);
+        BoundSocket::bind(&config, &config.bind[0], &mut Inherited::default())
     }
 
     fn port(bound: &BoundSocket) -> u16 {

@@ -108,7 +108,13 @@ pub struct RawTimeouts {
 impl Default for RawTimeouts {
     fn default() -> Self {
         let seconds = |n| At::nowhere(Time(Duration::from_secs(n)));
-        Self { tls: seconds(10), first_byte: seconds(10), head: seconds(10), idle: seconds(75), body: seconds(60) }
+        Self {
+            tls: seconds(10),
+            first_byte: seconds(10),
+            head: seconds(10),
+            idle: seconds(75),
+            body: seconds(60),
+        }
     }
 }
 
@@ -212,8 +218,7 @@ impl RawListener {
         let bind = check_binds(self.bind, problems);
         let tls = self.tls.map(|raw| raw.check(problems));
         let name = self.name.or_else(|| bind.first().map(ToString::to_string)).unwrap_or_default();
-        let head_size =
-            problems.in_range("head_size", &self.limits.head_size, Size(8 << 10)..=Size(1 << 20));
+        let head_size = problems.in_range("head_size", &self.limits.head_size, Size(8 << 10)..=Size(1 << 20));
         ListenerConfig {
             name,
             mode: self.mode.0,

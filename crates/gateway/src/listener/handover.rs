@@ -299,6 +299,11 @@ mod tests {
         sockets.iter().map(|socket| socket.offer().unwrap()).collect()
     }
 
+    fn bind_all(config: &ListenerConfig, inherited: &mut Inherited) -> Vec<BoundSocket> {
+        let bind = |address| BoundSocket::bind(config, address, inherited).unwrap();
+        config.bind.iter().map(bind).collect()
+    }
+
     fn tcp(sockets: &[BoundSocket]) -> impl ToSocketAddrs + use<> {
         sockets[0].local_address().unwrap().to_string()
     }
@@ -307,7 +312,7 @@ mod tests {
     async fn sockets_pass_with_the_connections_that_wait_in_them() {
         let folder = tempfile::tempdir().unwrap();
         let (config, path) = (config(folder.path()), folder.path().join("handover"));
-        let old = BoundSocket::bind(&config, &mut Inherited::default()).unwrap();
+        let old = bind_all(&config, &mut Inherited::default());
         let address = tcp(&old);
         let mut waiting = TcpStream::connect(&address).unwrap();
         waiting.write_all(b"before").unwrap();
@@ -320,7 +325,7 @@ mod tests {
         let taken = tokio::task::spawn_blocking(move || Handover::take(&again)).await.unwrap();
         let mut taken = taken.unwrap().unwrap();
         let mut inherited = Inherited::new(std::mem::take(&mut taken.sockets));
-        let new = BoundSocket::bind(&config, &mut inherited).unwrap();
+        let new = bind_all(&config, &mut inherited);
         tokio::task::spawn_blocking(move || taken.complete()).await.unwrap().unwrap();
         assert!(serving.await.unwrap(), "the old one knows");
         drop(old);
@@ -345,7 +350,7 @@ mod tests {
     async fn a_successor_that_fails_to_start_changes_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("handover");
-        let old = BoundSocket::bind(&config(folder.path()), &mut Inherited::default()).unwrap();
+        let old = bind_all(&config(folder.path()), &mut Inherited::default());
         let handover = Handover::listen(&path, offers(&old)).unwrap();
         let stop = CancellationToken::new();
         let serving = tokio::spawn(handover.taken(stop.clone()));
@@ -380,7 +385,7 @@ mod tests {
     #[test]
     fn what_was_passed_must_be_what_was_said() {
         let folder = tempfile::tempdir().unwrap();
-        let bound = BoundSocket::bind(&config(folder.path()), &mut Inherited::default()).unwrap();
+        let bound = bind_all(&config(folder.path()), &mut Inherited::default());
         let fd = || bound[0].as_fd().try_clone_to_owned().unwrap();
         assert!(name_sockets(b"127.0.0.1:0", vec![fd()]).is_ok());
         for wrong in [

@@ -123,18 +123,42 @@ impl Default for Metrics {
         let (assembly, inflate) = (Gauge::default(), Gauge::default());
         let mut registry = Registry::with_prefix("wicketgate");
         registry.register("connections_open", "Client connections open now", all.connections.clone());
-        registry.register("refusals", "Requests and connections that were refused, by reason", all.refused.clone());
+        registry.register(
+            "refusals",
+            "Requests and connections that were refused, by reason",
+            all.refused.clone(),
+        );
         registry.register("reloads", "Configuration reloads, by outcome", all.reloads.clone());
         registry.register("requests", "HTTP requests answered, upgrades among them", all.requests.clone());
         registry.register("sessions_open", "WebSocket sessions open now", all.sessions.clone());
-        registry.register("sessions_ended", "WebSocket sessions that ended, by reason and side", all.ended.clone());
-        registry.register("session_duration_seconds", "How long WebSocket sessions lasted", durations.clone());
-        registry.register("messages", "WebSocket messages that went on, by the side that sent them", all.messages.clone());
+        registry.register(
+            "sessions_ended",
+            "WebSocket sessions that ended, by reason and side",
+            all.ended.clone(),
+        );
+        registry.register(
+            "session_duration_seconds",
+            "How long WebSocket sessions lasted",
+            durations.clone(),
+        );
+        registry.register(
+            "messages",
+            "WebSocket messages that went on, by the side that sent them",
+            all.messages.clone(),
+        );
         registry.register("messages_dropped", "WebSocket messages that were dropped", all.dropped.clone());
-        registry.register("bytes", "Bytes of WebSocket frames read, by the side that sent them", all.bytes.clone());
+        registry.register(
+            "bytes",
+            "Bytes of WebSocket frames read, by the side that sent them",
+            all.bytes.clone(),
+        );
         registry.register("target_healthy", "Whether a target can be used", all.target_healthy.clone());
         registry.register("target_open", "Sessions and requests open at a target", all.target_open.clone());
-        registry.register("target_failures", "Failures of a target since it was configured", all.target_failures.clone());
+        registry.register(
+            "target_failures",
+            "Failures of a target since it was configured",
+            all.target_failures.clone(),
+        );
         registry.register("assembly_bytes", "Memory held by unfinished messages", assembly.clone());
         registry.register("inflate_bytes", "Memory held by inflation", inflate.clone());
         Self { registry, all, durations, assembly, inflate }

@@ -293,7 +293,13 @@ impl Flow {
         Ok(())
     }
 
-    fn assemble(&mut self, piece: &Piece, buffer: &[u8], kept: &mut Kept, policy: &Policy) -> Result<(), End> {
+    fn assemble(
+        &mut self,
+        piece: &Piece,
+        buffer: &[u8],
+        kept: &mut Kept,
+        policy: &Policy,
+    ) -> Result<(), End> {
         self.assembly.push(piece, buffer).map_err(|error| End::from_assembly(self.from, error))?;
         if piece.ends_message {
             let empty = Assembly::new(self.assembly.budget());

@@ -14,5 +14,5 @@ mod traffic;
 pub use control::{Control, Order};
 pub use end::{End, Side};
 pub use flow::Counters;
-pub use traffic::{SideTraffic, Traffic};
 pub use session::{Ends, Peer, Summary, run};
+pub use traffic::{SideTraffic, Traffic};

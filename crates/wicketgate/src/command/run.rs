@@ -65,7 +65,8 @@ struct Stop {
 
 impl Signals {
     fn new() -> std::io::Result<Self> {
-        let stop = Stop { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? };
+        let stop =
+            Stop { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? };
         Ok(Self { reload: signal(SignalKind::hangup())?, stop })
     }
 }
@@ -163,7 +164,9 @@ fn announce(server: &Server) {
 
 fn start_watch(report: &Report) -> Option<ConfigWatch> {
     ConfigWatch::start(report)
-        .inspect_err(|error| tracing::warn!(%error, "the configuration is not watched: send SIGHUP after a change"))
+        .inspect_err(
+            |error| tracing::warn!(%error, "the configuration is not watched: send SIGHUP after a change"),
+        )
         .ok()
 }
 
