@@ -157,7 +157,7 @@ fn one_unreadable_value_gives_one_error_and_hides_no_other() {
 
 #[test]
 fn references_to_what_could_not_be_read_are_no_errors() {
-    let text = "listeners: [{name: l, nonsense: 1}]\nupstreams: [{name: u, nonsense: 1}]\nroutes: [{name: r, upstream: u}]";
+    let text = "listeners: [{name: l, bind: \"127.0.0.1:0\", nonsense: 1}]\nupstreams: [{name: u, nonsense: 1}]\nroutes: [{name: r, upstream: u}]";
     let errors = errors(text);
     assert_eq!(errors.len(), 2, "{errors:?}");
     assert!(errors.iter().all(|error| error.contains("there is no key `nonsense` here")), "{errors:?}");

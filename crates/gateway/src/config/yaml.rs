@@ -150,7 +150,12 @@ impl Builder<'_> {
                 Some((key, key_place)) => match entries.iter().find(|e| e.key == key) {
                     Some(first) => {
                         let what = format!("the key `{key}` stands here a second time");
-                        self.problems.clash(key_place, what, "keep one of them", (first.key_place, "first here"));
+                        self.problems.clash(
+                            key_place,
+                            what,
+                            "keep one of them",
+                            (first.key_place, "first here"),
+                        );
                         open.node.cut = true;
                     }
                     None if entries.len() >= MAX_KEYS => {
