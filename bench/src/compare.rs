@@ -11,6 +11,7 @@ use serde::Serialize;
 use tokio::runtime::Runtime;
 
 use crate::cell::{Cell, Work};
+use crate::elsewhere::Elsewhere;
 use crate::interrupt;
 use crate::load::{Load, Payload, Target};
 use crate::peer::{Peer, Running, Setup};
@@ -73,6 +74,9 @@ pub(crate) struct Figures {
     /// Resident KiB more than without any session, for each session.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) kib_per_session: Option<f64>,
+    /// Share of the machine's processor time that went to anything else meanwhile, 0 to 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) elsewhere: Option<f64>,
 }
 
 /// A run of the whole comparison.
@@ -159,12 +163,14 @@ struct Reading {
     at: Instant,
     cpu: Option<Duration>,
     count: u64,
+    elsewhere: Elsewhere,
 }
 
 impl Reading {
     fn take(load: &Load, running: &Running) -> Result<Self> {
         let cpu = running.usage()?.map(|usage| usage.cpu());
-        Ok(Self { at: Instant::now(), cpu, count: load.count() })
+        let (at, count) = (Instant::now(), load.count());
+        Ok(Self { at, cpu, count, elsewhere: Elsewhere::now(cpu)? })
     }
 
     fn until(&self, later: &Self, latencies: &Histogram<u64>) -> Result<Figures> {
@@ -182,6 +188,7 @@ impl Reading {
             p99_us: microseconds(0.99),
             p999_us: microseconds(0.999),
             kib_per_session: None,
+            elsewhere: Some(self.elsewhere.share_until(&later.elsewhere)?),
         })
     }
 }

@@ -4,6 +4,7 @@ mod backend;
 mod cell;
 mod compare;
 mod echo;
+mod elsewhere;
 mod frame;
 mod gateway;
 mod interrupt;

@@ -118,6 +118,15 @@ impl<'a> Summary<'a> {
         Spread::of(ratios.collect()).map(|spread| spread.median)
     }
 
+    /// The share of the machine that went to others, over all turns.
+    pub(crate) fn elsewhere(&self) -> Option<Spread> {
+        let share = |sample: &&Sample| match &sample.outcome {
+            Outcome::Figures(figures) => figures.elsewhere,
+            Outcome::Failure(_) => None,
+        };
+        Spread::of(self.samples.iter().filter_map(share).collect())
+    }
+
     /// The rival with the best median.
     pub(crate) fn best(&self, measure: Measure) -> Option<Peer> {
         let better = |value: f64| if measure == Measure::Rate { -value } else { value };

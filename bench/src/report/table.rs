@@ -22,7 +22,7 @@ pub(super) fn text(report: &Report, summaries: &[Summary<'_>]) -> String {
     }
     for summary in summaries {
         let rows = figures(summary);
-        write!(out, "\n## {}\n\n{}\n{}", summary.cell, caption(&summary.cell.work), aligned(&rows)).ok();
+        write!(out, "\n## {}\n\n{}\n{}", summary.cell, caption(summary), aligned(&rows)).ok();
         for (peer, round, reason) in summary.failures() {
             writeln!(out, "\nRound {round}, {peer}: {reason}").ok();
         }
@@ -53,15 +53,21 @@ fn head(report: &Report) -> String {
     )
 }
 
-fn caption(work: &Work) -> String {
-    match work {
+fn caption(summary: &Summary<'_>) -> String {
+    let mut text = match summary.cell.work {
         Work::Echo { size, in_flight, deflate } => format!(
-            "{size} bytes, {in_flight} in flight.{}\n",
-            if *deflate { " Compressed; peers pass the compressed bytes on unseen." } else { "" }
+            "{size} bytes, {in_flight} in flight.{}",
+            if deflate { " Compressed; peers pass the compressed bytes on unseen." } else { "" }
         ),
-        Work::Sessions => "Connect, upgrade, echo 64 bytes, close.\n".to_owned(),
-        Work::Idle => "Memory of a session that echoed 1 KiB and is silent.\n".to_owned(),
+        Work::Sessions => "Connect, upgrade, echo 64 bytes, close.".to_owned(),
+        Work::Idle => "Memory of a session that echoed 1 KiB and is silent.".to_owned(),
+    };
+    if let Some(Spread { median, most, .. }) = summary.elsewhere() {
+        let [median, most] = [median, most].map(|share| share * 100.0);
+        write!(text, " Others used {median:.0} % of the machine meanwhile, at most {most:.0} %.").ok();
     }
+    text.push('\n');
+    text
 }
 
 fn figures(summary: &Summary<'_>) -> Vec<Vec<String>> {

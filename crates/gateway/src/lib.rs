@@ -1,5 +1,6 @@
 //! The data plane: listeners, TLS, HTTP, routes, upstreams and the pump.
 
+pub mod admin;
 pub mod config;
 pub mod fuzz;
 pub mod gateway;
@@ -9,6 +10,7 @@ pub mod net;
 pub mod observe;
 pub mod pump;
 pub mod route;
+pub mod server;
 pub mod sessions;
 pub mod tls;
 pub mod upstream;

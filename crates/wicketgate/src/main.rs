@@ -1,6 +1,7 @@
 //! Wicketgate: the command line.
 
 mod command;
+mod logs;
 
 use std::process::ExitCode;
 

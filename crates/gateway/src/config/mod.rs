@@ -22,6 +22,7 @@ mod tree;
 mod unit;
 pub mod value;
 mod variables;
+mod watch;
 mod yaml;
 
 use std::sync::Arc;
@@ -34,6 +35,7 @@ use crate::upstream::config::UpstreamConfig;
 pub use file::RawConfig;
 pub use load::{load, parse};
 pub use report::{Report, Style};
+pub use watch::ConfigWatch;
 pub use section::{
     AccessLog, AdminConfig, DrainConfig, LimitsConfig, LogConfig, LogFormat, LogLevel, RuntimeConfig,
 };

@@ -189,6 +189,10 @@ impl RawDrain {
 pub struct RawRuntime {
     /// Threads that carry traffic, 1 to 1024; as many as the machine has processors where it is not given.
     pub threads: Option<At<u32>>,
+    /// The path of a Unix socket through which the next process takes the listening sockets over, so that a restart loses
+    /// no connection: start the new process, and the old one drains. Only the same user may. No handover where it is
+    /// not given.
+    pub handover: Option<At<String>>,
 }
 
 /// The process itself.
@@ -196,6 +200,8 @@ pub struct RawRuntime {
 pub struct RuntimeConfig {
     /// Threads that carry traffic.
     pub threads: usize,
+    /// Where the next process takes the listening sockets over.
+    pub handover: Option<PathBuf>,
 }
 
 impl RawRuntime {
@@ -205,7 +211,11 @@ impl RawRuntime {
             Some(threads) => problems.in_range("threads", &threads, 1..=1024) as usize,
             None => std::thread::available_parallelism().map_or(1, usize::from),
         };
-        RuntimeConfig { threads }
+        if let Some(path) = self.handover.as_ref().filter(|path| !path.starts_with('/')) {
+            let what = format!("`{}` is no absolute path", path.value);
+            problems.error(path.place, what, "write it as in /run/wicketgate/handover.sock");
+        }
+        RuntimeConfig { threads, handover: self.handover.map(|path| path.value.into()) }
     }
 }
 

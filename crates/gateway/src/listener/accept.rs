@@ -57,17 +57,22 @@ impl Intake {
 }
 
 impl Listener {
-    /// Makes what the connections need: rustls' configuration, the counters.
+    /// Makes what the connections need: rustls' configuration, the counters. Where a limit is what it was, the
+    /// connections of the `last` listener go on to count.
     ///
     /// # Errors
     /// When rustls cannot be set up.
-    pub fn new(config: ListenerConfig) -> Result<Arc<Self>, rustls::Error> {
+    pub fn new(config: ListenerConfig, last: Option<&Self>) -> Result<Arc<Self>, rustls::Error> {
+        let same = last.filter(|last| last.config.connections == config.connections);
+        let connections = same.map(|last| last.connections.clone());
+        let same = last.filter(|last| last.config.per_address == config.per_address);
+        let addresses = same.and_then(|last| last.addresses.clone());
         let alpn: Vec<_> = config.protocols.iter().copied().map(Protocol::alpn).collect();
         let tls = config.tls.as_ref().map(|tls| tls.rustls(&alpn)).transpose()?;
         Ok(Arc::new(Self {
             tls,
-            addresses: config.per_address.map(Addresses::new),
-            connections: Arc::new(Semaphore::new(config.connections as usize)),
+            addresses: addresses.or_else(|| config.per_address.map(Addresses::new)),
+            connections: connections.unwrap_or_else(|| Arc::new(Semaphore::new(config.connections as usize))),
             config,
         }))
     }
@@ -89,7 +94,7 @@ impl Listener {
 /// When the socket cannot be registered with the runtime.
 pub async fn serve<H, F>(
     listener: Arc<ArcSwap<Listener>>,
-    socket: BoundSocket,
+    socket: Arc<BoundSocket>,
     intake: Intake,
     handler: H,
 ) -> io::Result<()>

@@ -64,16 +64,19 @@ impl Inherited {
 }
 
 impl BoundSocket {
-    /// Makes all of a listener's sockets, those first taken over that are among the inherited.
+    /// Makes one of a listener's sockets, or takes it over if it is among the inherited.
     ///
     /// # Errors
-    /// The first address that cannot be bound, with a remedy. Sockets made before are closed again.
-    pub fn bind(config: &ListenerConfig, inherited: &mut Inherited) -> Result<Vec<Self>, BindError> {
-        let bind = |address: &BindAddress| match inherited.take(address) {
+    /// The address cannot be bound; with a remedy.
+    pub fn bind(
+        config: &ListenerConfig,
+        address: &BindAddress,
+        inherited: &mut Inherited,
+    ) -> Result<Self, BindError> {
+        match inherited.take(address) {
             Some(fd) => Self::adopt(address.clone(), fd),
             None => Self::make(address.clone(), config),
-        };
-        config.bind.iter().map(bind).collect()
+        }
     }
 
     /// The address it is bound to, with the port the system chose.

@@ -36,6 +36,8 @@ const MANIFEST_MAX: usize = 32 * 1024;
 const STEP: Duration = Duration::from_secs(5);
 /// and the new process at most this long until it serves.
 const START: Duration = Duration::from_secs(60);
+/// After a failed attempt, so that no failure repeats in a busy loop.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Why sockets could not be handed over.
 #[derive(Debug, thiserror::Error)]
@@ -151,17 +153,17 @@ impl Handover {
     pub async fn taken(self, stop: CancellationToken) -> bool {
         let Self { listener, file, offers } = self;
         loop {
-            let accepted = tokio::select! {
-                biased;
-                () = stop.cancelled() => return false,
-                accepted = listener.accept() => accepted.and_then(|(peer, _)| peer.into_std()),
-            };
-            let copies = offers.clone();
             let attempt = async {
-                let peer = accepted?;
+                let peer = listener.accept().await?.0.into_std()?;
+                let copies = offers.clone();
                 tokio::task::spawn_blocking(move || give(peer, &copies)).await.map_err(io::Error::other)?
             };
-            match attempt.await {
+            let given = tokio::select! {
+                biased;
+                () = stop.cancelled() => return false,
+                given = attempt => given,
+            };
+            match given {
                 Ok(mut peer) => {
                     // The successor listens at this path next.
                     drop((listener, file));
@@ -171,7 +173,10 @@ impl Handover {
                     }
                     return true;
                 }
-                Err(error) => tracing::error!(%error, "listening sockets not handed over, we serve on"),
+                Err(error) => {
+                    tracing::error!(%error, "listening sockets not handed over, we serve on");
+                    tokio::time::sleep(PAUSE).await;
+                }
             }
         }
     }

@@ -47,6 +47,12 @@ struct RefusalLabel {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TargetLabel {
+    upstream: String,
+    target: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OutcomeLabel {
     outcome: &'static str,
 }
@@ -91,6 +97,9 @@ struct Families {
     messages: Family<SideLabel, Counter>,
     dropped: Family<SideLabel, Counter>,
     bytes: Family<SideLabel, Counter>,
+    target_healthy: Family<TargetLabel, Gauge>,
+    target_open: Family<TargetLabel, Gauge<u64, AtomicU64>>,
+    target_failures: Family<TargetLabel, Gauge<u64, AtomicU64>>,
 }
 
 /// All metrics of the gateway.
@@ -123,6 +132,9 @@ impl Default for Metrics {
         registry.register("messages", "WebSocket messages that went on, by the side that sent them", all.messages.clone());
         registry.register("messages_dropped", "WebSocket messages that were dropped", all.dropped.clone());
         registry.register("bytes", "Bytes of WebSocket frames read, by the side that sent them", all.bytes.clone());
+        registry.register("target_healthy", "Whether a target can be used", all.target_healthy.clone());
+        registry.register("target_open", "Sessions and requests open at a target", all.target_open.clone());
+        registry.register("target_failures", "Failures of a target since it was configured", all.target_failures.clone());
         registry.register("assembly_bytes", "Memory held by unfinished messages", assembly.clone());
         registry.register("inflate_bytes", "Memory held by inflation", inflate.clone());
         Self { registry, all, durations, assembly, inflate }
@@ -165,6 +177,14 @@ impl Metrics {
     /// Counts a reload.
     pub fn reloaded(&self, outcome: &'static str) {
         self.all.reloads.get_or_create(&OutcomeLabel { outcome }).inc();
+    }
+
+    /// Notes how a target is.
+    pub fn target(&self, upstream: &str, target: &str, healthy: bool, open: u64, failures: u64) {
+        let label = TargetLabel { upstream: upstream.to_owned(), target: target.to_owned() };
+        self.all.target_healthy.get_or_create(&label).set(i64::from(healthy));
+        self.all.target_open.get_or_create(&label).set(open);
+        self.all.target_failures.get_or_create(&label).set(failures);
     }
 
     /// Everything, as text.

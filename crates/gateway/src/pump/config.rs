@@ -117,7 +117,8 @@ pub struct RawSessionLimits {
     fragments: Option<At<u32>>,
     /// How long one message may take from its first frame to its last byte, 1008 after it. Default: 30s.
     assembly_time: Option<Time>,
-    /// How many times larger than sent a message may become when it is inflated, 1009 above it. Default: 200.
+    /// How many times larger than sent a message of more than 4 MiB may become when it is inflated, 1009 above it.
+    /// Default: 200.
     inflate_ratio: Option<At<u32>>,
     /// Messages a second from each side.
     messages: Option<RawRate>,

@@ -4,13 +4,13 @@
 use std::sync::Arc;
 
 use wicketgate_wire::Budget;
-use wicketgate_wire::deflate::{Buffer, InflateError, InflateLimits, Inflater, Params};
+use wicketgate_wire::deflate::{Buffer, InflateError, InflateLimits, Inflater, Params, WindowBits};
 
 use super::config::WebSocketConfig;
 use super::end::Side;
 
-/// Inflated bytes below which the ratio does not count: short repetitions are harmless.
-const RATIO_FROM: usize = 64 * 1024;
+/// Inflated bytes below which the ratio does not count: so much repetition is honest, and harmless.
+const RATIO_FROM: usize = 4 << 20;
 
 /// What inflates one side's messages.
 #[derive(Debug)]
@@ -35,7 +35,9 @@ impl Inflation {
             Side::Upstream => params.server,
         };
         let sent = window(own);
-        let passes = other.map(window).is_some_and(|taken| !sent.takeover && sent.bits <= taken.bits);
+        // The inflater reads with the widest window. Only a receiver that does too reads the same out of a message whose
+        // sender reaches back farther than it has promised.
+        let passes = other.map(window).is_some_and(|taken| !sent.takeover && taken.bits == WindowBits::MAX);
         let limits = InflateLimits {
             max_message: usize::try_from(config.frames.message).unwrap_or(usize::MAX),
             max_ratio: config.inflate_ratio as usize,

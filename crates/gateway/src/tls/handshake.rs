@@ -127,9 +127,11 @@ impl TlsStream {
             if self.engine.end() == Some(End::Cut) || self.engine.end() == Some(End::Closed) {
                 return Poll::Ready(Err(HandshakeError::Closed));
             }
+            // Nothing that an earlier connection on this thread left behind.
+            resolver::take_asked_name();
             ready!(self.poll_receive(cx, &mut ReadBuf::new(&mut [])))?;
-            if self.server_name.is_none() {
-                self.server_name = resolver::take_asked_name();
+            if let Some(name) = resolver::take_asked_name() {
+                self.server_name = Some(name);
             }
         }
     }

@@ -4,6 +4,8 @@ mod certificate;
 mod client;
 pub mod config;
 mod engine;
+#[cfg(test)]
+mod engine_tests;
 mod handshake;
 mod resolver;
 mod scratch;
@@ -18,7 +20,7 @@ use std::sync::{Arc, LazyLock};
 
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 
-pub use certificate::{CertificateFault, CertificateFiles};
+pub use certificate::{CertificateFault, CertificateFiles, RawCertificate};
 pub use client::{ClientTlsConfig, RawClientTls};
 pub use handshake::HandshakeError;
 pub use resolver::CertificateResolver;

@@ -190,3 +190,48 @@ impl HttpBody for Body {
 pub(super) fn empty() -> RequestBody {
     http_body_util::Empty::new().map_err(|never| match never {}).boxed_unsync()
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::convert::Infallible;
+
+    use http_body_util::StreamBody;
+    use tokio::time::advance;
+
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(60);
+
+    fn is_pending<F: Future>(future: Pin<&mut F>) -> bool {
+        future.poll(&mut Context::from_waker(std::task::Waker::noop())).is_pending()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_clock_runs_from_the_last_piece_that_was_taken() {
+        let pieces = [1, 2].map(|_| Ok::<_, Infallible>(Frame::data(Bytes::from("x"))));
+        let (mut body, progress) = Progress::watch(StreamBody::new(futures_util::stream::iter(pieces)));
+        let mut stalled = Box::pin(progress.stalled(LIMIT));
+        for _ in 0..3 {
+            assert!(is_pending(stalled.as_mut()));
+            advance(LIMIT * 9 / 10).await;
+            body.frame().await;
+        }
+        assert!(is_pending(stalled.as_mut()));
+        stalled.await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_clock_stands_still_while_the_client_is_waited_for() {
+        let silent = StreamBody::new(futures_util::stream::pending::<Result<Frame<Bytes>, Infallible>>());
+        let (mut body, progress) = Progress::watch(silent);
+        let mut stalled = Box::pin(progress.stalled(LIMIT));
+        assert!(is_pending(Box::pin(body.frame()).as_mut()));
+        for _ in 0..5 {
+            assert!(is_pending(stalled.as_mut()));
+            advance(LIMIT * 2).await;
+        }
+        assert!(is_pending(stalled.as_mut()));
+    }
+}

@@ -5,8 +5,9 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use rustls_pki_types::ServerName;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, de};
+use serde::{Deserialize, Deserializer, Serialize, de};
 
 use super::address::{Address, Endpoint};
 use super::balance::Balance;
@@ -24,14 +25,13 @@ pub struct RawUpstream {
     /// The backends: from 1 to 1024, each a URL or a URL with a weight.
     pub targets: At<Vec<At<RawTarget>>>,
     /// What is spoken with them. `http/1.1`: a WebSocket takes a connection of its own. `h2`: HTTP/2, by ALPN on TLS
-    /// and by prior knowledge without, and WebSockets by extended CONNECT (RFC 8441). Default: `http/1.1`.
+    /// and by prior knowledge without, and WebSockets by extended CONNECT (RFC 8441).
     pub protocol: Protocol,
-    /// How sessions and requests are spread over the targets. Default: `round_robin`.
+    /// How sessions and requests are spread over the targets.
     pub balance: Balance,
     /// What happens when every target is unhealthy: `refuse` answers 503, `try_any` picks as if all were healthy.
-    /// Default: `refuse`.
     pub all_unhealthy: AllUnhealthy,
-    /// How many targets are tried for one session or request, as long as nothing was sent to one. Default: 3.
+    /// How many targets are tried for one session or request, as long as nothing was sent to one.
     pub tries: At<u32>,
     /// How it is found out which targets can be used.
     pub health: RawHealth,
@@ -50,7 +50,7 @@ pub struct RawUpstream {
 pub struct RawTarget {
     /// Where it listens.
     pub url: String,
-    /// Its share of sessions and requests among the targets, 1 to 1000. Default: 1.
+    /// Its share of sessions and requests among the targets, 1 to 1000.
     pub weight: u32,
 }
 
@@ -58,18 +58,18 @@ pub struct RawTarget {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RawTimeouts {
-    /// Resolving the name and connecting, over all addresses of the name. Default: `5s`.
+    /// Resolving the name and connecting, over all addresses of the name.
     pub connect: At<Time>,
-    /// The TLS handshake, and after it the WebSocket or HTTP/2 handshake: each. Default: `10s`.
+    /// The TLS handshake, and after it the WebSocket or HTTP/2 handshake: each.
     pub handshake: At<Time>,
-    /// From the last piece of a request that was sent to the head of its response. Default: `60s`.
+    /// From the last piece of a request that was sent to the head of its response.
     pub response: At<Time>,
-    /// Between two pieces of a response body. Default: `60s`.
+    /// Between two pieces of a response body.
     pub stall: At<Time>,
     /// Between two PINGs on an `h2` connection with open streams; one that is not answered within `handshake` ends the
-    /// connection. Default: `30s`.
+    /// connection.
     pub ping: At<Time>,
-    /// How long an unused connection is kept for the next request. Default: `60s`.
+    /// How long an unused connection is kept for the next request.
     pub idle: At<Time>,
 }
 
@@ -77,18 +77,18 @@ pub struct RawTimeouts {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RawLimits {
-    /// Sessions and requests open at once; the next gets another target, or 503. Default: 65536. Each has a socket, and
-    /// the memory of its session.
+    /// Sessions and requests open at once; the next gets another target, or 503. Each has a socket, and the memory of its
+    /// session.
     pub open: At<u32>,
-    /// Unused HTTP/1.1 connections kept. Default: 64, at most about 1 MiB.
+    /// Unused HTTP/1.1 connections kept, each with about 16 KiB of buffers: 1 MiB at the default.
     pub idle: At<u32>,
-    /// Size of a response head, 8KiB to 1MiB. Default: `32KiB`, held while a head is read.
+    /// Size of a response head, 8KiB to 1MiB; as much is held at most while one is read.
     pub response_head: At<Size>,
-    /// Connections by `h2`. Default: 64.
+    /// Connections by `h2`.
     pub http2_connections: At<u32>,
-    /// Sessions and requests on one `h2` connection, fewer if the target says so. Default: 100.
+    /// Sessions and requests on one `h2` connection, fewer if the target says so.
     pub http2_streams: At<u32>,
-    /// Bytes that a target may send on one `h2` stream before they are taken, 16KiB to 16MiB. Default: `64KiB`. All
+    /// Bytes that a target may send on one `h2` stream before they are taken, 16KiB to 16MiB. The
     /// three at their defaults hold at most 64 x 100 x 64KiB = 400 MiB for a target whose clients all stall.
     pub http2_window: At<Size>,
 }
@@ -97,12 +97,12 @@ pub struct RawLimits {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RawResolve {
-    /// Time between two look-ups of a name. The last good answer is used until there is a better one. Default: `30s`.
+    /// Time between two look-ups of a name. The last good answer is used until there is a better one.
     pub interval: At<Time>,
 }
 
 /// What is spoken with the targets.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 pub enum Protocol {
     /// HTTP/1.1 and RFC 6455.
     #[default]
@@ -114,7 +114,7 @@ pub enum Protocol {
 }
 
 /// What happens when every target is unhealthy.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AllUnhealthy {
     /// The client gets a 503 at once.
@@ -146,10 +146,12 @@ impl UpstreamConfig {
     /// Whether an upstream at work under this configuration may go on under `next`. With TLS it may not: the files behind
     /// it may have changed.
     pub fn allows(&self, next: &Self) -> bool {
-        let Self { name, targets, protocol, balance, all_unhealthy, tries, health, timeouts, limits, .. } = self;
+        let Self { name, targets, protocol, balance, all_unhealthy, tries, health, timeouts, limits, .. } =
+            self;
         self.tls.is_none()
             && next.tls.is_none()
-            && (name, targets, protocol, balance) == (&next.name, &next.targets, &next.protocol, &next.balance)
+            && (name, targets, protocol, balance)
+                == (&next.name, &next.targets, &next.protocol, &next.balance)
             && (all_unhealthy, tries, health) == (&next.all_unhealthy, &next.tries, &next.health)
             && (timeouts, limits) == (&next.timeouts, &next.limits)
             && self.resolve_interval == next.resolve_interval
@@ -192,11 +194,6 @@ pub struct Limits {
 impl RawUpstream {
     /// Checks the values; what is wrong goes to `problems`.
     pub fn check(self, problems: &mut Problems) -> UpstreamConfig {
-        let valid = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-        if self.name.is_empty() || !self.name.chars().all(valid) {
-            let help = "give it a name of letters, digits, `-`, `_` and `.`, as in `name: chat`";
-            problems.error(self.name.place, "an upstream has no valid name", help);
-        }
         let targets = check_targets(self.targets, problems);
         let tls = check_tls(self.tls, targets.iter().any(|target| target.address.tls), problems);
         UpstreamConfig {
@@ -206,11 +203,11 @@ impl RawUpstream {
             protocol: self.protocol,
             balance: self.balance,
             all_unhealthy: self.all_unhealthy,
-            tries: within(self.tries, 1..=100, problems),
+            tries: problems.in_range("tries", &self.tries, 1..=100),
             health: self.health.check(problems),
             timeouts: self.timeouts.check(problems),
             limits: self.limits.check(problems),
-            resolve_interval: span(self.resolve.interval, problems),
+            resolve_interval: problems.in_range("interval", &self.resolve.interval, SPAN).0,
         }
     }
 }
@@ -246,6 +243,10 @@ fn check_targets(raw: At<Vec<At<RawTarget>>>, problems: &mut Problems) -> Vec<Ta
         if targets.iter().any(|other| other.address == address) {
             problems.error(place, format!("`{address}` is listed twice"), "give it a larger weight instead");
         }
+        let unverifiable = |host: String| ServerName::try_from(host).is_err();
+        if address.tls && address.host().is_some_and(unverifiable) {
+            problems.error(place, format!("no certificate can be for the host of `{address}`"), help);
+        }
         let plain_remote = match &address.endpoint {
             Endpoint::Ip(ip) => !address.tls && !ip.ip().is_loopback() && !is_private(ip.ip()),
             Endpoint::Name(..) | Endpoint::Unix(_) => false,
@@ -254,8 +255,10 @@ fn check_targets(raw: At<Vec<At<RawTarget>>>, problems: &mut Problems) -> Vec<Ta
             let what = format!("`{address}` is reached over a public network without TLS");
             problems.warning(place, what, "use wss:// or https://");
         }
-        targets
-            .push(TargetConfig { address, weight: within(At { value: weight, place }, 1..=1000, problems) });
+        targets.push(TargetConfig {
+            address,
+            weight: problems.in_range("weight", &At { value: weight, place }, 1..=1000),
+        });
     }
     targets
 }
@@ -270,12 +273,12 @@ fn is_private(ip: std::net::IpAddr) -> bool {
 impl RawTimeouts {
     fn check(self, problems: &mut Problems) -> Timeouts {
         Timeouts {
-            connect: span(self.connect, problems),
-            handshake: span(self.handshake, problems),
-            response: span(self.response, problems),
-            stall: span(self.stall, problems),
-            ping: span(self.ping, problems),
-            idle: span(self.idle, problems),
+            connect: problems.in_range("connect", &self.connect, SPAN).0,
+            handshake: problems.in_range("handshake", &self.handshake, SPAN).0,
+            response: problems.in_range("response", &self.response, SPAN).0,
+            stall: problems.in_range("stall", &self.stall, SPAN).0,
+            ping: problems.in_range("ping", &self.ping, SPAN).0,
+            idle: problems.in_range("idle", &self.idle, SPAN).0,
         }
     }
 }
@@ -283,44 +286,25 @@ impl RawTimeouts {
 impl RawLimits {
     fn check(self, problems: &mut Problems) -> Limits {
         Limits {
-            open: within(self.open, 1..=10_000_000, problems) as usize,
-            idle: within(self.idle, 0..=65_536, problems) as usize,
-            response_head: sized(self.response_head, 8 << 10..=1 << 20, problems) as usize,
-            http2_connections: within(self.http2_connections, 1..=65_536, problems) as usize,
-            http2_streams: within(self.http2_streams, 1..=10_000, problems) as usize,
-            http2_window: sized(self.http2_window, 16 << 10..=16 << 20, problems) as u32,
+            open: problems.in_range("open", &self.open, 1..=10_000_000) as usize,
+            idle: problems.in_range("idle", &self.idle, 0..=65_536) as usize,
+            response_head: problems.in_range("response_head", &self.response_head, HEAD).0 as usize,
+            http2_connections: problems.in_range("http2_connections", &self.http2_connections, 1..=65_536)
+                as usize,
+            http2_streams: problems.in_range("http2_streams", &self.http2_streams, 1..=10_000) as usize,
+            http2_window: problems.in_range("http2_window", &self.http2_window, WINDOW).0 as u32,
         }
     }
 }
 
-/// A span of time that something can wait for: 1ms to 1d.
-pub(super) fn span(raw: At<Time>, problems: &mut Problems) -> Duration {
-    let (least, most) = (Duration::from_millis(1), Duration::from_secs(86_400));
-    if !(least..=most).contains(&raw.value.0) {
-        problems.error(raw.place, format!("`{}` is out of range", raw.value), "write a time from 1ms to 1d");
-    }
-    raw.value.0.clamp(least, most)
-}
+const HEAD: RangeInclusive<Size> = Size(8 << 10)..=Size(1 << 20);
+const WINDOW: RangeInclusive<Size> = Size(16 << 10)..=Size(16 << 20);
 
-/// A number within its range.
-pub(super) fn within(raw: At<u32>, range: RangeInclusive<u32>, problems: &mut Problems) -> u32 {
-    if !range.contains(&raw.value) {
-        let help = format!("write a number from {} to {}", range.start(), range.end());
-        problems.error(raw.place, format!("{} is out of range", raw.value), help);
-    }
-    raw.value.clamp(*range.start(), *range.end())
-}
-
-fn sized(raw: At<Size>, range: RangeInclusive<u64>, problems: &mut Problems) -> u64 {
-    if !range.contains(&raw.value.0) {
-        let help = format!("write a size from {} to {}", Size(*range.start()), Size(*range.end()));
-        problems.error(raw.place, format!("{} is out of range", raw.value), help);
-    }
-    raw.value.0.clamp(*range.start(), *range.end())
-}
+/// A span of time that something can wait for.
+pub(super) const SPAN: RangeInclusive<Time> = Time::millis(1)..=Time::secs(86_400);
 
 fn seconds(seconds: u64) -> At<Time> {
-    At::nowhere(Time(Duration::from_secs(seconds)))
+    At::nowhere(Time::secs(seconds))
 }
 
 impl Default for RawUpstream {

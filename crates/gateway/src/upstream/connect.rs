@@ -69,7 +69,9 @@ pub(super) async fn dial(
         return Ok(Connected { stream: Stream::Plain(socket), peer });
     };
     let deadline = Instant::now() + timeouts.handshake;
-    let stream = TlsStream::connect(socket, tls.config.clone(), tls.name.clone(), Some(deadline)).await?;
+    // Boxed, so that the futures of plain connections and of whole sessions stay small.
+    let handshake = TlsStream::connect(socket, tls.config.clone(), tls.name.clone(), Some(deadline));
+    let stream = Box::pin(handshake).await?;
     // Without ALPN's word for it, HTTP/2 is not spoken over TLS (RFC 9113 section 3.2).
     if protocol == Protocol::Http2 && stream.alpn() != Some(b"h2") {
         return Err(UpstreamError::NoHttp2);
@@ -86,7 +88,11 @@ async fn socket(target: &Target) -> Result<(Socket, Option<SocketAddr>), Upstrea
         Endpoint::Ip(address) => (TcpStream::connect(address).await.map_err(failed)?, *address),
         Endpoint::Name(..) => {
             let name = target.name.as_ref().ok_or_else(|| UpstreamError::Resolve("no resolver".into()))?;
-            race(&name.addresses().await?).await.map_err(failed)?
+            let addresses = name.addresses().await?;
+            match *addresses {
+                [only] => (TcpStream::connect(only).await.map_err(failed)?, only),
+                _ => Box::pin(race(&addresses)).await.map_err(failed)?,
+            }
         }
     };
     // A frame that waits for the acknowledgement of the one before it would be late by a round trip.
@@ -96,9 +102,6 @@ async fn socket(target: &Target) -> Result<(Socket, Option<SocketAddr>), Upstrea
 
 /// Tries addresses in turn: the next one as soon as one fails, or beside those that take longer than the stagger.
 async fn race(addresses: &[SocketAddr]) -> io::Result<(TcpStream, SocketAddr)> {
-    if let [only] = addresses {
-        return TcpStream::connect(only).await.map(|stream| (stream, *only));
-    }
     let mut waiting = addresses.iter().copied();
     let mut attempts = FuturesUnordered::new();
     let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);

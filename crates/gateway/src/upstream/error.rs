@@ -106,15 +106,6 @@ impl UpstreamError {
         self.consequence().2
     }
 
-    /// Whether it came before the first byte of a request was sent, so that another target may be tried.
-    pub(super) fn nothing_was_sent(&self) -> bool {
-        use UpstreamError::{ConnectTimeout, NoHttp2, Refused, Resolve, Saturated, Tls, Unreachable};
-        matches!(
-            self,
-            Resolve(_) | Refused(_) | Unreachable(_) | ConnectTimeout | Tls(_) | NoHttp2 | Saturated
-        )
-    }
-
     fn consequence(&self) -> (StatusCode, &'static str, Blame) {
         use Blame::{Client, Gateway, Upstream};
         const BAD: StatusCode = StatusCode::BAD_GATEWAY;

@@ -2,7 +2,7 @@
 
 use http::header::HOST;
 use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{HeaderValue, Request, Response, Uri, request};
+use http::{HeaderValue, Method, Request, Response, Uri, request};
 use http_body::Body as HttpBody;
 
 use bytes::Bytes;
@@ -33,7 +33,8 @@ impl Failure {
 }
 
 impl Upstream {
-    /// Sends the request of a client that was admitted to a target and gives its response; bodies and trailers stream both ways.
+    /// Sends the request of a client that was admitted to a target and gives its response; bodies and trailers stream
+    /// both ways.
     ///
     /// The request must be free of hop-by-hop headers. A `Host` that it brings is kept; without one, each target gets
     /// its own. Another target is tried only as long as nothing was sent.
@@ -47,6 +48,21 @@ impl Upstream {
         B: HttpBody<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
+        self.send_any(request, affinity).await
+    }
+
+    pub(super) async fn send_any<B>(
+        &self,
+        request: Request<B>,
+        affinity: Affinity,
+    ) -> Result<Response<Body>, UpstreamError>
+    where
+        B: HttpBody<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        if request.method() == Method::CONNECT {
+            return Err(UpstreamError::Request("CONNECT opens no tunnel here".into()));
+        }
         let (parts, body) = request.into_parts();
         let own_host = !parts.headers.contains_key(HOST);
         let (body, progress) = Progress::watch(body);
@@ -88,7 +104,8 @@ impl Upstream {
                 Ok(response.map(|body| Body::new(Source::Http1(body), pick, Some(lease), stall)))
             }
             Protocol::Http2 => {
-                let response = http2::exchange(&pick.http2, &pick, config, request, progress).await?;
+                let response =
+                    Box::pin(http2::exchange(&pick.http2, &pick, config, request, progress)).await?;
                 Ok(response.map(|body| Body::new(Source::Http2(body), pick, None, stall)))
             }
         }

@@ -114,12 +114,12 @@ pub(super) async fn exchange(
             Err(Failure { unsent: Some(unsent), .. }) => request = *unsent,
             Err(failure @ Failure { error: UpstreamError::ClosedEarly, .. }) => {
                 let Some(copy) = again else { return Err(failure) };
-                return over_new(target, config, copy, progress).await;
+                return Box::pin(over_new(target, config, copy, progress)).await;
             }
             Err(failure) => return Err(failure),
         }
     }
-    over_new(target, config, request, progress).await
+    Box::pin(over_new(target, config, request, progress)).await
 }
 
 async fn over_new(

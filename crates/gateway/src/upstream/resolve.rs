@@ -161,3 +161,36 @@ fn alternate(found: Vec<SocketAddr>) -> Arc<[SocketAddr]> {
     let longest = first.len().max(second.len());
     (0..longest).flat_map(|i| [first.get(i), second.get(i)]).flatten().copied().collect()
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn addresses(list: &[&str]) -> Vec<SocketAddr> {
+        list.iter().map(|text| text.parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn families_take_turns_and_the_first_choice_stays_first() {
+        let mixed = addresses(&["[::1]:1", "[::2]:1", "[::3]:1", "10.0.0.1:1", "[::1]:1"]);
+        let expected = addresses(&["[::1]:1", "10.0.0.1:1", "[::2]:1", "[::3]:1"]);
+        assert_eq!(*alternate(mixed), *expected);
+        let v4 = addresses(&["10.0.0.2:1", "10.0.0.1:1"]);
+        assert_eq!(*alternate(v4.clone()), *v4);
+    }
+
+    #[test]
+    fn an_answer_of_any_length_is_bounded() {
+        let many = (0..1000u16).map(|port| SocketAddr::from(([10, 0, 0, 1], port + 1))).collect();
+        assert_eq!(alternate(many).len(), MAX_ADDRESSES);
+    }
+
+    #[test]
+    fn an_answer_turned_round_is_no_change() {
+        let (one, other) =
+            (addresses(&["10.0.0.1:1", "10.0.0.2:1"]), addresses(&["10.0.0.2:1", "10.0.0.1:1"]));
+        assert!(same_set(&one, &other) && !same_set(&one, &one[..1]));
+    }
+}

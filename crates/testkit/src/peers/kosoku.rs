@@ -2,7 +2,14 @@
 //!
 //! It speaks `ws://` only: HAProxy in front of the gateway makes it `wss` or RFC 8441.
 
-use std::{collections::BTreeMap, fmt, fs, net::SocketAddr, process::Command, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt, fs,
+    net::SocketAddr,
+    path::Path,
+    process::Command,
+    time::Duration,
+};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
@@ -27,6 +34,22 @@ impl Outcome {
     pub fn passed(&self) -> bool {
         ["OK", "NON-STRICT", "INFORMATIONAL", "UNIMPLEMENTED"].contains(&self.behavior.as_str())
             && ["OK", "INFORMATIONAL"].contains(&self.closing.as_str())
+    }
+}
+
+impl Outcome {
+    /// Worse outcomes have higher ranks: of the messages first, then of the closing.
+    fn rank(&self) -> (usize, usize) {
+        let place =
+            |order: &[&str], word: &str| order.iter().position(|one| *one == word).unwrap_or(order.len());
+        let behavior = place(&["OK", "INFORMATIONAL", "NON-STRICT", "UNIMPLEMENTED"], &self.behavior);
+        (behavior, place(&["OK", "INFORMATIONAL"], &self.closing))
+    }
+
+    fn parse_line(line: &str) -> Result<(Case, Self)> {
+        let parts = line.split_once(' ').and_then(|(case, rest)| Some((case, rest.split_once(" / ")?)));
+        let (case, (behavior, closing)) = parts.with_context(|| format!("{line:?} is no outcome"))?;
+        Ok((case.parse()?, Self { behavior: behavior.to_owned(), closing: closing.to_owned() }))
     }
 }
 
@@ -106,7 +129,41 @@ impl fmt::Display for Case {
 
 /// Outcomes as lines `CASE BEHAVIOR / CLOSING`, to be compared with a committed file.
 pub fn table(outcomes: &BTreeMap<Case, Outcome>) -> String {
-    outcomes.iter().map(|(case, outcome)| format!("{case} {outcome}\n")).collect()
+    outcomes.iter().map(line).collect()
+}
+
+/// Holds outcomes against a committed [`table`]: none may fail, none be worse than it says, none be missing or new.
+///
+/// Where the order of two events is the network's, a case may come out better at one time than at another, never worse.
+/// With `WICKETGATE_BLESS=1` in the environment the file is written instead, unless a case failed.
+pub fn compare(outcomes: &BTreeMap<Case, Outcome>, committed: &Path) -> Result<()> {
+    let failed: String = outcomes.iter().filter(|(_, outcome)| !outcome.passed()).map(line).collect();
+    ensure!(failed.is_empty(), "failed:\n{failed}");
+    if std::env::var_os("WICKETGATE_BLESS").is_some() {
+        return fs::write(committed, table(outcomes))
+            .with_context(|| format!("cannot write {}", committed.display()));
+    }
+    let text =
+        fs::read_to_string(committed).with_context(|| format!("cannot read {}", committed.display()))?;
+    let expected = text.lines().map(Outcome::parse_line).collect::<Result<BTreeMap<_, _>>>()?;
+    let mut wrong = String::new();
+    for case in outcomes.keys().chain(expected.keys()).collect::<BTreeSet<_>>() {
+        match (outcomes.get(case), expected.get(case)) {
+            (Some(now), Some(then)) if now.rank() <= then.rank() => {}
+            (now, then) => {
+                let word = |outcome: Option<&Outcome>| {
+                    outcome.map_or_else(|| "nothing".to_owned(), Outcome::to_string)
+                };
+                wrong.push_str(&format!("{case}: {}, not {}\n", word(now), word(then)));
+            }
+        }
+    }
+    ensure!(wrong.is_empty(), "not as in {}:\n{wrong}", committed.display());
+    Ok(())
+}
+
+fn line((case, outcome): (&Case, &Outcome)) -> String {
+    format!("{case} {outcome}\n")
 }
 
 /// Autobahn's `index.json`: agent, then case, then its outcome.

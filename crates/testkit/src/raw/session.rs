@@ -10,7 +10,8 @@ const LONGEST_MESSAGE: u64 = 64 << 20;
 /// What is sent back for a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Echo {
-    /// Each frame as it comes, each piece of a long one as it comes: any number of fragments in little memory.
+    /// Each frame as it comes, each piece of a long one as it comes: any length in little memory. A client that reads only
+    /// when it has written a whole message, as Autobahn's cases do, needs the other way from about a megabyte on.
     #[default]
     Frames,
     /// The whole message in one frame, up to 64 MiB.
@@ -28,7 +29,7 @@ pub(super) struct Session {
     current: Option<(Header, u64)>,
     /// The first frame of a message that still lacks frames.
     message: Option<Header>,
-    /// What there is of a message that is echoed whole and came in fragments.
+    /// What there is of a message that is echoed whole.
     collected: Vec<u8>,
     ended: bool,
 }
@@ -108,9 +109,8 @@ impl Session {
 
     fn frame_began(&mut self, header: &Header) {
         self.current = Some((*header, header.length));
-        let first = *self.message.get_or_insert(*header);
-        // A message of one frame needs no collecting: its length is known.
-        if self.echo == Echo::Frames || first.fin {
+        self.message.get_or_insert(*header);
+        if self.echo == Echo::Frames {
             Header { mask: None, ..*header }.write(&mut self.output);
         }
     }
@@ -119,8 +119,10 @@ impl Session {
         if let Some(key) = header.mask {
             apply_mask(piece, key, usize::try_from((header.length - left) % 4).unwrap_or(0));
         }
-        let collect = self.echo == Echo::Messages && self.message.is_some_and(|first| !first.fin);
-        if collect { &mut self.collected } else { &mut self.output }.extend_from_slice(piece);
+        match self.echo {
+            Echo::Frames => self.output.extend_from_slice(piece),
+            Echo::Messages => self.collected.extend_from_slice(piece),
+        }
     }
 
     fn frame_ended(&mut self, header: &Header) {
@@ -128,7 +130,7 @@ impl Session {
             return;
         }
         let Some(first) = self.message.take() else { return };
-        if self.echo == Echo::Messages && !first.fin {
+        if self.echo == Echo::Messages {
             let length = self.collected.len() as u64;
             Header { fin: true, mask: None, length, ..first }.write(&mut self.output);
             self.output.append(&mut self.collected);

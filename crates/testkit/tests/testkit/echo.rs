@@ -2,7 +2,7 @@
 
 use wicketgate_testkit::{
     dir::Dir,
-    peers::kosoku::{Cases, table},
+    peers::kosoku::{Cases, compare, table},
     raw::{Echo, EchoBackend, EchoSettings, Ended, Endpoint, Frame, Place, RawClient, Upgrade, opcode},
     tls::Authority,
 };
@@ -100,14 +100,26 @@ async fn subprotocols_and_compression_are_granted_where_set() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn autobahns_cases_find_no_fault() {
-    for echo in [Echo::Frames, Echo::Messages] {
+    let quick = ["1.*", "2.*", "5.3", "5.1*", "7.1.*", "9.3.1", "9.4.1", "10.*", "12.1.1", "12.1.5"];
+    let large = [&quick[..], &["9.1.*", "9.2.*", "9.3.*", "9.4.*"]].concat();
+    for (echo, cases) in [(Echo::Frames, &quick[..]), (Echo::Messages, &large)] {
         let server =
             EchoBackend::with(EchoSettings { echo, deflate: true, ..EchoSettings::default() }).await.unwrap();
-        let cases = Cases::matching(&[
-            "1.*", "2.*", "5.3", "5.1*", "7.1.*", "9.3.1", "9.4.1", "10.*", "12.1.1", "12.1.5",
-        ]);
-        let outcomes = cases.run(server.addr().unwrap(), "/").await.unwrap();
+        let outcomes = Cases::matching(cases).run(server.addr().unwrap(), "/").await.unwrap();
         let failed = outcomes.values().filter(|outcome| !outcome.passed()).count();
         assert!(failed == 0 && outcomes.len() > 40, "{}", table(&outcomes));
     }
+}
+
+/// The echo server does not look at its text: the case that wants invalid UTF-8 refused tells so.
+#[tokio::test(flavor = "multi_thread")]
+async fn autobahns_cases_find_a_fault_that_is_there() {
+    let server = EchoBackend::start().await.unwrap();
+    let outcomes = Cases::matching(&["1.1.1", "6.3.1"]).run(server.addr().unwrap(), "/").await.unwrap();
+    assert_eq!(table(&outcomes), "1.1.1 OK / OK\n6.3.1 FAILED / FAILED BY CLIENT\n");
+    let dir = Dir::new().unwrap();
+    let committed =
+        dir.write("committed", "1.1.1 NON-STRICT / OK\n6.3.1 FAILED / FAILED BY CLIENT\n").unwrap();
+    let error = compare(&outcomes, &committed).unwrap_err().to_string();
+    assert!(error.contains("6.3.1") && !error.contains("1.1.1"), "{error}");
 }

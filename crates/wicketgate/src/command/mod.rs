@@ -4,6 +4,7 @@ mod check;
 mod configuration;
 mod init;
 mod reference;
+mod run;
 mod schema;
 
 use std::process::ExitCode;
@@ -19,6 +20,8 @@ pub(crate) enum Command {
     ///
     /// Exit code 0: the configuration can be used; 1: no route takes the URL; 2: it cannot be used.
     Check(check::Check),
+    /// Serve.
+    Run(run::Run),
     /// Print the JSON Schema of the configuration, for editors.
     Schema,
     /// Print the reference of the configuration in Markdown.
@@ -32,6 +35,7 @@ impl Command {
         match self {
             Self::Init(init) => init.run(),
             Self::Check(check) => check.run(),
+            Self::Run(run) => run.run(),
             Self::Schema => schema::run(),
             Self::Reference => reference::run(),
         }

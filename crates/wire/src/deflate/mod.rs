@@ -12,7 +12,7 @@ mod window;
 pub use buffer::{Buffer, NoMemory};
 pub use deflater::{DeflateError, Deflater, Level};
 pub use inflater::{InflateError, InflateLimits, Inflater};
-pub use negotiate::{NegotiationError, Params};
+pub use negotiate::{NAME, NegotiationError, Params};
 pub use window::{Window, WindowBits};
 
 /// What a sender leaves out at the end of each message (RFC 7692 section 7.2.1): the length fields of an

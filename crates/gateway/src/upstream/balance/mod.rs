@@ -10,14 +10,14 @@ use http::HeaderName;
 use http::header::COOKIE;
 use http::request::Parts;
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, de};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use hash::Rendezvous;
 use load::{LeastConnections, TwoChoices};
 use round_robin::RoundRobin;
 
 /// How sessions and requests are spread over the targets. Weights count in all of them.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Balance {
     /// Each in turn, evenly mixed.
@@ -32,7 +32,7 @@ pub enum Balance {
 }
 
 /// What makes the key of `consistent_hash`. A request without it is spread at random.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum HashBy {
     /// The client's address, without the port.
@@ -41,7 +41,7 @@ pub enum HashBy {
     Path,
     /// The first value of a request header.
     Header(
-        #[serde(deserialize_with = "header_name")]
+        #[serde(deserialize_with = "header_name", serialize_with = "header_text")]
         #[schemars(with = "String")]
         HeaderName,
     ),
@@ -139,6 +139,10 @@ fn cookie<'a>(request: &'a Parts, name: &str) -> Option<&'a [u8]> {
 fn header_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<HeaderName, D::Error> {
     let text = String::deserialize(deserializer)?;
     text.parse().map_err(|_| de::Error::custom(format!("`{text}` is no header name")))
+}
+
+fn header_text<S: Serializer>(name: &HeaderName, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(name.as_str())
 }
 
 #[cfg(test)]

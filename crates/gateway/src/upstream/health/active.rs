@@ -116,7 +116,7 @@ async fn probe(upstream: &UpstreamConfig, config: &ActiveConfig, target: &Target
                 Ok(Outcome::Refused(response)) => {
                     Err(format!("handshake refused with {}", response.status()))
                 }
-                Err(error) => Err(error.to_string()),
+                Err(failed) => Err(failed.error.to_string()),
             }
         }
     }

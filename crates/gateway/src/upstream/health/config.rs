@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use http::uri::PathAndQuery;
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, de};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::config::problem::Problems;
-use crate::config::value::{At, Time};
-use crate::upstream::config::{span, within};
+use crate::config::value::{At, Time, Toggle};
+use crate::upstream::config::SPAN;
 
 /// How it is found out which targets can be used.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -18,8 +18,8 @@ use crate::upstream::config::{span, within};
 pub struct RawHealth {
     /// Probes sent to every target. Default: none are sent.
     pub active: Option<RawActive>,
-    /// Targets left alone after failures of real sessions. On by default.
-    pub passive: RawPassive,
+    /// Targets left alone for a while after real sessions failed. `off` never does that.
+    pub passive: Toggle<RawPassive>,
 }
 
 /// Probes sent to every target, each over a connection of its own. A target counts as healthy until probes say otherwise.
@@ -27,21 +27,20 @@ pub struct RawHealth {
 #[serde(deny_unknown_fields, default)]
 pub struct RawActive {
     /// `http`: a GET whose status must be expected. `websocket`: a whole handshake, verified, then closed with 1000.
-    /// Default: `http`.
     pub kind: ProbeKind,
-    /// The path that is asked for. Default: `/`.
+    /// The path that is asked for.
     pub path: At<String>,
     /// The `Host` of the probe. Default: the target's own.
     pub host: Option<At<String>>,
-    /// The status of a healthy answer to `http`, one or a range. Default: `200-299`.
+    /// The status of a healthy answer to `http`, one or a range.
     pub expect: Statuses,
-    /// Time between two probes of a target, spread by a tenth. Default: `10s`.
+    /// Time between two probes of a target, spread by a tenth.
     pub interval: At<Time>,
-    /// Time for a whole probe: connecting, TLS, answer. Default: `5s`.
+    /// Time for a whole probe: connecting, TLS, answer.
     pub timeout: At<Time>,
-    /// Good probes in a row that make a target healthy again. Default: 2.
+    /// Good probes in a row that make a target healthy again.
     pub healthy_after: At<u32>,
-    /// Bad probes in a row that make a target unhealthy. Default: 3.
+    /// Bad probes in a row that make a target unhealthy.
     pub unhealthy_after: At<u32>,
 }
 
@@ -49,20 +48,20 @@ pub struct RawActive {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RawPassive {
-    /// Failures in a row that eject a target; 0 turns ejection off. Default: 5.
+    /// Failures in a row that eject a target, 1 to 100000.
     pub failures: At<u32>,
-    /// The time in which they must happen. Default: `30s`.
+    /// The time in which they must happen.
     pub window: At<Time>,
-    /// How long an ejected target gets nothing. Default: `30s`.
+    /// How long an ejected target gets nothing.
     pub ejection: At<Time>,
-    /// The share of targets that may be ejected at once, rounded down: a lone target never is. Default: 50.
+    /// The share of targets that may be ejected at once, rounded down: a lone target never is.
     pub max_ejected_percent: At<u32>,
-    /// Whether a response of 500 to 599 counts as a failure. Default: false.
+    /// Whether a response of 500 to 599 counts as a failure.
     pub count_5xx: bool,
 }
 
 /// What a probe does.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ProbeKind {
     /// A GET request.
@@ -114,7 +113,10 @@ pub struct PassiveConfig {
 impl RawHealth {
     /// Checks the values; what is wrong goes to `problems`.
     pub fn check(self, problems: &mut Problems) -> HealthConfig {
-        let passive = self.passive.check(problems);
+        let passive = match self.passive {
+            Toggle::On(passive) => Some(passive.check(problems)),
+            Toggle::Off => None,
+        };
         HealthConfig { active: self.active.map(|active| active.check(problems)), passive }
     }
 }
@@ -138,25 +140,23 @@ impl RawActive {
             path: path.unwrap_or(PathAndQuery::from_static("/")),
             host,
             expect: self.expect,
-            interval: span(self.interval, problems),
-            timeout: span(self.timeout, problems),
-            healthy_after: within(self.healthy_after, 1..=1000, problems),
-            unhealthy_after: within(self.unhealthy_after, 1..=1000, problems),
+            interval: problems.in_range("interval", &self.interval, SPAN).0,
+            timeout: problems.in_range("timeout", &self.timeout, SPAN).0,
+            healthy_after: problems.in_range("healthy_after", &self.healthy_after, 1..=1000),
+            unhealthy_after: problems.in_range("unhealthy_after", &self.unhealthy_after, 1..=1000),
         }
     }
 }
 
 impl RawPassive {
-    fn check(self, problems: &mut Problems) -> Option<PassiveConfig> {
-        let failures = within(self.failures, 0..=100_000, problems);
-        let config = PassiveConfig {
-            failures,
-            window: span(self.window, problems),
-            ejection: span(self.ejection, problems),
-            max_ejected_percent: within(self.max_ejected_percent, 0..=100, problems),
+    fn check(self, problems: &mut Problems) -> PassiveConfig {
+        PassiveConfig {
+            failures: problems.in_range("failures", &self.failures, 1..=100_000),
+            window: problems.in_range("window", &self.window, SPAN).0,
+            ejection: problems.in_range("ejection", &self.ejection, SPAN).0,
+            max_ejected_percent: problems.in_range("max_ejected_percent", &self.max_ejected_percent, 0..=100),
             count_5xx: self.count_5xx,
-        };
-        (failures > 0).then_some(config)
+        }
     }
 }
 
@@ -167,8 +167,8 @@ impl Default for RawActive {
             path: At::nowhere("/".into()),
             host: None,
             expect: Statuses(200..=299),
-            interval: At::nowhere(Time(Duration::from_secs(10))),
-            timeout: At::nowhere(Time(Duration::from_secs(5))),
+            interval: At::nowhere(Time::secs(10)),
+            timeout: At::nowhere(Time::secs(5)),
             healthy_after: At::nowhere(2),
             unhealthy_after: At::nowhere(3),
         }
@@ -179,8 +179,8 @@ impl Default for RawPassive {
     fn default() -> Self {
         Self {
             failures: At::nowhere(5),
-            window: At::nowhere(Time(Duration::from_secs(30))),
-            ejection: At::nowhere(Time(Duration::from_secs(30))),
+            window: At::nowhere(Time::secs(30)),
+            ejection: At::nowhere(Time::secs(30)),
             max_ejected_percent: At::nowhere(50),
             count_5xx: false,
         }
@@ -197,6 +197,12 @@ impl FromStr for Statuses {
             (Some(first), Some(last)) if first <= last => Ok(Self(first..=last)),
             _ => Err(format!("`{text}` is no status: write one or a range, as in 200 or 200-399")),
         }
+    }
+}
+
+impl Serialize for Statuses {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{}-{}", self.0.start(), self.0.end()))
     }
 }
 

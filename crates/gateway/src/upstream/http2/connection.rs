@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{
     AtomicBool, AtomicU64, AtomicUsize,
-    Ordering::{AcqRel, Acquire, Relaxed, Release},
+    Ordering::{Relaxed, SeqCst},
 };
 use std::time::Duration;
 
@@ -32,6 +32,8 @@ pub(super) struct Connection {
     pub(super) peer: Option<SocketAddr>,
 }
 
+/// `streams` and `retired` are written by one side and read by the other in turn, so each access is sequentially
+/// consistent: a connection that closes after its last stream never has one more reserved behind its back.
 #[derive(Debug)]
 struct State {
     streams: AtomicUsize,
@@ -66,13 +68,13 @@ impl Connection {
     pub(super) fn reserve(&self, most: usize) -> Option<Slot> {
         let most = most.min(self.send.current_max_send_streams());
         let more = |streams| (streams < most).then_some(streams + 1);
-        self.state.streams.fetch_update(AcqRel, Acquire, more).ok()?;
+        self.state.streams.fetch_update(SeqCst, SeqCst, more).ok()?;
         let permit = Permit(self.state.clone());
         (!self.is_retired()).then(|| Slot { send: self.send.clone(), permit })
     }
 
     pub(super) fn is_retired(&self) -> bool {
-        self.state.retired.load(Acquire)
+        self.state.retired.load(SeqCst)
     }
 
     /// Takes no new streams any more; the connection closes after its last one.
@@ -82,7 +84,7 @@ impl Connection {
 
     /// How long there has been no stream; zero while there is one.
     pub(super) fn unused_for(&self) -> Duration {
-        if self.state.streams.load(Acquire) > 0 {
+        if self.state.streams.load(SeqCst) > 0 {
             return Duration::ZERO;
         }
         let last = Duration::from_millis(self.state.last_used.load(Relaxed));
@@ -108,20 +110,20 @@ impl Drop for Permit {
     fn drop(&mut self) {
         let now = u64::try_from(self.0.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.0.last_used.store(now, Relaxed);
-        self.0.streams.fetch_sub(1, AcqRel);
+        self.0.streams.fetch_sub(1, SeqCst);
         self.0.changed.notify_one();
     }
 }
 
 impl State {
     fn retire(&self) {
-        self.retired.store(true, Release);
+        self.retired.store(true, SeqCst);
         self.changed.notify_one();
     }
 
     /// Completes when the connection is retired and its last stream has ended.
     async fn done(&self) {
-        while !(self.retired.load(Acquire) && self.streams.load(Acquire) == 0) {
+        while !(self.retired.load(SeqCst) && self.streams.load(SeqCst) == 0) {
             self.changed.notified().await;
         }
     }
@@ -173,14 +175,14 @@ async fn drive(connection: H2Connection, ping: PingPong, state: Arc<State>, time
         }
         () = state.done() => {}
     }
-    state.retired.store(true, Release);
+    state.retired.store(true, SeqCst);
 }
 
 /// Completes when a PING is not answered in time. Without streams there is nobody to find out for.
 async fn silence(mut ping: PingPong, state: &State, timeouts: Timeouts) {
     loop {
         sleep(timeouts.ping).await;
-        if state.streams.load(Acquire) > 0
+        if state.streams.load(SeqCst) > 0
             && !matches!(timeout(timeouts.handshake, ping.ping(Ping::opaque())).await, Ok(Ok(_)))
         {
             return;

@@ -72,7 +72,8 @@ pub(in crate::upstream) async fn exchange(
     })
 }
 
-fn is_unprocessed(error: &h2::Error) -> bool {
+/// Whether the peer says that it has not looked at the request.
+pub(super) fn is_unprocessed(error: &h2::Error) -> bool {
     error.is_remote()
         && (error.reason() == Some(Reason::REFUSED_STREAM)
             || error.is_go_away() && error.reason() == Some(Reason::NO_ERROR))

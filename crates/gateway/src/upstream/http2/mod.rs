@@ -44,7 +44,8 @@ impl Http2 {
         }
         // Those who wait for the one that connects wait no longer than it may take itself.
         let longest = config.timeouts.connect + config.timeouts.handshake * 2;
-        timeout(longest, self.slot_on_new(target, config)).await.unwrap_or(Err(UpstreamError::ConnectTimeout))
+        let opening = Box::pin(self.slot_on_new(target, config));
+        timeout(longest, opening).await.unwrap_or(Err(UpstreamError::ConnectTimeout))
     }
 
     async fn slot_on_new(&self, target: &Target, config: &UpstreamConfig) -> Result<Slot, UpstreamError> {

@@ -11,11 +11,13 @@ use http::{Method, Request, Response, Version, request};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::timeout;
 
+use super::exchange::is_unprocessed;
 use super::{Http2, Permit, Received, Slot, poll_capacity};
 use crate::upstream::config::UpstreamConfig;
 use crate::upstream::error::UpstreamError;
 use crate::upstream::exchange::absolute_form;
 use crate::upstream::target::Target;
+use crate::upstream::websocket::Failed;
 
 /// What a target has answered to an extended CONNECT.
 pub(in crate::upstream) enum Answer {
@@ -40,12 +42,12 @@ pub(in crate::upstream) async fn open_tunnel(
     target: &Target,
     config: &UpstreamConfig,
     mut parts: request::Parts,
-) -> Result<Answer, UpstreamError> {
-    let Slot { mut send, permit } = pool.slot(target, config).await?;
+) -> Result<Answer, Failed> {
+    let Slot { mut send, permit } = pool.slot(target, config).await.map_err(Failed::before)?;
     if !send.is_extended_connect_protocol_enabled() {
-        return Err(UpstreamError::NoExtendedConnect);
+        return Err(Failed::before(UpstreamError::NoExtendedConnect));
     }
-    absolute_form(&mut parts, target)?;
+    absolute_form(&mut parts, target).map_err(Failed::before)?;
     parts.method = Method::CONNECT;
     parts.version = Version::HTTP_2;
     parts.extensions.insert(Protocol::from_static(wicketgate_wire::handshake::PROTOCOL));
@@ -53,7 +55,11 @@ pub(in crate::upstream) async fn open_tunnel(
         send.send_request(Request::from_parts(parts, ()), false).map_err(UpstreamError::Http2)?;
     let answered = timeout(config.timeouts.handshake, response).await;
     let answered = answered.map_err(|_| UpstreamError::HandshakeTimeout)?;
-    let (head, receive) = answered.map_err(UpstreamError::Http2)?.into_parts();
+    let answered = answered.map_err(|error| {
+        let sent = !is_unprocessed(&error);
+        Failed { error: UpstreamError::Http2(error), sent }
+    });
+    let (head, receive) = answered?.into_parts();
     if head.status.is_success() {
         let tunnel = Tunnel { send, receive, waiting: Bytes::new(), _permit: permit };
         return Ok(Answer::Open(Response::from_parts(head, tunnel)));

@@ -17,7 +17,7 @@ use crate::upstream::config::Protocol;
 
 /// What a server sees of itself.
 enum Event {
-    Request(http::request::Parts),
+    Request(Box<http::request::Parts>),
     Reset,
 }
 
@@ -74,7 +74,7 @@ async fn echo(
     {
         response = response.header("sec-websocket-protocol", "chat");
     }
-    let _ = events.send(Event::Request(parts));
+    let _ = events.send(Event::Request(Box::new(parts)));
     let mut send = respond.send_response(response.body(()).unwrap(), false).unwrap();
     if !settings.reading {
         let _ = std::future::poll_fn(|cx| send.poll_reset(cx)).await;
@@ -105,7 +105,7 @@ fn over_h2(server: &Server, edit: impl FnOnce(&mut RawUpstream)) -> Upstream {
 
 async fn request(seen: &mut UnboundedReceiver<Event>) -> http::request::Parts {
     match soon(seen.recv()).await {
-        Some(Event::Request(parts)) => parts,
+        Some(Event::Request(parts)) => *parts,
         _ => panic!("no request"),
     }
 }
@@ -129,7 +129,7 @@ async fn bodies_and_trailers_stream_both_ways() {
         [Frame::data(Bytes::from(large.clone())), Frame::data("end".into()), Frame::trailers(trailers)];
     let body = StreamBody::new(futures_util::stream::iter(frames.map(Ok::<_, Infallible>)));
     let post = Request::post("/form?x=1").header("host", "public.example").body(body).unwrap();
-    let response = soon(upstream.send(post, Affinity::none())).await.unwrap();
+    let response = soon(upstream.send_any(post, Affinity::none())).await.unwrap();
     let body = soon(response.into_body().collect()).await.unwrap();
     assert_eq!(body.trailers().unwrap()["x-sum"], "42");
     assert!(body.to_bytes() == [&large[..], b"end"].concat());
@@ -154,7 +154,7 @@ async fn requests_and_websockets_share_a_connection() {
     assert_eq!(parts.headers["sec-websocket-version"], "13");
     assert!(!parts.headers.contains_key("sec-websocket-key") && !parts.headers.contains_key("upgrade"));
     for _ in 0..3 {
-        let response = soon(upstream.send(get("/"), Affinity::none())).await.unwrap();
+        let response = soon(upstream.send_any(get("/"), Affinity::none())).await.unwrap();
         assert_eq!(text(response.into_body()).await, "");
         echoes(&mut websocket, b"hello").await;
     }
@@ -238,7 +238,7 @@ async fn without_extended_connect_there_is_no_websocket() {
     let upstream = over_h2(&server, |_| {});
     let error = open(&upstream).await.err().unwrap();
     assert_eq!((error.label(), error.status().as_u16()), ("no_extended_connect", 502));
-    assert!(soon(upstream.send(get("/"), Affinity::none())).await.is_ok());
+    assert!(soon(upstream.send_any(get("/"), Affinity::none())).await.is_ok());
 }
 
 #[tokio::test]
@@ -286,7 +286,7 @@ async fn an_unused_connection_is_closed_after_its_time() {
     })
     .await;
     let upstream = over_h2(&server, |raw| raw.timeouts.idle = ms(40));
-    soon(upstream.send(get("/"), Affinity::none())).await.unwrap();
+    soon(upstream.send_any(get("/"), Affinity::none())).await.unwrap();
     soon(seen.recv()).await.unwrap();
     assert_eq!(upstream.targets()[0].pooled(), 0);
 }
@@ -344,7 +344,8 @@ async fn a_server_of_another_protocol_is_found_out() {
 #[tokio::test]
 async fn a_request_that_was_refused_unread_goes_to_the_next_target() {
     let refusing = Server::new(|stream, _| async move {
-        let mut connection = h2::server::handshake(stream).await.unwrap();
+        let mut builder = h2::server::Builder::new();
+        let mut connection = builder.enable_connect_protocol().handshake(stream).await.unwrap();
         while let Some(Ok((_, mut respond))) = connection.accept().await {
             let respond: &mut SendResponse<Bytes> = &mut respond;
             respond.send_reset(Reason::REFUSED_STREAM);
@@ -353,7 +354,11 @@ async fn a_request_that_was_refused_unread_goes_to_the_next_target() {
     .await;
     let (good, _seen) = server(USUAL).await;
     let upstream = upstream(&[refusing.url(), good.url()], |raw| raw.protocol = Protocol::Http2);
-    let response = soon(upstream.send(get("/"), Affinity::none())).await.unwrap();
+    let response = soon(upstream.send_any(get("/"), Affinity::none())).await.unwrap();
     assert_eq!(response.status(), 200);
     assert_eq!((refusing.accepted(), good.accepted()), (1, 1));
+    // Round robin would begin with the other one now.
+    for _ in 0..2 {
+        assert_eq!(open_websocket(&upstream).await.target.address().as_str(), good.url());
+    }
 }

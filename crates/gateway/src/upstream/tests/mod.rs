@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod config;
 mod exchange;
 mod http2;
 mod names;
@@ -92,7 +93,7 @@ fn upstream_with(urls: &[String], lookup: &resolve::Lookup, edit: impl FnOnce(&m
     let mut problems = Problems::default();
     let config = raw.check(&mut problems);
     assert!(!problems.has_errors(), "{problems:?}");
-    Upstream::start(config, lookup, &CancellationToken::new()).unwrap()
+    Upstream::start(Arc::new(config), lookup, &CancellationToken::new()).unwrap()
 }
 
 fn ms(milliseconds: u64) -> At<Time> {
@@ -165,4 +166,19 @@ async fn text(body: Body) -> String {
 
 fn open_count(upstream: &Upstream, index: usize) -> usize {
     upstream.targets()[index].counters().open.load(SeqCst)
+}
+
+fn assert_send<T: Send>(value: T) -> T {
+    value
+}
+
+/// The task of a session holds these futures: what they weigh, every session weighs while it opens.
+#[tokio::test]
+async fn futures_are_small_and_go_between_threads() {
+    let upstream = upstream(&[closed_url()], |_| {});
+    let offer = Offer::default();
+    let opening = assert_send(upstream.open_any(parts("/"), &offer, Affinity::none()));
+    assert!(size_of_val(&opening) <= 2048, "{} bytes", size_of_val(&opening));
+    let sending = assert_send(upstream.send_any(get("/"), Affinity::none()));
+    assert!(size_of_val(&sending) <= 4096, "{} bytes", size_of_val(&sending));
 }

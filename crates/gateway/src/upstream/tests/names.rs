@@ -49,7 +49,7 @@ async fn named(name: &'static str) -> (Server, tokio::sync::mpsc::UnboundedRecei
 }
 
 async fn who(upstream: &Upstream) -> Result<String, UpstreamError> {
-    Ok(text(soon(upstream.send(get("/"), Affinity::none())).await?.into_body()).await)
+    Ok(text(soon(upstream.send_any(get("/"), Affinity::none())).await?.into_body()).await)
 }
 
 #[tokio::test]

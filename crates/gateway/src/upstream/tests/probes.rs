@@ -5,8 +5,9 @@ use std::sync::atomic::AtomicBool;
 use tokio::io::AsyncWriteExt;
 
 use super::*;
+use crate::config::value::Toggle;
 use crate::upstream::config::AllUnhealthy;
-use crate::upstream::health::config::{ProbeKind, RawActive};
+use crate::upstream::health::config::{ProbeKind, RawActive, RawPassive};
 
 /// A server that is well as long as `well` says so, for probes of both kinds; it tells what a probe's WebSocket said last.
 async fn patient(well: &Arc<AtomicBool>) -> (Server, tokio::sync::mpsc::UnboundedReceiver<Vec<u8>>) {
@@ -32,6 +33,10 @@ async fn patient(well: &Arc<AtomicBool>) -> (Server, tokio::sync::mpsc::Unbounde
     })
     .await;
     (server, said)
+}
+
+fn after(failures: u32) -> Toggle<RawPassive> {
+    Toggle::On(RawPassive { failures: At::nowhere(failures), ..RawPassive::default() })
 }
 
 fn probing(kind: ProbeKind) -> RawActive {
@@ -103,8 +108,8 @@ async fn failures_in_a_row_eject_and_time_heals() {
     })
     .await;
     let upstream = upstream(&[down, server.url()], |raw| {
-        raw.health.passive.failures = At::nowhere(3);
-        raw.health.passive.ejection = ms(300);
+        raw.health.passive =
+            Toggle::On(RawPassive { ejection: ms(300), failures: At::nowhere(3), ..RawPassive::default() });
     });
     let ejected = upstream.targets()[0].clone();
     for _ in 0..5 {
@@ -121,12 +126,12 @@ async fn failures_in_a_row_eject_and_time_heals() {
 #[tokio::test]
 async fn no_more_are_ejected_than_allowed() {
     let urls = [closed_url(), closed_url(), closed_url()];
-    let three = upstream(&urls, |raw| raw.health.passive.failures = At::nowhere(1));
+    let three = upstream(&urls, |raw| raw.health.passive = after(1));
     for _ in 0..6 {
         assert_eq!(open(&three).await.err().unwrap().label(), "refused");
     }
     assert_eq!(three.targets().iter().filter(|target| !target.is_healthy()).count(), 1);
-    let alone = upstream(&urls[..1], |raw| raw.health.passive.failures = At::nowhere(1));
+    let alone = upstream(&urls[..1], |raw| raw.health.passive = after(1));
     for _ in 0..3 {
         assert_eq!(open(&alone).await.err().unwrap().label(), "refused");
     }
@@ -142,12 +147,15 @@ async fn a_5xx_counts_only_where_configured() {
     .await;
     for count_5xx in [false, true] {
         let upstream = upstream(&[server.url()], |raw| {
-            raw.health.passive.failures = At::nowhere(2);
-            raw.health.passive.max_ejected_percent = At::nowhere(100);
-            raw.health.passive.count_5xx = count_5xx;
+            raw.health.passive = Toggle::On(RawPassive {
+                failures: At::nowhere(2),
+                max_ejected_percent: At::nowhere(100),
+                count_5xx,
+                ..RawPassive::default()
+            });
         });
         for _ in 0..2 {
-            let response = soon(upstream.send(get("/"), Affinity::none())).await.unwrap();
+            let response = soon(upstream.send_any(get("/"), Affinity::none())).await.unwrap();
             assert_eq!(response.status(), 500);
         }
         assert_eq!(upstream.targets()[0].is_healthy(), !count_5xx);

@@ -91,20 +91,22 @@ async fn bytes_behind_the_answer_are_kept() {
     assert_eq!(all, b"\x01early");
 }
 
+type Answer = Box<dyn Fn(&str) -> String + Send + Sync>;
+
 #[tokio::test]
 async fn an_answer_that_breaks_the_rules_is_a_502() {
     let plain = |text: &str| {
         let text = text.to_owned();
-        Box::new(move |_: &str| text.clone()) as Box<dyn Fn(&str) -> String + Send + Sync>
+        Box::new(move |_: &str| text.clone()) as Answer
     };
     let changed = |from: &'static str, to: &'static str| {
         Box::new(move |head: &str| {
             let good = switching(head, "");
             assert!(good.contains(from));
             good.replace(from, to)
-        }) as Box<dyn Fn(&str) -> String + Send + Sync>
+        }) as Answer
     };
-    let cases: Vec<(&str, Box<dyn Fn(&str) -> String + Send + Sync>)> = vec![
+    let cases: Vec<(&str, Answer)> = vec![
         ("bad_handshake", changed("Accept: ", "Accept: x")),
         ("bad_handshake", changed("Upgrade: websocket\r\n", "")),
         ("bad_handshake", changed("Upgrade: websocket", "Upgrade: h2c")),

@@ -55,7 +55,26 @@ pub struct WebSocket {
     pub target: Pick,
 }
 
-/// What a target has answered, and whether that was the last word.
+/// Why a target gave no answer, and whether it may have seen the handshake.
+#[derive(Debug)]
+pub(super) struct Failed {
+    pub(super) error: UpstreamError,
+    pub(super) sent: bool,
+}
+
+impl Failed {
+    pub(super) fn before(error: UpstreamError) -> Self {
+        Self { error, sent: false }
+    }
+}
+
+impl From<UpstreamError> for Failed {
+    fn from(error: UpstreamError) -> Self {
+        Self { error, sent: true }
+    }
+}
+
+/// What a target has answered.
 pub(super) enum Outcome {
     WebSocket { stream: Stream, already_read: Bytes, response: response::Parts, agreed: Agreed },
     Refused(Response<Source>),
@@ -90,13 +109,14 @@ impl Upstream {
             if own_host {
                 request.headers.insert(HOST, pick.address().authority.clone());
             }
-            let error = match attempt(&pick.http2, &pick, &self.config, &mut request, offer).await {
-                Ok(outcome) => return Ok(self.opened(index, pick, outcome)),
-                Err(error) => error,
-            };
+            let Failed { error, sent } =
+                match attempt(&pick.http2, &pick, &self.config, &mut request, offer).await {
+                    Ok(outcome) => return Ok(self.opened(index, pick, outcome)),
+                    Err(failed) => failed,
+                };
             self.failed(index, &error);
             tried.push(index);
-            if !error.nothing_was_sent() || !self.may_try_another(&tried) {
+            if sent || !self.may_try_another(&tried) {
                 return Err(error);
             }
             last = Some(error);
@@ -133,21 +153,23 @@ pub(super) async fn attempt(
     config: &UpstreamConfig,
     request: &mut request::Parts,
     offer: &Offer,
-) -> Result<Outcome, UpstreamError> {
+) -> Result<Outcome, Failed> {
     let Offer { subprotocols, extensions } = offer.clone();
     match config.protocol {
         Protocol::Http1 => {
             let handshake = ClientHandshake::http1(Nonce::new(rand::random()), subprotocols, extensions);
             handshake.write(&mut request.headers);
-            let stream = dial(target, Protocol::Http1, &config.timeouts).await?.stream;
+            let dialled = dial(target, Protocol::Http1, &config.timeouts).await;
+            let stream = dialled.map_err(Failed::before)?.stream;
             let speaking = over_http1(stream, config, request, &handshake);
-            timeout(config.timeouts.handshake, speaking).await.unwrap_or(Err(UpstreamError::HandshakeTimeout))
+            let spoken = timeout(config.timeouts.handshake, speaking).await;
+            Ok(spoken.unwrap_or(Err(UpstreamError::HandshakeTimeout))?)
         }
         Protocol::Http2 => {
             let handshake = ClientHandshake::http2(subprotocols, extensions);
             handshake.write(&mut request.headers);
             let asking = open_tunnel(pool, target, config, request.clone());
-            over_http2(asking.await?, &handshake)
+            Ok(over_http2(asking.await?, &handshake)?)
         }
     }
 }

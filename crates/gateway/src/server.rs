@@ -1,0 +1,252 @@
+//! The gateway's life: it starts whole, follows a new configuration whole, hands its sockets over, and drains.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::runtime::Handle;
+use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{Config, DrainConfig};
+use crate::gateway::{SPREAD, Shared};
+use crate::http;
+use crate::listener::{
+    self, BindAddress, BindError, BoundSocket, Handover, HandoverError, Inherited, Intake, Listener, Offer,
+};
+use crate::pump::End;
+use crate::sessions::end_spread;
+use crate::tls::CertificateWatcher;
+use crate::upstream::UpstreamError;
+
+/// Why the gateway cannot start, or cannot follow a new configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// An address cannot be listened at.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// A process that runs already does not hand its sockets over.
+    #[error(transparent)]
+    Handover(#[from] HandoverError),
+    /// An upstream cannot be started.
+    #[error("upstream cannot be started: {0}")]
+    Upstream(#[from] UpstreamError),
+    /// TLS cannot be set up.
+    #[error("TLS cannot be set up: {0}")]
+    Tls(#[from] rustls::Error),
+    /// Certificate files cannot be watched.
+    #[error("certificate files cannot be watched: {0}")]
+    Watch(#[from] notify::Error),
+    /// The system's own.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// One address that is listened at.
+struct Door {
+    socket: Arc<BoundSocket>,
+    listener: Arc<ArcSwap<Listener>>,
+    stop: CancellationToken,
+}
+
+/// A gateway that serves.
+pub struct Server {
+    /// What all connections share.
+    pub shared: Arc<Shared>,
+    data: Handle,
+    intake: Intake,
+    doors: Vec<Door>,
+    drain: DrainConfig,
+    handover: Option<PathBuf>,
+    /// Ends when the offer to a successor is withdrawn.
+    offer: Option<CancellationToken>,
+    /// Cancelled when a successor has taken the sockets over.
+    taken: CancellationToken,
+    _certificates: CertificateWatcher,
+}
+
+impl Server {
+    /// Starts to serve; connections and sessions run on `data`. Sockets of a process that offers them for
+    /// handover are taken over, and that process is told to drain.
+    ///
+    /// # Errors
+    /// What cannot be had, with a remedy; then nothing is served, and a process before goes on.
+    pub fn start(config: &Config, data: Handle) -> Result<Self, StartError> {
+        let _in_data = data.enter();
+        let handover = config.runtime.handover.clone();
+        let mut takeover = handover.as_deref().map(Handover::take).transpose()?.flatten();
+        let inherited = takeover.as_mut().map(|takeover| std::mem::take(&mut takeover.sockets));
+        let mut inherited = Inherited::new(inherited.unwrap_or_default());
+        let shared = Arc::new(Shared::new(config)?);
+        let mut server = Self {
+            intake: Intake::new(config.limits.connections),
+            doors: Vec::new(),
+            drain: config.drain.clone(),
+            offer: None,
+            taken: CancellationToken::new(),
+            _certificates: watch(config)?,
+            shared,
+            handover,
+            data: data.clone(),
+        };
+        let opened = server.open(config, &mut inherited)?;
+        server.serve(opened);
+        if let Some(takeover) = takeover {
+            takeover.complete()?;
+            tracing::info!("listening sockets taken over; the process before drains");
+        }
+        server.offer_sockets()?;
+        Ok(server)
+    }
+
+    /// Follows a new configuration from now on.
+    ///
+    /// # Errors
+    /// What cannot be had, with a remedy; then nothing has changed.
+    pub fn reload(&mut self, config: &Config) -> Result<(), StartError> {
+        let data = self.data.clone();
+        let _in_data = data.enter();
+        let certificates = watch(config)?;
+        let opened = self.open(config, &mut Inherited::default())?;
+        self.shared.reload(config, config.drain.timeout)?;
+        self._certificates = certificates;
+        self.drain = config.drain.clone();
+        self.serve(opened);
+        self.offer_sockets()
+    }
+
+    /// The addresses that are listened at, with the ports that the system chose.
+    pub fn addresses(&self) -> Vec<(String, BindAddress)> {
+        let address = |door: &Door| {
+            let name = door.listener.load().config.name.clone();
+            Some((name, door.socket.local_address().ok()?))
+        };
+        self.doors.iter().filter_map(address).collect()
+    }
+
+    /// Completes when a successor has taken the sockets over: then this process has to drain.
+    pub fn taken(&self) -> CancellationToken {
+        self.taken.clone()
+    }
+
+    /// Every address of the configuration: those that are listened at already keep their socket, the others are
+    /// bound. Nothing is served yet.
+    fn open(&self, config: &Config, inherited: &mut Inherited) -> Result<Vec<(Arc<Listener>, Socket)>, StartError> {
+        let mut opened = Vec::new();
+        for wanted in &config.listeners {
+            let last = self.doors.iter().map(|door| door.listener.load_full());
+            let last = last.into_iter().find(|last| last.config.name == wanted.name);
+            let listener = Listener::new((**wanted).clone(), last.as_deref())?;
+            for address in &wanted.bind {
+                let kept = self.doors.iter().find(|door| door.socket.address == *address);
+                let socket = match kept {
+                    Some(door) => Socket::Kept(door.socket.address.clone()),
+                    None => Socket::New(BoundSocket::bind(wanted, address, inherited)?),
+                };
+                opened.push((listener.clone(), socket));
+            }
+        }
+        Ok(opened)
+    }
+
+    /// Serves what was opened, and nothing else any more.
+    fn serve(&mut self, opened: Vec<(Arc<Listener>, Socket)>) {
+        let mut last = std::mem::take(&mut self.doors);
+        for (listener, socket) in opened {
+            match socket {
+                Socket::Kept(address) => {
+                    if let Some(at) = last.iter().position(|door| door.socket.address == address) {
+                        let door = last.swap_remove(at);
+                        door.listener.store(listener);
+                        self.doors.push(door);
+                    }
+                }
+                Socket::New(socket) => self.doors.push(self.open_door(listener, socket)),
+            }
+        }
+        for door in last {
+            tracing::info!(address = %door.socket.address, "not listened at any more");
+            door.stop.cancel();
+        }
+    }
+
+    fn open_door(&self, listener: Arc<Listener>, socket: BoundSocket) -> Door {
+        let stop = self.intake.stop.child_token();
+        let intake = Intake { stop: stop.clone(), ..self.intake.clone() };
+        let (listener, socket) = (Arc::new(ArcSwap::new(listener)), Arc::new(socket));
+        let shared = self.shared.clone();
+        let serving = listener::serve(listener.clone(), socket.clone(), intake, move |accepted| {
+            http::serve(accepted, shared.clone())
+        });
+        let address = socket.address.clone();
+        self.data.spawn(async move {
+            if let Err(error) = serving.await {
+                tracing::error!(%address, %error, "not served");
+            }
+        });
+        Door { listener, socket, stop }
+    }
+
+    /// Offers the sockets that are listened at now to a successor.
+    fn offer_sockets(&mut self) -> Result<(), StartError> {
+        if let Some(last) = self.offer.take() {
+            last.cancel();
+        }
+        let Some(path) = &self.handover else { return Ok(()) };
+        let offers = self.doors.iter().map(|door| door.socket.offer()).collect::<io::Result<Vec<Offer>>>()?;
+        let handover = Handover::listen(path, offers)?;
+        let (stop, taken) = (CancellationToken::new(), self.taken.clone());
+        self.offer = Some(stop.clone());
+        self.data.spawn(async move {
+            if handover.taken(stop).await {
+                taken.cancel();
+            }
+        });
+        Ok(())
+    }
+
+    /// Takes nothing new, ends the sessions spread over the drain time, and waits for what is under way until that
+    /// time is over. The sessions that were cut off.
+    pub async fn drain(mut self) -> usize {
+        let DrainConfig { timeout } = self.drain;
+        let deadline = Instant::now() + timeout;
+        if let Some(offer) = self.offer.take() {
+            offer.cancel();
+        }
+        self.shared.draining.cancel();
+        self.intake.stop.cancel();
+        self.doors.clear();
+        let sessions = self.shared.sessions.all();
+        tracing::info!(sessions = sessions.len(), timeout = ?timeout, "draining");
+        let ends = self.data.spawn(end_spread(sessions, End::Drained, timeout.mul_f64(SPREAD)));
+        self.intake.tracker.close();
+        self.shared.tracker.close();
+        let done = async {
+            let _ = ends.await;
+            self.intake.tracker.wait().await;
+            self.shared.tracker.wait().await;
+        };
+        match timeout_at(deadline.max(Instant::now() + LEAST), done).await {
+            Ok(()) => 0,
+            Err(_) => self.shared.sessions.len(),
+        }
+    }
+}
+
+/// What a drain waits at least, so that a timeout of 0 still says goodbye.
+const LEAST: Duration = Duration::from_millis(200);
+
+/// A socket of a configuration that is about to be served.
+enum Socket {
+    /// The one that is served at this address.
+    Kept(BindAddress),
+    /// A new one.
+    New(BoundSocket),
+}
+
+fn watch(config: &Config) -> notify::Result<CertificateWatcher> {
+    let tls = config.listeners.iter().filter_map(|listener| listener.tls.as_ref());
+    CertificateWatcher::start(tls.map(|tls| tls.resolver.clone()).collect())
+}

@@ -1,0 +1,175 @@
+//! `wicketgate run`: the gateway, until it is told to stop.
+
+use std::future::pending;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Args;
+use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use wicketgate_gateway::admin::Admin;
+use wicketgate_gateway::config::{Config, ConfigWatch, Report};
+use wicketgate_gateway::server::Server;
+
+use super::configuration::{BAD_CONFIGURATION, ConfigPath};
+use crate::logs::{self, Logs};
+
+/// Serve, until SIGTERM or SIGINT.
+///
+/// SIGHUP, and a change of the configuration's files, make it follow the new configuration, whole or not at all. SIGTERM
+/// and SIGINT make it drain; a second one ends it at once.
+#[derive(Args)]
+pub(crate) struct Run {
+    #[command(flatten)]
+    config: ConfigPath,
+}
+
+impl Run {
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        let Some((config, report)) = self.config.load() else {
+            return Ok(ExitCode::from(BAD_CONFIGURATION));
+        };
+        let logs = logs::init(&config.log)?;
+        let data = data_plane(config.runtime.threads)?;
+        // What is not traffic runs here, so that it never takes the data plane's time.
+        let control = Builder::new_current_thread().enable_all().build()?;
+        let cut_off = control.block_on(async {
+            let server = Server::start(&config, data.handle().clone())?;
+            operate(server, self.config, &config, report, &logs).await
+        });
+        data.shutdown_background();
+        drop(logs);
+        Ok(match cut_off? {
+            0 => ExitCode::SUCCESS,
+            _ => ExitCode::FAILURE,
+        })
+    }
+}
+
+/// The runtime that carries traffic. The only place that knows which one it is.
+pub(crate) fn data_plane(threads: usize) -> std::io::Result<Runtime> {
+    Builder::new_multi_thread().worker_threads(threads).thread_name("data").enable_all().build()
+}
+
+/// The signals that the gateway obeys.
+struct Signals {
+    reload: Signal,
+    stop: Stop,
+}
+
+/// The signals that end it.
+struct Stop {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        let stop = Stop { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? };
+        Ok(Self { reload: signal(SignalKind::hangup())?, stop })
+    }
+}
+
+impl Stop {
+    async fn told(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}
+
+/// Serves, reloads and drains; gives the number of sessions that were cut off.
+async fn operate(
+    mut server: Server,
+    path: ConfigPath,
+    config: &Config,
+    report: Report,
+    logs: &Logs,
+) -> anyhow::Result<usize> {
+    let mut signals = Signals::new().context("signals cannot be received")?;
+    if let Some(admin) = &config.admin {
+        let admin = Admin::bind(admin.bind, server.shared.clone())
+            .await
+            .with_context(|| format!("the admin listener cannot listen at {}", admin.bind))?;
+        tracing::info!(listener = "admin", address = %admin.address()?, "listening");
+        tokio::spawn(admin.serve());
+    }
+    announce(&server);
+    let mut watch = start_watch(&report);
+    let taken = server.taken();
+    loop {
+        let reason = tokio::select! {
+            _ = signals.reload.recv() => "SIGHUP",
+            () = changed(&mut watch) => "the configuration's files changed",
+            signal = signals.stop.told() => {
+                tracing::info!(signal, "stopping");
+                return drain(server, signals.stop).await;
+            }
+            () = taken.cancelled() => {
+                tracing::info!("a new process serves now");
+                return drain(server, signals.stop).await;
+            }
+        };
+        logs.reopen();
+        match reload(&mut server, &path) {
+            Some(report) => {
+                tracing::info!(reason, "configuration reloaded");
+                server.shared.metrics.reloaded("done");
+                announce(&server);
+                watch = start_watch(&report);
+            }
+            None => {
+                tracing::error!(reason, "configuration not reloaded: the one before stays in force");
+                server.shared.metrics.reloaded("refused");
+            }
+        }
+    }
+}
+
+/// Reads the configuration anew and follows it; the report, where that went well.
+fn reload(server: &mut Server, path: &ConfigPath) -> Option<Report> {
+    let (config, report) = path.load()?;
+    match server.reload(&config) {
+        Ok(()) => Some(report),
+        Err(error) => {
+            tracing::error!(%error, "the new configuration cannot be followed");
+            None
+        }
+    }
+}
+
+async fn drain(server: Server, mut stop: Stop) -> anyhow::Result<usize> {
+    tokio::select! {
+        cut_off = server.drain() => {
+            match cut_off {
+                0 => tracing::info!("drained"),
+                sessions => tracing::warn!(sessions, "the drain time is over: sessions are cut off"),
+            }
+            Ok(cut_off)
+        }
+        signal = stop.told() => {
+            tracing::warn!(signal, "stopped at once");
+            Ok(1)
+        }
+    }
+}
+
+fn announce(server: &Server) {
+    for (listener, address) in server.addresses() {
+        tracing::info!(listener, %address, "listening");
+    }
+}
+
+fn start_watch(report: &Report) -> Option<ConfigWatch> {
+    ConfigWatch::start(report)
+        .inspect_err(|error| tracing::warn!(%error, "the configuration is not watched: send SIGHUP after a change"))
+        .ok()
+}
+
+async fn changed(watch: &mut Option<ConfigWatch>) {
+    match watch {
+        Some(watch) => watch.changed().await,
+        None => pending().await,
+    }
+}

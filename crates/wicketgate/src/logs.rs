@@ -1,0 +1,150 @@
+//! Logs: the gateway's own on standard error, access lines where the operator wants them. Lines are written by
+//! threads of their own; a full disk or a slow terminal costs lines, never sessions.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use tracing::Subscriber;
+use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt;
+use wicketgate_gateway::config::{AccessLog, LogConfig, LogFormat, LogLevel};
+use wicketgate_gateway::observe::access;
+
+/// Lines that wait to be written; more are dropped. About 300 bytes each.
+const WAITING: usize = 32_768;
+
+/// Keeps the writers running; what waits is written when it is dropped.
+pub(crate) struct Logs {
+    _guards: Vec<WorkerGuard>,
+    reopen: Arc<AtomicBool>,
+}
+
+impl Logs {
+    /// Opens the access log's file anew, for those who rotate it.
+    pub(crate) fn reopen(&self) {
+        self.reopen.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Sets the process's logging up.
+pub(crate) fn init(config: &LogConfig) -> anyhow::Result<Logs> {
+    let reopen = Arc::new(AtomicBool::new(false));
+    let (own, own_guard) = writer("log", io::stderr());
+    let mut guards = vec![own_guard];
+    let level = match config.level {
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Trace => LevelFilter::TRACE,
+    };
+    let own_targets = Targets::new()
+        .with_default(LevelFilter::WARN)
+        .with_target("wicketgate", level)
+        .with_target(access::TARGET, LevelFilter::OFF);
+    let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let own = layer(config.format, own, colour, own_targets);
+    let access = match &config.access {
+        AccessLog::Off => None,
+        AccessLog::Stdout => Some(writer("access log", io::stdout())),
+        AccessLog::Stderr => Some(writer("access log", io::stderr())),
+        AccessLog::File(path) => {
+            Some(writer("access log", Appended::open(path.clone(), reopen.clone())?))
+        }
+    };
+    let access = access.map(|(writer, guard)| {
+        guards.push(guard);
+        let only = Targets::new().with_target(access::TARGET, LevelFilter::INFO);
+        layer(config.format, writer, false, only)
+    });
+    tracing_subscriber::registry().with(own).with(access).try_init().context("logging is set up already")?;
+    Ok(Logs { _guards: guards, reopen })
+}
+
+fn layer<S>(format: LogFormat, writer: NonBlocking, colour: bool, only: Targets) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    let layer = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(colour);
+    match format {
+        LogFormat::Text => layer.with_filter(only).boxed(),
+        LogFormat::Json => layer.json().flatten_event(true).with_current_span(false).with_filter(only).boxed(),
+    }
+}
+
+fn writer(what: &'static str, to: impl Write + Send + 'static) -> (NonBlocking, WorkerGuard) {
+    let writer = Complaining { what, to, told: None };
+    NonBlockingBuilder::default().lossy(true).buffered_lines_limit(WAITING).thread_name("logs").finish(writer)
+}
+
+/// Says on standard error, once a minute, that lines cannot be written.
+struct Complaining<W> {
+    what: &'static str,
+    to: W,
+    told: Option<Instant>,
+}
+
+impl<W: Write> Complaining<W> {
+    fn complain(&mut self, error: &io::Error) {
+        if self.told.is_none_or(|told| told.elapsed() > Duration::from_secs(60)) {
+            self.told = Some(Instant::now());
+            // Where standard error is what fails, there is nobody left to tell.
+            let _ = writeln!(io::stderr(), "wicketgate: the {} cannot be written, lines are lost: {error}", self.what);
+        }
+    }
+}
+
+impl<W: Write> Write for Complaining<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if let Err(error) = self.to.write_all(bytes) {
+            self.complain(&error);
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if let Err(error) = self.to.flush() {
+            self.complain(&error);
+        }
+        Ok(())
+    }
+}
+
+/// A file that lines are appended to, opened anew when asked.
+struct Appended {
+    path: PathBuf,
+    file: File,
+    reopen: Arc<AtomicBool>,
+}
+
+impl Appended {
+    fn open(path: PathBuf, reopen: Arc<AtomicBool>) -> anyhow::Result<Self> {
+        let file = Self::file(&path).with_context(|| format!("cannot write the access log to {}", path.display()))?;
+        Ok(Self { path, file, reopen })
+    }
+
+    fn file(path: &PathBuf) -> io::Result<File> {
+        OpenOptions::new().append(true).create(true).open(path)
+    }
+}
+
+impl Write for Appended {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.reopen.swap(false, Ordering::Relaxed) {
+            self.file = Self::file(&self.path)?;
+        }
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
