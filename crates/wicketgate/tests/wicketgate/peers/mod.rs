@@ -1,6 +1,7 @@
 //! Real clients, backends and intermediaries around the gateway, and its reload and restart under load.
 
 mod autobahn;
+mod clients;
 
 use std::net::SocketAddr;
 
