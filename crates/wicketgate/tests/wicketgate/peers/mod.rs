@@ -2,6 +2,7 @@
 
 mod autobahn;
 mod clients;
+mod http;
 
 use std::net::SocketAddr;
 
