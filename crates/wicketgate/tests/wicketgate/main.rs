@@ -2,4 +2,7 @@
 //! intermediaries, reload and restart.
 
 mod attacks;
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
 mod cli;
+mod peers;
