@@ -2,3 +2,4 @@
 //! intermediaries, reload and restart.
 
 mod cli;
+mod demo;
