@@ -224,11 +224,10 @@ impl Server {
         self.doors.clear();
         let sessions = self.shared.sessions.all();
         tracing::info!(sessions = sessions.len(), timeout = ?timeout, "draining");
-        let ends = self.data.spawn(end_spread(sessions, End::Drained, timeout.mul_f64(SPREAD)));
+        self.data.spawn(end_spread(sessions, End::Drained, timeout.mul_f64(SPREAD)));
         self.intake.tracker.close();
         self.shared.tracker.close();
         let done = async {
-            let _ = ends.await;
             self.intake.tracker.wait().await;
             self.shared.tracker.wait().await;
         };
