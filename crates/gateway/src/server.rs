@@ -183,9 +183,10 @@ impl Server {
         // Each thread accepts on its own: whichever has time takes the next connection, and keeps it.
         for worker in self.data.all() {
             let shared = self.shared.clone();
-            let serving = listener::serve(listener.clone(), socket.clone(), intake.clone(), move |accepted| {
-                http::serve(accepted, shared.clone())
-            });
+            let serving =
+                listener::serve(listener.clone(), socket.clone(), intake.clone(), move |accepted| {
+                    http::serve(accepted, shared.clone())
+                });
             let address = socket.address.clone();
             worker.spawn(async move {
                 if let Err(error) = serving.await {
@@ -227,11 +228,10 @@ impl Server {
         self.doors.clear();
         let sessions = self.shared.sessions.all();
         tracing::info!(sessions = sessions.len(), timeout = ?timeout, "draining");
-        let ends = self.data.first().spawn(end_spread(sessions, End::Drained, timeout.mul_f64(SPREAD)));
+        self.data.first().spawn(end_spread(sessions, End::Drained, timeout.mul_f64(SPREAD)));
         self.intake.tracker.close();
         self.shared.tracker.close();
         let done = async {
-            let _ = ends.await;
             self.intake.tracker.wait().await;
             self.shared.tracker.wait().await;
         };

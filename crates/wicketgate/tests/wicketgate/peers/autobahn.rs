@@ -44,7 +44,9 @@ async fn hold(way: Way, route: &str, cases: &[&str], committed: &str) {
 
 async fn hold_compressed(way: Way, route: &str, committed: &str) {
     let backend =
-        Process::spawn(python::script(&script("echo_deflate.py")).unwrap(), Ready::Line("port ".into())).await.unwrap();
+        Process::spawn(python::script(&script("echo_deflate.py")).unwrap(), Ready::Line("port ".into()))
+            .await
+            .unwrap();
     let line = backend.line("port ", Duration::from_secs(1)).await.unwrap();
     let port: u16 = line.trim_start_matches("port ").parse().unwrap();
     // One at a time: kosoku gives each case 20 seconds, of which it needs up to ten for itself.
