@@ -89,8 +89,8 @@ fn every_form_of_balance_is_understood() {
 fn what_is_wrong_is_told() {
     let many: Vec<_> = (0..1025).map(|port| format!("ws://a:{}", port + 1)).collect();
     let cases = [
-        (json!({"targets": []}), "an upstream has 0 targets"),
-        (json!({"targets": many}), "an upstream has 1025 targets"),
+        (json!({"targets": []}), "has 0 targets"),
+        (json!({"targets": many}), "has 1025 targets"),
         (json!({"targets": ["ws://a/path"]}), "has a path"),
         (json!({"targets": ["ws://a", "ws://a/"]}), "listed twice"),
         (json!({"targets": [{"url": "ws://a", "weight": 0}]}), "`weight` is 0"),
