@@ -27,13 +27,12 @@ pub struct AttackProof<'a> {
     backend: &'a RecordingBackend,
     path: String,
     extensions: Option<String>,
-    serial: AtomicU64,
 }
 
 impl<'a> AttackProof<'a> {
     /// A proof for the route at `path`.
     pub fn new(gateway: Endpoint, backend: &'a RecordingBackend, path: &str) -> Self {
-        Self { gateway, backend, path: path.to_owned(), extensions: None, serial: AtomicU64::new(0) }
+        Self { gateway, backend, path: path.to_owned(), extensions: None }
     }
 
     /// The same with these WebSocket extensions offered by attacked sessions.
@@ -112,7 +111,9 @@ impl<'a> AttackProof<'a> {
     }
 
     fn target(&self, who: &str) -> String {
-        let serial = self.serial.fetch_add(1, Ordering::Relaxed);
+        // No two sessions share a target, whatever the number of proofs for one backend.
+        static SERIAL: AtomicU64 = AtomicU64::new(0);
+        let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
         format!("{}?{who}={serial}", self.path)
     }
 }

@@ -1,9 +1,8 @@
 //! Bodies: the answers' own, the upstreams', and the requests' under their limits.
 
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -81,20 +80,27 @@ pub(super) enum BodyError {
     Client(hyper::Error),
 }
 
+/// A bound of ours that a request's body has passed, for the one who answers the request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Passed {
+    Length,
+    Time,
+}
+
 /// A request's body: no longer than its limit, no pause longer than its deadline.
 pub(super) struct Bounded {
     body: Incoming,
     left: u64,
-    too_large: Arc<AtomicBool>,
+    passed: Arc<OnceLock<Passed>>,
     stall: Duration,
     timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl Bounded {
-    /// The body, and whether it turned out too large.
-    pub(super) fn new(body: Incoming, limit: u64, stall: Duration) -> (Self, Arc<AtomicBool>) {
-        let too_large = Arc::new(AtomicBool::new(false));
-        (Self { body, left: limit, too_large: too_large.clone(), stall, timer: None }, too_large)
+    /// The body, and which of its bounds it has passed.
+    pub(super) fn new(body: Incoming, limit: u64, stall: Duration) -> (Self, Arc<OnceLock<Passed>>) {
+        let passed = Arc::new(OnceLock::new());
+        (Self { body, left: limit, passed: passed.clone(), stall, timer: None }, passed)
     }
 
     fn count(&mut self, frame: &Frame<Bytes>) -> Result<(), BodyError> {
@@ -102,7 +108,7 @@ impl Bounded {
         match self.left.checked_sub(length) {
             Some(left) => self.left = left,
             None => {
-                self.too_large.store(true, Ordering::Relaxed);
+                self.passed.get_or_init(|| Passed::Length);
                 return Err(BodyError::TooLarge);
             }
         }
@@ -128,7 +134,9 @@ impl Body for Bounded {
                 let stall = self.stall;
                 let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(stall)));
                 debug_assert!(timer.deadline() <= Instant::now() + stall);
-                timer.as_mut().poll(cx).map(|()| Some(Err(BodyError::Stalled)))
+                ready!(timer.as_mut().poll(cx));
+                self.passed.get_or_init(|| Passed::Time);
+                Poll::Ready(Some(Err(BodyError::Stalled)))
             }
         }
     }

@@ -81,7 +81,9 @@ async fn serve_http1(stream: Stream, arrival: Arc<Arrival>, shared: Arc<Shared>)
     let connection = http1::Builder::new()
         // The stream has deadlines of its own.
         .header_read_timeout(None)
+        // What may be read ahead, in steps that pass the limit; then the limit itself.
         .max_buf_size(head_size)
+        .max_header_size(head_size)
         .max_headers(headers)
         .serve_connection(TokioIo::new(io), service)
         .with_upgrades();

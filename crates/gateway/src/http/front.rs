@@ -1,7 +1,6 @@
 //! From a request to its answer.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use http::header::{CONTENT_TYPE, HOST, LOCATION, RETRY_AFTER};
@@ -11,7 +10,7 @@ use hyper::body::Incoming;
 use hyper::ext::Protocol;
 use wicketgate_admission::{Admitted, admit};
 
-use super::body::{Answer, Bounded};
+use super::body::{Answer, Bounded, Passed};
 use super::connection::Arrival;
 use super::refusal::Refused;
 use super::{forward, websocket};
@@ -112,6 +111,10 @@ async fn serve(
     line: &mut Line,
 ) -> Result<Response<Answer>, Refused> {
     let (parts, body) = request.into_parts();
+    // Over HTTP/2 nothing has counted them before.
+    if parts.headers.len() > arrival.listener.config.headers {
+        return Err(Refused::TooManyHeaders);
+    }
     let protocol = parts.extensions.get::<Protocol>().map(|protocol| protocol.as_str().to_owned());
     let admitted = admit(&parts, protocol.as_deref())?;
     if parts.method == Method::CONNECT && admitted.upgrade().is_none() {
@@ -187,13 +190,16 @@ async fn pass(
     }
     let affinity = proxy.upstream.affinity(routed.scope.client_address, &parts);
     prepare(routed, proxy, &mut parts)?;
-    let (body, too_large) =
+    let (body, passed) =
         Bounded::new(body, http.max_request_body, routed.arrival.listener.config.body_timeout);
     let sent = proxy.upstream.send(&routed.admitted, Request::from_parts(parts, body), affinity).await;
     match sent {
         Ok(response) => finish(routed, proxy, response),
-        Err(_) if too_large.load(Ordering::Relaxed) => Err(Refused::BodyTooLarge),
-        Err(error) => Err(error.into()),
+        Err(error) => Err(match passed.get() {
+            Some(Passed::Length) => Refused::BodyTooLarge,
+            Some(Passed::Time) => Refused::BodyLate,
+            None => error.into(),
+        }),
     }
 }
 

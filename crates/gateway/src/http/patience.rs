@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use futures_util::task::AtomicWaker;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
@@ -18,23 +19,32 @@ const LATE: &[u8] =
 
 /// Requests of one connection that are not answered to their last byte.
 #[derive(Clone, Debug, Default)]
-pub(super) struct UnderWay(Arc<AtomicUsize>);
+pub(super) struct UnderWay(Arc<Requests>);
+
+#[derive(Debug, Default)]
+struct Requests {
+    count: AtomicUsize,
+    /// The connection, where it has to be told that no request is under way any more: nothing else makes it read again.
+    reader: AtomicWaker,
+}
 
 /// One of them; it is answered when this is dropped.
 #[derive(Debug)]
-pub(super) struct Busy(Arc<AtomicUsize>);
+pub(super) struct Busy(Arc<Requests>);
 
 impl UnderWay {
     /// A request's head is complete.
     pub(super) fn begin(&self) -> Busy {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.0.count.fetch_add(1, Ordering::Relaxed);
         Busy(self.0.clone())
     }
 }
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        if self.0.count.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.0.reader.wake();
+        }
     }
 }
 
@@ -94,7 +104,9 @@ impl Patient {
 impl AsyncRead for Patient {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        match (this.requests.0.load(Ordering::Relaxed), this.awaiting) {
+        // Registered before the count is looked at, so that no end of a request is missed.
+        this.requests.0.reader.register(cx.waker());
+        match (this.requests.0.count.load(Ordering::Acquire), this.awaiting) {
             (1.., _) => this.await_now(Awaiting::Nothing),
             (0, Awaiting::Nothing) => this.await_now(Awaiting::Next),
             (0, _) => {}

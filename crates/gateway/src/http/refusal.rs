@@ -14,6 +14,9 @@ pub enum Refused {
     /// Admission says no.
     #[error(transparent)]
     Admission(#[from] Refusal),
+    /// More header lines than the listener allows.
+    #[error("more header lines than allowed")]
+    TooManyHeaders,
     /// None or more than one `Host`, or one that is no host.
     #[error("no usable Host: {0}")]
     Host(String),
@@ -38,6 +41,9 @@ pub enum Refused {
     /// The body is longer than the route allows.
     #[error("the request body is longer than the route allows")]
     BodyTooLarge,
+    /// The body did not come in time.
+    #[error("the request body did not come in time")]
+    BodyLate,
     /// A configured header or location cannot be made out of this request.
     #[error("a configured header cannot be made out of this request")]
     Header,
@@ -78,6 +84,7 @@ impl Refused {
     fn consequence(&self) -> (StatusCode, &'static str) {
         match self {
             Self::Admission(refusal) => (refusal.status(), refusal.label()),
+            Self::TooManyHeaders => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "too_many_headers"),
             Self::Host(_) => (StatusCode::BAD_REQUEST, "host"),
             Self::Path(_) => (StatusCode::BAD_REQUEST, "path"),
             Self::HopByHop(error) => (error.status(), error.label()),
@@ -86,6 +93,7 @@ impl Refused {
             Self::WebSocketOnly => (StatusCode::UPGRADE_REQUIRED, "websocket_only"),
             Self::Connect => (StatusCode::METHOD_NOT_ALLOWED, "connect"),
             Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
+            Self::BodyLate => (StatusCode::REQUEST_TIMEOUT, "body_late"),
             Self::Header => (StatusCode::BAD_REQUEST, "header"),
             Self::Draining => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
             Self::Upstream(error) => (error.status(), error.label()),

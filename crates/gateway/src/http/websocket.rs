@@ -105,7 +105,9 @@ fn negotiate(upgrade: &Upgrade, config: &WebSocketConfig) -> Terms {
     match config.mode {
         Mode::Headers => {
             let passes = |extension: &&Extension| match is_deflate(extension) {
-                true => config.compression,
+                // RFC 7692 section 7.1: parameters that are wrong or out of range decline the offer. A backend might not
+                // look as closely.
+                true => config.compression && Params::default().accept(extension).is_ok(),
                 false => {
                     config.extensions.iter().any(|name| extension.name.as_str().eq_ignore_ascii_case(name))
                 }
@@ -130,6 +132,9 @@ impl Terms {
     fn settle(self, chosen: &[Extension]) -> Result<Extensions, Refused> {
         match self {
             Self::EndToEnd(_) => {
+                for extension in chosen.iter().filter(|extension| extension.name == NAME) {
+                    Params::default().confirm(extension).map_err(Refused::Deflate)?;
+                }
                 let rsv = match chosen {
                     [] => Rsv::NONE,
                     [only] if only.name == NAME => Rsv::RSV1,

@@ -63,13 +63,11 @@ pub struct Flow {
 }
 
 impl Flow {
-    /// What `from` will send, after the bytes `early` that it has sent already. `rsv` are the reserved bits that
-    /// were negotiated with it.
+    /// What `from` will send. `rsv` are the reserved bits that were negotiated with it.
     pub fn new(
         from: Side,
         config: &WebSocketConfig,
         rsv: Rsv,
-        early: &[u8],
         inflation: Option<Inflation>,
         budget: Arc<Budget>,
     ) -> Self {
@@ -84,7 +82,7 @@ impl Flow {
             utf8: Utf8Stream::default(),
             assembly: Assembly::new(budget),
             inflation: inflation.map(Box::new),
-            carry: early.to_vec(),
+            carry: Vec::new(),
             messages: Meter::default(),
             bytes: Meter::default(),
             controls: Meter::default(),

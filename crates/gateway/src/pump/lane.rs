@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use wicketgate_policy::Policy;
 
@@ -72,8 +73,8 @@ pub(super) struct Lane {
     out: Outgoing,
     /// Since when the other side has taken nothing.
     pub(super) stalled: Option<Duration>,
-    /// Bytes came with the handshake and were not judged yet.
-    early: bool,
+    /// Bytes that came with the handshake and were not judged yet: perhaps more than one read takes in.
+    early: Bytes,
     /// Something was written that the stream may still hold.
     unflushed: bool,
 }
@@ -86,8 +87,7 @@ pub(super) struct Rules<'a> {
 }
 
 impl Lane {
-    pub(super) fn new(flow: Flow) -> Self {
-        let early = !flow.carry().is_empty();
+    pub(super) fn new(flow: Flow, early: Bytes) -> Self {
         Self { flow, out: Outgoing::Empty, stalled: None, early, unflushed: false }
     }
 
@@ -189,11 +189,13 @@ impl Lane {
     ) -> Poll<io::Result<(Buffer, usize, usize)>> {
         let mut buffer = Buffer::take();
         let carry = self.flow.carry();
-        // A carry is shorter than a control frame, or what came with a handshake, whose head is limited.
-        let start = carry.len().min(buffer.len());
-        buffer[..start].copy_from_slice(&carry[..start]);
-        if std::mem::take(&mut self.early) {
-            return Poll::Ready(Ok((buffer, start, start)));
+        // A carry is shorter than the longest control frame.
+        let start = carry.len();
+        buffer[..start].copy_from_slice(carry);
+        if !self.early.is_empty() {
+            let fresh = self.early.len().min(buffer.len() - start);
+            buffer[start..start + fresh].copy_from_slice(&self.early.split_to(fresh));
+            return Poll::Ready(Ok((buffer, start + fresh, fresh)));
         }
         let mut read = ReadBuf::new(&mut buffer[start..]);
         ready!(Pin::new(&mut from.stream).poll_read(cx, &mut read))?;

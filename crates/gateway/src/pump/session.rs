@@ -128,14 +128,14 @@ impl Session {
         };
         let up = inflation(Side::Client, client.deflate, upstream.deflate);
         let down = inflation(Side::Upstream, upstream.deflate, client.deflate);
-        let up = Flow::new(Side::Client, &config, client.rsv, &client.early, up, assembly.clone());
-        let down = Flow::new(Side::Upstream, &config, upstream.rsv, &upstream.early, down, assembly);
+        let up = Flow::new(Side::Client, &config, client.rsv, up, assembly.clone());
+        let down = Flow::new(Side::Upstream, &config, upstream.rsv, down, assembly);
         let started = Instant::now();
         Self {
             client: Port::new(Side::Client, client.stream),
             upstream: Port::new(Side::Upstream, upstream.stream),
-            up: Lane::new(up),
-            down: Lane::new(down),
+            up: Lane::new(up, client.early),
+            down: Lane::new(down, upstream.early),
             config,
             policy,
             control,

@@ -2,7 +2,7 @@
 
 use flate2::{Compress, Compression, FlushCompress};
 use wicketgate_testkit::attack::Rejected;
-use wicketgate_testkit::raw::{Answer, Frame, Head, RawClient, Upgrade, accept_key, opcode};
+use wicketgate_testkit::raw::{Answer, Frame, Head, Upgrade, accept_key, opcode};
 
 use super::upstream_frames::attack_from_upstream;
 use super::{KEY, MODES, Stage, both_modes, bytes};
@@ -116,10 +116,9 @@ async fn only_the_bits_that_were_agreed_on_pass_end_to_end() {
         (Frame::ping("control").rsv(RSV1), 1002),
         (Frame::text("\u{e9}".as_bytes()[..1].to_vec()), 1007),
     ] {
-        let mut client = stage.client().await;
-        let upgrade = Upgrade::new("/headers?attacker").with("Sec-WebSocket-Extensions", OFFER);
-        client.upgrade(&upgrade).await.unwrap();
-        attack_from_upstream(&stage, "/headers", &mut client, &frame.bytes(), code, &[]).await;
+        let target = format!("/headers?attacker={}", stage.heads().len());
+        let upgrade = Upgrade::new(&target).with("Sec-WebSocket-Extensions", OFFER);
+        attack_from_upstream(&stage, &upgrade, &frame.bytes(), code, &[]).await;
     }
     let mut client = stage.client().await;
     client.upgrade(&Upgrade::new("/headers?good").with("Sec-WebSocket-Extensions", OFFER)).await.unwrap();
@@ -133,10 +132,9 @@ async fn only_the_bits_that_were_agreed_on_pass_end_to_end() {
 async fn a_backends_bad_compressed_messages_have_their_codes() {
     let stage = Stage::answering(&both_modes("limits: {message_size: 1MiB}"), agreeing).await;
     for (frames, code) in attacks() {
-        let mut client = RawClient::connect(&stage.listener(0)).await.unwrap();
-        let upgrade = Upgrade::new("/messages?attacker").with("Sec-WebSocket-Extensions", OFFER);
-        client.upgrade(&upgrade).await.unwrap();
-        attack_from_upstream(&stage, "/messages", &mut client, &bytes(&frames), code, &[]).await;
+        let target = format!("/messages?attacker={}", stage.heads().len());
+        let upgrade = Upgrade::new(&target).with("Sec-WebSocket-Extensions", OFFER);
+        attack_from_upstream(&stage, &upgrade, &bytes(&frames), code, &[]).await;
     }
 }
 

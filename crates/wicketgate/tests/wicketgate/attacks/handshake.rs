@@ -135,8 +135,8 @@ async fn offers_are_bounded_and_their_grammar_is_kept() {
         (extensions(&["a"; 100].join(",")), 431),
         (extensions(&",".repeat(1_000)), 431),
         (extensions(&format!("a{}", ";b".repeat(100))), 431),
-        (subprotocols(&"a".repeat(5_000)), 431),
-        (subprotocols(&["a"; 1_000].join(",")), 431),
+        (subprotocols(&"a".repeat(9_000)), 431),
+        (subprotocols(&(0..100).map(|n| n.to_string()).collect::<Vec<_>>().join(",")), 431),
         (extensions("permessage-deflate; client_max_window_bits=\"15"), 400),
         (extensions("permessage-deflate; client_max_window_bits="), 400),
         (extensions("permessage-deflate; =15"), 400),
@@ -194,7 +194,7 @@ async fn a_head_has_bounds() {
         (many, 431),
         (good().with("X-Long", &"a".repeat(40_000)), 431),
         (good().with(&"X".repeat(40_000), "1"), 431),
-        (Upgrade::new(&format!("/{}", "a".repeat(70_000))), 414),
+        (Upgrade::new(&format!("/{}", "a".repeat(40_000))), 431),
     ])
     .await;
 }

@@ -179,7 +179,6 @@ async fn only_an_extended_connect_to_websocket_is_a_tunnel() {
         (connect_to("/attack", None), 405),
         (without("sec-websocket-version"), 426),
         (with("sec-websocket-version", "13"), 400),
-        (with("content-length", "5"), 400),
         (with("host", "elsewhere"), 400),
         (with("sec-websocket-extensions", "a b"), 400),
         (with("http2-settings", "AAMAAABk"), 400),
@@ -195,6 +194,23 @@ async fn only_an_extended_connect_to_websocket_is_a_tunnel() {
     assert_eq!(stage.heads().len(), before);
     stage.proof("/").honest().await.unwrap();
     tunnel_echoes(&mut client).await;
+}
+
+/// What an HTTP/2 library takes for a violation of its own ends the stream or the connection, and no more.
+#[tokio::test]
+async fn a_tunnel_with_a_length_is_none() {
+    let stage = stage().await;
+    let (mut client, _driver) = connect(&stage).await;
+    let before = stage.heads().len();
+    let mut request = connect_to("/attack", Some("websocket"));
+    request.headers_mut().append("content-length", "5".parse().unwrap());
+    let (answer, _body) = client.send_request(request, false).unwrap();
+    match timeout(PATIENCE, answer).await.unwrap() {
+        Ok(answer) => assert_eq!(answer.status(), 400),
+        Err(error) => assert!(error.is_reset() || error.is_go_away() || error.is_io(), "{error}"),
+    }
+    assert_eq!(stage.heads().len(), before);
+    stage.proof("/").honest().await.unwrap();
 }
 
 /// The connection that was abused still carries an honest session.
@@ -298,6 +314,15 @@ async fn a_head_that_is_too_long_is_431() {
     match timeout(PATIENCE, response).await.unwrap() {
         Ok(response) => assert_eq!(response.status(), 431),
         Err(error) => assert!(error.is_reset() || error.is_go_away(), "{error}"),
+    }
+    let mut many = Request::get("http://localhost/attack").body(()).unwrap();
+    for number in 0..101 {
+        let name = http::HeaderName::try_from(format!("x-{number}")).unwrap();
+        many.headers_mut().insert(name, "1".parse().unwrap());
+    }
+    if let Ok(mut ready) = client.clone().ready().await {
+        let (response, _) = ready.send_request(many, true).unwrap();
+        assert_eq!(timeout(PATIENCE, response).await.unwrap().unwrap().status(), 431);
     }
     assert_eq!(stage.heads().len(), before);
     if !driver.is_finished() {

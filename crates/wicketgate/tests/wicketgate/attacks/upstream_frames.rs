@@ -1,6 +1,6 @@
 //! Backends whose frames break RFC 6455, in both modes: they are told their code, the client 1011 and nothing else.
 
-use wicketgate_testkit::raw::{Answer, Ended, Frame, Head, RawClient, Recorded, opcode};
+use wicketgate_testkit::raw::{Answer, Ended, Frame, Head, RawClient, Recorded, Upgrade, opcode};
 
 use super::frames::{lawful, violations};
 use super::{KEY, MODES, Stage, both_modes, bytes};
@@ -12,19 +12,19 @@ fn scripted(head: &Head) -> Answer {
     }
 }
 
-/// The backend sends `attack` on a new session: it is told `code`, and the client gets `lawful` and then 1011.
+/// A new session at `target`, which must be like no other; the backend sends `attack` on it, and is told `code`. The client
+/// gets `lawful`, and then 1011.
 pub(super) async fn attack_from_upstream(
     stage: &Stage,
-    mode: &str,
-    client: &mut RawClient,
+    upgrade: &Upgrade,
     attack: &[u8],
     code: u16,
     lawful: &[Frame],
 ) {
-    let open = |recorded: &Recorded| {
-        !recorded.ended && recorded.target().is_some_and(|target| target.contains("attacker"))
-    };
-    let (number, _) = stage.backend.until("the session", open).await.unwrap();
+    let target = upgrade.target();
+    let mut client = stage.client().await;
+    client.upgrade(upgrade).await.unwrap();
+    let (number, _) = stage.backend.requested(target).await.unwrap();
     stage.backend.send(number, attack).unwrap();
     let (mut data, mut closed) = (Vec::new(), None);
     while let Some(frame) = client.next_frame().await.unwrap() {
@@ -38,21 +38,14 @@ pub(super) async fn attack_from_upstream(
             _ => data.extend(frame.payload),
         }
     }
-    let shown = attack[..attack.len().min(80)].escape_ascii();
-    assert_eq!(closed, Some(Some(1011)), "{mode}: {shown}");
-    let may_pass: Vec<u8> =
-        lawful.iter().filter(|frame| frame.opcode < 8).flat_map(|frame| frame.payload.clone()).collect();
-    assert!(data == may_pass, "{mode}: {shown}: the client got {}", data.escape_ascii());
-    let told = |recorded: &Recorded| {
-        recorded.target().is_some_and(|target| target.contains("attacker"))
-            && !recorded.ended
-            && recorded.frames().iter().any(|frame| frame.opcode == opcode::CLOSE)
-    };
-    let (_, recorded) = stage.backend.until("the close frame", told).await.unwrap();
-    let told = recorded.frames().iter().find_map(Frame::close_code);
-    assert_eq!(told, Some(code), "{mode}: {shown}");
-    stage.backend.end(number).unwrap();
-    stage.backend.until("its end", |recorded| recorded.ended).await.unwrap();
+    let shown = format!("{target}: {}", attack[..attack.len().min(80)].escape_ascii());
+    assert_eq!(closed, Some(Some(1011)), "{shown}");
+    let data_frames = lawful.iter().filter(|frame| frame.opcode < opcode::CLOSE);
+    let may_pass: Vec<u8> = data_frames.flat_map(|frame| frame.payload.clone()).collect();
+    assert!(data == may_pass, "{shown}: the client got {}", data.escape_ascii());
+    let ended = |recorded: &Recorded| recorded.ended && recorded.target().as_deref() == Some(target);
+    let (_, recorded) = stage.backend.until("the end of the session", ended).await.unwrap();
+    assert_eq!(recorded.frames().iter().find_map(Frame::close_code), Some(code), "{shown}");
 }
 
 #[tokio::test]
@@ -60,19 +53,9 @@ async fn every_violation_of_a_backend_has_its_code() {
     let stage = Stage::answering(&both_modes(""), scripted).await;
     for mode in MODES {
         for (number, violation) in violations().iter().enumerate() {
-            let target = format!("{mode}?attacker={number}");
-            let mut client = RawClient::open(&stage.listener(0), &target).await.unwrap();
-            let attack = bytes(&violation.frames);
-            let lawful = lawful(violation, mode);
-            attack_from_upstream(&stage, mode, &mut client, &attack, violation.code, &lawful).await;
-            let target = format!("{mode}?attacker={number}");
-            stage
-                .backend
-                .until("the end of the session", |recorded| {
-                    recorded.ended && recorded.target().as_deref() == Some(&target)
-                })
-                .await
-                .unwrap();
+            let upgrade = Upgrade::new(&format!("{mode}?attacker={number}"));
+            let (attack, lawful) = (bytes(&violation.frames), lawful(violation, mode));
+            attack_from_upstream(&stage, &upgrade, &attack, violation.code, &lawful).await;
         }
         stage.proof(mode).honest().await.unwrap();
     }
@@ -82,10 +65,10 @@ async fn every_violation_of_a_backend_has_its_code() {
 async fn a_backends_frames_are_not_masked() {
     let stage = Stage::answering(&both_modes(""), scripted).await;
     for mode in MODES {
-        let mut client = RawClient::open(&stage.listener(0), &format!("{mode}?attacker")).await.unwrap();
+        let upgrade = Upgrade::new(&format!("{mode}?attacker"));
         let before = [Frame::text("before")];
         let attack = bytes(&[Frame::text("before"), Frame::text("attack").masked(KEY)]);
-        attack_from_upstream(&stage, mode, &mut client, &attack, 1002, &before).await;
+        attack_from_upstream(&stage, &upgrade, &attack, 1002, &before).await;
         stage.proof(mode).honest().await.unwrap();
     }
 }
@@ -102,12 +85,12 @@ async fn a_backend_is_held_to_the_limits_too() {
             (vec![Frame::text("a").unfinished(), piece(1), piece(1), piece(1)], 1008),
             (vec![Frame::binary("a")], 1003),
         ] {
-            let mut client = RawClient::open(&stage.listener(0), &format!("{mode}?attacker")).await.unwrap();
+            let upgrade = Upgrade::new(&format!("{mode}?attacker={}", stage.heads().len()));
             let before = match mode {
                 "/headers" => frames[..frames.len() - 1].to_vec(),
                 _ => Vec::new(),
             };
-            attack_from_upstream(&stage, mode, &mut client, &bytes(&frames), code, &before).await;
+            attack_from_upstream(&stage, &upgrade, &bytes(&frames), code, &before).await;
         }
         stage.proof(mode).honest().await.unwrap();
     }
