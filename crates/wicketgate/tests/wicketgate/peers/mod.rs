@@ -3,6 +3,8 @@
 mod autobahn;
 mod clients;
 mod http;
+mod load;
+mod reload;
 
 use std::net::SocketAddr;
 
