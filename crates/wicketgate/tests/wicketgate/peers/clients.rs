@@ -95,7 +95,8 @@ async fn converse(client: &str, arguments: &[&str], transport: &str) {
         .collect();
     let mut command = command(&front, client);
     command.args(arguments).arg(format!("[{}]", jobs.join(",")));
-    succeeds(command, &format!("{client} {arguments:?} over {transport}; {}", gateway.process().output())).await;
+    succeeds(command, &format!("{client} {arguments:?} over {transport}; {}", gateway.process().output()))
+        .await;
 }
 
 #[tokio::test]

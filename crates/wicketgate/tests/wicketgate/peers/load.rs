@@ -72,8 +72,9 @@ impl Load {
         let before: Vec<u64> = self.echoes.iter().map(count).collect();
         let mut tick = self.tick.subscribe();
         // One message may have been on its way already.
-        let done = tick
-            .wait_for(|_| self.echoes.iter().zip(&before).all(|(echoes, before)| count(echoes) >= before + 2));
+        let done = tick.wait_for(|_| {
+            self.echoes.iter().zip(&before).all(|(echoes, before)| count(echoes) >= before + 2)
+        });
         timeout(PATIENCE, done).await.expect("a session does not echo any more").unwrap();
     }
 

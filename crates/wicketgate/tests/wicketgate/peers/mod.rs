@@ -1,9 +1,13 @@
 //! Real clients, backends and intermediaries around the gateway, and its reload and restart under load.
 
 mod autobahn;
+mod browser;
 mod clients;
 mod http;
+mod init;
+mod intermediaries;
 mod load;
+mod memory;
 mod reload;
 
 use std::net::SocketAddr;
