@@ -15,6 +15,8 @@ mod report;
 mod section;
 mod source;
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;
 mod tree;
 mod unit;

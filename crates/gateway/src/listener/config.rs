@@ -374,7 +374,7 @@ mod tests {
     use super::*;
 
     fn check(yaml: &str) -> (ListenerConfig, Problems) {
-        let raw: RawListener = serde_saphyr::from_str(yaml).unwrap();
+        let raw: RawListener = crate::config::testing::part(yaml);
         let mut problems = Problems::default();
         (raw.check(&mut problems), problems)
     }

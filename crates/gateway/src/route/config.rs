@@ -1,7 +1,6 @@
 //! A route: which requests it is for, and what becomes of them.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -13,7 +12,7 @@ use super::respond::{RawRedirect, RawRespond};
 use super::rewrite::RawRewrite;
 use super::{HeaderEdits, Redirect, Respond, Rewrite};
 use crate::config::problem::Problems;
-use crate::config::value::{At, Place, Size, Switch, Time, Toggle};
+use crate::config::value::{At, Place, Size, Switch, Toggle};
 use crate::pump::config::{RawWebSocket, WebSocketConfig};
 
 /// A route: which requests it is for, and what becomes of them. It has one of `upstream`, `redirect` and `respond`.
@@ -53,23 +52,10 @@ pub struct RawRoute {
     /// Plain HTTP requests, `on` or `off`.
     #[serde(default)]
     pub http: Option<At<Switch>>,
-    /// Deadlines of plain HTTP requests, where they differ from the upstream's.
-    #[serde(default)]
-    pub timeouts: Option<At<RawTimeouts>>,
     /// The longest body of a plain HTTP request, 0 to 1TiB; 413 beyond it. Bodies are streamed, so it costs no memory.
     /// The default is 64MiB.
     #[serde(default)]
     pub max_request_body: Option<At<Size>>,
-}
-
-/// Deadlines of plain HTTP requests, where they differ from the upstream's.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct RawTimeouts {
-    /// From the last piece of a request that was sent to the head of its response, 1ms to 1d; 504 beyond it.
-    pub response_head: Option<At<Time>>,
-    /// Between two pieces of either body, 1ms to 1d; the request is then cut off.
-    pub idle_body: Option<At<Time>>,
 }
 
 /// A route, checked and complete.
@@ -114,10 +100,6 @@ pub struct ProxyConfig {
 /// How plain HTTP requests go to an upstream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpConfig {
-    /// From the last piece of a request that was sent to the head of its response; `None`: the upstream's.
-    pub response_head_timeout: Option<Duration>,
-    /// Between two pieces of either body; `None`: the upstream's.
-    pub idle_body_timeout: Option<Duration>,
     /// The longest body of a request, in bytes.
     pub max_request_body: u64,
 }
@@ -172,7 +154,6 @@ impl RawRoute {
             ("response_headers", place(&self.response_headers)),
             ("websocket", place(&self.websocket)),
             ("http", place(&self.http)),
-            ("timeouts", place(&self.timeouts)),
             ("max_request_body", place(&self.max_request_body)),
         ] {
             if let Some(place) = place {
@@ -198,23 +179,12 @@ impl RawRoute {
                 "leave `http` or `websocket` on, or answer with `respond`",
             );
         }
-        if let (Some(off), Some(place)) = (
-            http_off,
-            self.timeouts.as_ref().map(|t| t.place).or(self.max_request_body.as_ref().map(|b| b.place)),
-        ) {
+        if let (Some(off), Some(body)) = (http_off, &self.max_request_body) {
             let what = "this is for plain HTTP, which is off";
-            problems.clash(place, what, "remove it, or leave `http` on", (off.place, "off here"));
+            problems.clash(body.place, what, "remove it, or leave `http` on", (off.place, "off here"));
         }
-        let timeouts = self.timeouts.map(|at| at.value).unwrap_or_default();
-        let mut span = |name: &str, time: Option<At<Time>>| {
-            time.map(|time| problems.in_range(name, &time, Time::millis(1)..=Time::secs(86_400)).0)
-        };
-        let response_head_timeout = span("response_head", timeouts.response_head);
-        let idle_body_timeout = span("idle_body", timeouts.idle_body);
         let max_body = self.max_request_body.unwrap_or(At::nowhere(DEFAULT_MAX_BODY));
         let http = HttpConfig {
-            response_head_timeout,
-            idle_body_timeout,
             max_request_body: problems.in_range("max_request_body", &max_body, Size(0)..=Size(1 << 40)).0,
         };
         ProxyConfig {

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::template::{Scope, Template};
 use crate::config::problem::Problems;
-use crate::config::value::{At, Table};
+use crate::config::value::{At, OneOrMany, Table};
 
 /// Headers set and removed on the way.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -18,8 +18,8 @@ pub struct RawHeaderEdits {
     /// `{client_address}`, `{scheme}`, `{host}`, `{path}`, `{path_and_query}`, `{query}`, `{route}`; `{{` and `}}`
     /// stand for the braces themselves.
     pub set: Table<At<String>>,
-    /// Names of headers that are taken away. This is done first.
-    pub remove: Vec<At<String>>,
+    /// The name of a header that is taken away, or a list. This is done first.
+    pub remove: OneOrMany<At<String>>,
 }
 
 /// Which message the headers belong to.
@@ -99,7 +99,7 @@ impl Value {
 impl RawHeaderEdits {
     pub(super) fn check(self, side: Side, problems: &mut Problems) -> HeaderEdits {
         let mut edits = HeaderEdits::default();
-        for name in &self.remove {
+        for name in self.remove.iter() {
             edits.remove.extend(header_name(name, side, problems));
         }
         for (name, value) in self.set.0 {
@@ -174,7 +174,7 @@ mod tests {
         let at = |text: &str| At::nowhere(text.to_owned());
         let raw = RawHeaderEdits {
             set: Table(set.iter().map(|(n, v)| (at(n), at(v))).collect()),
-            remove: remove.iter().map(|name| at(name)).collect(),
+            remove: OneOrMany(remove.iter().map(|name| at(name)).collect()),
         };
         let mut problems = Problems::default();
         let edits = raw.check(Side::Request, &mut problems);

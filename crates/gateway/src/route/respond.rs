@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::edit::{HeaderEdits, RawHeaderEdits, Side};
 use super::template::{Scope, Template};
 use crate::config::problem::Problems;
-use crate::config::value::{At, Table};
+use crate::config::value::{At, OneOrMany, Table};
 
 /// An answer that sends the client elsewhere.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -155,8 +155,8 @@ impl RawRespond {
             let what = format!("`{}` is no media type", self.content_type.value);
             problems.error(self.content_type.place, what, "give one such as `application/json`");
         }
-        let headers =
-            RawHeaderEdits { set: self.headers, remove: Vec::new() }.check(Side::Response, problems);
+        let headers = RawHeaderEdits { set: self.headers, remove: OneOrMany::default() }
+            .check(Side::Response, problems);
         let content_type = content_type.filter(|_| !self.body.is_empty());
         Respond { status, body: Bytes::from(self.body.value), content_type, headers }
     }
