@@ -14,7 +14,8 @@ use crate::cell::{Cell, Work};
 use crate::elsewhere::Elsewhere;
 use crate::interrupt;
 use crate::load::{Load, Payload, Target};
-use crate::peer::{Peer, Running, Setup};
+use crate::peer::{Peer, Running};
+use crate::setup::Setup;
 
 const OPEN_DEADLINE: Duration = Duration::from_secs(60);
 /// After the last echo of an idle cell, before memory is read.

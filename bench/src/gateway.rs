@@ -9,7 +9,7 @@ use wicketgate_testkit::gateway;
 use wicketgate_testkit::ports::Port;
 use wicketgate_testkit::process::{Ready, Usage};
 
-use crate::peer::Setup;
+use crate::setup::Setup;
 
 /// How deep the gateway looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,6 +12,7 @@ mod load;
 mod machine;
 mod peer;
 mod report;
+mod setup;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -26,8 +27,9 @@ use backend::Backend;
 use cell::Cell;
 use compare::{Comparison, Settings};
 use machine::Machine;
-use peer::{Peer, Setup};
+use peer::Peer;
 use report::{Report, Summary};
+use setup::Setup;
 
 #[derive(Parser)]
 #[command(about = "Compares Wicketgate with its peers", args_conflicts_with_subcommands = true)]

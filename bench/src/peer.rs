@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -11,10 +10,10 @@ use serde::Serialize;
 use tokio::runtime::Runtime;
 use wicketgate_testkit::peers::{Hop, Intermediary, Proxy};
 use wicketgate_testkit::process::Usage;
-use wicketgate_testkit::tls::Identity;
 
 use crate::cell::Cell;
 use crate::gateway::{self, Gateway, Inspection};
+use crate::setup::Setup;
 
 /// Silence that every proxy allows, longer than any cell is.
 const IDLE: Duration = Duration::from_secs(300);
@@ -45,15 +44,6 @@ pub(crate) enum Peer {
     Floor,
     /// no proxy at all: what the load generator and the backend can do
     Direct,
-}
-
-/// How a contender is run.
-pub(crate) struct Setup {
-    pub(crate) backend: SocketAddr,
-    pub(crate) identity: Identity,
-    pub(crate) workers: u16,
-    /// The gateway's binary.
-    pub(crate) wicketgate: PathBuf,
 }
 
 /// A contender that serves. Dropping it ends it.

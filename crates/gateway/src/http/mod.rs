@@ -1,10 +1,10 @@
 //! HTTP between client and upstream: each request is admitted, routed, and answered or passed on.
 //!
-//! - [`connection`]: a client's connection, HTTP/1.1 or HTTP/2
-//! - [`front`]: from a request to its answer
-//! - [`forward`]: what a request and a response are on their other side
-//! - [`websocket`]: a handshake passed on, and the session that follows
-//! - [`refusal`]: every reason for which a request is not served
+//! - `connection`: a client's connection, HTTP/1.1 or HTTP/2
+//! - `front`: from a request to its answer
+//! - `forward`: what a request and a response are on their other side
+//! - `websocket`: a handshake passed on, and the session that follows
+//! - `refusal`: every reason for which a request is not served
 
 mod body;
 pub mod connection;

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use futures_util::task::AtomicWaker;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::Notify;
 use tokio::time::{Instant, Sleep, sleep};
 
 use crate::net::Stream;
@@ -23,9 +24,11 @@ pub(super) struct UnderWay(Arc<Requests>);
 
 #[derive(Debug, Default)]
 struct Requests {
-    count: AtomicUsize,
+    under_way: AtomicUsize,
     /// The connection, where it has to be told that no request is under way any more: nothing else makes it read again.
     reader: AtomicWaker,
+    /// Holds a permit once there has been one.
+    begun: Notify,
 }
 
 /// One of them; it is answered when this is dropped.
@@ -35,14 +38,20 @@ pub(super) struct Busy(Arc<Requests>);
 impl UnderWay {
     /// A request's head is complete.
     pub(super) fn begin(&self) -> Busy {
-        self.0.count.fetch_add(1, Ordering::Relaxed);
+        self.0.under_way.fetch_add(1, Ordering::Relaxed);
+        self.0.begun.notify_one();
         Busy(self.0.clone())
+    }
+
+    /// Completes when there has been a request.
+    pub(super) async fn begun(&self) {
+        self.0.begun.notified().await;
     }
 }
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        if self.0.count.fetch_sub(1, Ordering::AcqRel) == 1 {
+        if self.0.under_way.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.0.reader.wake();
         }
     }
@@ -106,7 +115,7 @@ impl AsyncRead for Patient {
         let this = self.get_mut();
         // Registered before the count is looked at, so that no end of a request is missed.
         this.requests.0.reader.register(cx.waker());
-        match (this.requests.0.count.load(Ordering::Acquire), this.awaiting) {
+        match (this.requests.0.under_way.load(Ordering::Acquire), this.awaiting) {
             (1.., _) => this.await_now(Awaiting::Nothing),
             (0, Awaiting::Nothing) => this.await_now(Awaiting::Next),
             (0, _) => {}

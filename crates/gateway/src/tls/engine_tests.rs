@@ -53,14 +53,14 @@ impl Pair {
         Self { engine, server, read: Vec::new(), wrote: 0 }
     }
 
-    fn to_server(&mut self, mut bytes: &[u8]) {
+    fn give_server(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             self.server.read_tls(&mut bytes).unwrap();
             self.server.process_new_packets().unwrap();
         }
     }
 
-    fn from_server(&mut self) -> Vec<u8> {
+    fn take_from_server(&mut self) -> Vec<u8> {
         let mut bytes = Vec::new();
         while self.server.wants_write() {
             self.server.write_tls(&mut bytes).unwrap();
@@ -69,7 +69,7 @@ impl Pair {
     }
 
     /// Gives the engine a piece as a socket would, with room for `room` bytes of plaintext, until nothing is unread.
-    fn to_engine(&mut self, piece: &[u8], room: usize) {
+    fn give_engine(&mut self, piece: &[u8], room: usize) {
         let mut fresh = piece;
         loop {
             let mut space = vec![0; room];
@@ -99,7 +99,7 @@ impl Pair {
         } else {
             self.engine.sent(sent.len());
         }
-        self.to_server(&sent);
+        self.give_server(&sent);
     }
 
     /// Carries the handshake and what follows it, in pieces of these sizes, over and over.
@@ -107,7 +107,7 @@ impl Pair {
         let mut pieces = pieces.iter().copied().cycle();
         self.write();
         loop {
-            let bytes = self.from_server();
+            let bytes = self.take_from_server();
             if bytes.is_empty() {
                 return;
             }
@@ -115,7 +115,7 @@ impl Pair {
             while !rest.is_empty() {
                 let (piece, later) = rest.split_at(pieces.next().unwrap_or(1).clamp(1, rest.len()));
                 rest = later;
-                self.to_engine(piece, room);
+                self.give_engine(piece, room);
             }
         }
     }
@@ -146,7 +146,7 @@ proptest! {
         let _ = std::io::Read::read_to_end(&mut pair.server.reader(), &mut seen);
         prop_assert_eq!(seen, vec![b'x'; pair.wrote]);
         pair.server.send_close_notify();
-        let last = pair.from_server();
+        let last = pair.take_from_server();
         let mut incoming = [pair.engine.held(), &last].concat();
         pair.engine.receive(&mut incoming, &mut ReadBuf::new(&mut [])).unwrap();
         prop_assert_eq!(pair.engine.end(), Some(End::Closed));

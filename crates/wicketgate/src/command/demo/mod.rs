@@ -14,7 +14,7 @@ use clap::Args;
 use tokio::runtime::Builder;
 use wicketgate_gateway::admin::Admin;
 use wicketgate_gateway::config::{self, Config, Style};
-use wicketgate_gateway::server::{Server, StartError};
+use wicketgate_gateway::server::{Cause, Server, StartError};
 use wicketgate_gateway::workers::{DataPlane, Workers};
 
 use self::backend::Backend;
@@ -54,14 +54,14 @@ impl Demo {
         let (server, config) = self.start(&files, room, data)?;
         let _logs = logs::init(&config.log)?;
         let admin = config.admin.as_ref().context("the demonstration has an admin listener")?;
-        let admin = Admin::bind(admin.bind, server.shared.clone()).await?;
+        let admin = Admin::bind(admin.bind, false)?;
         let metrics = admin.address()?;
-        tokio::spawn(admin.serve());
+        tokio::spawn(admin.serve(server.shared.clone()));
         let (_, page) = server.addresses().pop().context("the demonstration has a listener")?;
         announce(&page.to_string(), metrics, room, &files)?;
         stop.told().await;
         writeln!(stdout(), "\nDraining: sessions are told to connect again elsewhere (1012).")?;
-        drain(server, stop).await?;
+        drain(server, Cause::Stop, stop).await?;
         writeln!(stdout(), "Ended.")?;
         Ok(())
     }

@@ -1,8 +1,14 @@
 //! Real clients, backends and intermediaries around the gateway, and its reload and restart under load.
 
 mod autobahn;
+mod browser;
 mod clients;
 mod http;
+mod init;
+mod intermediaries;
+mod load;
+mod memory;
+mod reload;
 
 use std::net::SocketAddr;
 
