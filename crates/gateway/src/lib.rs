@@ -14,3 +14,4 @@ pub mod server;
 pub mod sessions;
 pub mod tls;
 pub mod upstream;
+pub mod workers;

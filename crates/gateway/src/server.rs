@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
@@ -20,6 +19,7 @@ use crate::pump::End;
 use crate::sessions::end_spread;
 use crate::tls::CertificateWatcher;
 use crate::upstream::UpstreamError;
+use crate::workers::Workers;
 
 /// Why the gateway cannot start, or cannot follow a new configuration.
 #[derive(Debug, thiserror::Error)]
@@ -55,7 +55,7 @@ struct Door {
 pub struct Server {
     /// What all connections share.
     pub shared: Arc<Shared>,
-    data: Handle,
+    data: Workers,
     intake: Intake,
     doors: Vec<Door>,
     drain: DrainConfig,
@@ -68,13 +68,13 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts to serve; connections and sessions run on `data`. Sockets of a process that offers them for
+    /// Starts to serve; connections and sessions run on these threads. Sockets of a process that offers them for
     /// handover are taken over, and that process is told to drain.
     ///
     /// # Errors
     /// What cannot be had, with a remedy; then nothing is served, and a process before goes on.
-    pub fn start(config: &Config, data: Handle) -> Result<Self, StartError> {
-        let _in_data = data.enter();
+    pub fn start(config: &Config, data: Workers) -> Result<Self, StartError> {
+        let _in_data = data.first().enter();
         let handover = config.runtime.handover.clone();
         let mut takeover = handover.as_deref().map(Handover::take).transpose()?.flatten();
         let inherited = takeover.as_mut().map(|takeover| std::mem::take(&mut takeover.sockets));
@@ -107,7 +107,7 @@ impl Server {
     /// What cannot be had, with a remedy; then nothing has changed.
     pub fn reload(&mut self, config: &Config) -> Result<(), StartError> {
         let data = self.data.clone();
-        let _in_data = data.enter();
+        let _in_data = data.first().enter();
         let certificates = watch(config)?;
         let opened = self.open(config, &mut Inherited::default())?;
         self.shared.reload(config, config.drain.timeout)?;
@@ -180,16 +180,19 @@ impl Server {
         let stop = self.intake.stop.child_token();
         let intake = Intake { stop: stop.clone(), ..self.intake.clone() };
         let (listener, socket) = (Arc::new(ArcSwap::new(listener)), Arc::new(socket));
-        let shared = self.shared.clone();
-        let serving = listener::serve(listener.clone(), socket.clone(), intake, move |accepted| {
-            http::serve(accepted, shared.clone())
-        });
-        let address = socket.address.clone();
-        self.data.spawn(async move {
-            if let Err(error) = serving.await {
-                tracing::error!(%address, %error, "not served");
-            }
-        });
+        // Each thread accepts on its own: whichever has time takes the next connection, and keeps it.
+        for worker in self.data.all() {
+            let shared = self.shared.clone();
+            let serving = listener::serve(listener.clone(), socket.clone(), intake.clone(), move |accepted| {
+                http::serve(accepted, shared.clone())
+            });
+            let address = socket.address.clone();
+            worker.spawn(async move {
+                if let Err(error) = serving.await {
+                    tracing::error!(%address, %error, "not served");
+                }
+            });
+        }
         Door { listener, socket, stop }
     }
 
@@ -203,7 +206,7 @@ impl Server {
         let handover = Handover::listen(path, offers)?;
         let (stop, taken) = (CancellationToken::new(), self.taken.clone());
         self.offer = Some(stop.clone());
-        self.data.spawn(async move {
+        self.data.first().spawn(async move {
             if handover.taken(stop).await {
                 taken.cancel();
             }
@@ -224,7 +227,7 @@ impl Server {
         self.doors.clear();
         let sessions = self.shared.sessions.all();
         tracing::info!(sessions = sessions.len(), timeout = ?timeout, "draining");
-        self.data.spawn(end_spread(sessions, End::Drained, timeout.mul_f64(SPREAD)));
+        self.data.first().spawn(end_spread(sessions, End::Drained, timeout.mul_f64(SPREAD)));
         self.intake.tracker.close();
         self.shared.tracker.close();
         let done = async {

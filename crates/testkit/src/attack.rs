@@ -26,13 +26,19 @@ pub struct AttackProof<'a> {
     gateway: Endpoint,
     backend: &'a RecordingBackend,
     path: String,
+    extensions: Option<String>,
     serial: AtomicU64,
 }
 
 impl<'a> AttackProof<'a> {
     /// A proof for the route at `path`.
     pub fn new(gateway: Endpoint, backend: &'a RecordingBackend, path: &str) -> Self {
-        Self { gateway, backend, path: path.to_owned(), serial: AtomicU64::new(0) }
+        Self { gateway, backend, path: path.to_owned(), extensions: None, serial: AtomicU64::new(0) }
+    }
+
+    /// The same with these WebSocket extensions offered by attacked sessions.
+    pub fn offering(self, extensions: &str) -> Self {
+        Self { extensions: Some(extensions.to_owned()), ..self }
     }
 
     /// Bytes in place of a request are answered with this status, and not forwarded.
@@ -69,7 +75,12 @@ impl<'a> AttackProof<'a> {
     /// arrive in other fragments.
     pub async fn session(&self, attack: &[u8], expected: Rejected, lawful: &[Frame]) -> Result<()> {
         let target = self.target("attack");
-        let mut client = RawClient::open(&self.gateway, &target).await?;
+        let mut upgrade = Upgrade::new(&target);
+        if let Some(extensions) = &self.extensions {
+            upgrade = upgrade.with("Sec-WebSocket-Extensions", extensions);
+        }
+        let mut client = RawClient::connect(&self.gateway).await?;
+        client.upgrade(&upgrade).await?;
         client.send_and_read(attack).await.ok();
         let rejected = match client.ended().await? {
             Ended::Closed(code) => Rejected::Closed(code.context("a close frame without a code")?),

@@ -7,11 +7,10 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use rustix::process::Signal;
 
 use crate::{
     dir::Dir,
-    process::{Process, Ready, Usage},
+    process::{Process, Ready, Signal, Usage},
 };
 
 /// How long a reload or a line of the log may take.

@@ -36,6 +36,19 @@ pub fn copy(source: &[u8], target: &mut [u8], key: [u8; 4], phase: usize) {
     }
 }
 
+/// Whether `bytes`, masked as they are, say nothing but ASCII.
+#[inline]
+pub fn is_ascii(bytes: &[u8], key: [u8; 4], phase: usize) -> bool {
+    let key = turned(key, phase);
+    let word = u64::from_ne_bytes(key);
+    let (chunks, rest) = bytes.as_chunks::<8>();
+    let mut high = chunks.iter().fold(0, |high, chunk| high | (u64::from_ne_bytes(*chunk) ^ word));
+    for (byte, k) in rest.iter().zip(key) {
+        high |= u64::from(byte ^ k);
+    }
+    high & 0x8080_8080_8080_8080 == 0
+}
+
 /// Appends `source`, unmasked, to `target`.
 pub fn append(source: &[u8], target: &mut Vec<u8>, key: [u8; 4], phase: usize) {
     let start = target.len();
@@ -66,6 +79,10 @@ mod tests {
             append(&data[..cut], &mut appended, key, 0);
             append(&data[cut..], &mut appended, key, cut);
             prop_assert_eq!(&appended, &plain);
+            prop_assert_eq!(is_ascii(&data[cut..], key, cut), plain[cut..].is_ascii());
+            let mut ascii: Vec<u8> = data.iter().map(|byte| byte & 0x7F).collect();
+            apply(&mut ascii, key, 0);
+            prop_assert!(is_ascii(&ascii, key, 0));
         }
     }
 }

@@ -166,6 +166,7 @@ impl Scanner {
         Ok(self.payload_or_header(frame, start, buffer.len(), at, starts_message))
     }
 
+    #[inline]
     fn check_sides(&self, header: &Header) -> Result<(), Violation> {
         match (self.sender, header.mask) {
             (Role::Client, None) => return Err(Violation::Unmasked),
@@ -179,6 +180,7 @@ impl Scanner {
     }
 
     /// Notes a data frame's header: sequence and limits.
+    #[inline]
     fn open_frame(&mut self, header: &Header, limits: &FrameLimits) -> Result<(), Violation> {
         let kind = match header.opcode {
             Opcode::Text => Some(DataKind::Text),
@@ -210,6 +212,7 @@ impl Scanner {
         Ok(())
     }
 
+    #[inline]
     fn payload_or_header(
         &mut self,
         frame: OpenFrame,

@@ -27,6 +27,9 @@ impl Utf8Stream {
                 return Ok(());
             }
         }
+        if piece.is_ascii() {
+            return Ok(());
+        }
         let tail = incomplete_tail(piece);
         let (whole, tail) = piece.split_at(piece.len() - tail);
         simdutf8::basic::from_utf8(whole).map_err(|_| InvalidUtf8)?;
@@ -52,10 +55,15 @@ impl Utf8Stream {
     ) -> Result<(), InvalidUtf8> {
         let mut at = 0;
         for block in piece.chunks(scratch.len()) {
-            let clear = &mut scratch[..block.len()];
-            mask::copy(block, clear, key, phase.wrapping_add(at));
-            self.push(clear)?;
+            let phase = phase.wrapping_add(at);
             at += block.len();
+            // Most text is ASCII, and seen to be without being unmasked.
+            if self.pending_len == 0 && mask::is_ascii(block, key, phase) {
+                continue;
+            }
+            let clear = &mut scratch[..block.len()];
+            mask::copy(block, clear, key, phase);
+            self.push(clear)?;
         }
         Ok(())
     }

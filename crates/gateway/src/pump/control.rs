@@ -34,10 +34,14 @@ impl Control {
         self.waker.wake();
     }
 
-    /// Orders that came since the last call; `waker` is woken by the next one.
-    #[inline]
-    pub(super) fn take(&self, waker: &Waker) -> Vec<Order> {
+    /// Has `waker` woken by every order from now on.
+    pub(super) fn listen(&self, waker: &Waker) {
         self.waker.register(waker);
+    }
+
+    /// Orders that came since the last call.
+    #[inline]
+    pub(super) fn take(&self) -> Vec<Order> {
         if !self.waiting.load(Ordering::Acquire) {
             return Vec::new();
         }

@@ -170,6 +170,11 @@ impl Lane {
         if written == 0 { Err(io::ErrorKind::WriteZero.into()) } else { Ok(()) }
     }
 
+    /// Whether something is due soon on account of this lane.
+    pub(super) const fn is_pressed(&self) -> bool {
+        self.stalled.is_some() || self.flow.message_since().is_some() || self.flow.resume_at().is_some()
+    }
+
     /// Forgets what was not written.
     pub(super) fn abandon(&mut self) {
         self.out = Outgoing::Empty;

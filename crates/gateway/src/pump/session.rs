@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -103,6 +103,8 @@ struct Session {
     config: Arc<WebSocketConfig>,
     policy: Arc<Policy>,
     control: Arc<Control>,
+    /// The one that `control` knows.
+    waker: Option<Waker>,
     started: Instant,
     timer: Pin<Box<Sleep>>,
     /// When the timer will fire, since the start.
@@ -137,6 +139,7 @@ impl Session {
             config,
             policy,
             control,
+            waker: None,
             started,
             timer: Box::pin(sleep(Duration::ZERO)),
             armed: Duration::MAX,
@@ -151,7 +154,11 @@ impl Session {
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         let mut now = self.started.elapsed();
-        for order in self.control.take(cx.waker()) {
+        if !self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            self.control.listen(cx.waker());
+            self.waker = Some(cx.waker().clone());
+        }
+        for order in self.control.take() {
             self.obey(order, now);
         }
         loop {
@@ -361,9 +368,17 @@ impl Session {
         ]
     }
 
+    /// Whether a deadline may have come nearer since the timer was set: all others only move away.
+    fn is_pressed(&self) -> bool {
+        self.closing.is_some() || self.first_close.is_some() || self.up.is_pressed() || self.down.is_pressed()
+    }
+
     /// Sets the timer where something may be due before it would fire. Activity moves most deadlines on, so it may fire
     /// early and find nothing; it never fires late.
     fn arm(&mut self, now: Duration) {
+        if self.armed != Duration::MAX && !self.is_pressed() {
+            return;
+        }
         let next = self.deadlines(now).map(|(at, _)| at).min().unwrap_or(Duration::MAX);
         if next < self.armed {
             self.armed = next;

@@ -5,11 +5,12 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Args;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use wicketgate_gateway::admin::Admin;
 use wicketgate_gateway::config::{Config, ConfigWatch, Report};
 use wicketgate_gateway::server::Server;
+use wicketgate_gateway::workers::DataPlane;
 
 use super::configuration::{BAD_CONFIGURATION, ConfigPath};
 use crate::logs::{self, Logs};
@@ -30,25 +31,20 @@ impl Run {
             return Ok(ExitCode::from(BAD_CONFIGURATION));
         };
         let logs = logs::init(&config.log)?;
-        let data = data_plane(config.runtime.threads)?;
+        let data = DataPlane::start(config.runtime.threads)?;
         // What is not traffic runs here, so that it never takes the data plane's time.
         let control = Builder::new_current_thread().enable_all().build()?;
         let cut_off = control.block_on(async {
-            let server = Server::start(&config, data.handle().clone())?;
+            let server = Server::start(&config, data.workers())?;
             operate(server, self.config, &config, report, &logs).await
         });
-        data.shutdown_background();
+        drop(data);
         drop(logs);
         Ok(match cut_off? {
             0 => ExitCode::SUCCESS,
             _ => ExitCode::FAILURE,
         })
     }
-}
-
-/// The runtime that carries traffic. The only place that knows which one it is.
-pub(crate) fn data_plane(threads: usize) -> std::io::Result<Runtime> {
-    Builder::new_multi_thread().worker_threads(threads).thread_name("data").enable_all().build()
 }
 
 /// The signals that the gateway obeys.

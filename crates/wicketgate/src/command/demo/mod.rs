@@ -11,14 +11,15 @@ use std::process::ExitCode;
 
 use anyhow::{Context, anyhow};
 use clap::Args;
-use tokio::runtime::{Builder, Handle};
+use tokio::runtime::Builder;
 use wicketgate_gateway::admin::Admin;
 use wicketgate_gateway::config::{self, Config, Style};
 use wicketgate_gateway::server::{Server, StartError};
+use wicketgate_gateway::workers::{DataPlane, Workers};
 
 use self::backend::Backend;
 use self::files::Files;
-use super::run::{Stop, data_plane, drain};
+use super::run::{Stop, drain};
 use crate::logs;
 
 /// Where the page is looked for, and how many ports are tried from there on.
@@ -36,21 +37,21 @@ pub(crate) struct Demo {
 impl Demo {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let data = data_plane(threads)?;
+        let data = DataPlane::start(threads)?;
         let control = Builder::new_current_thread().enable_all().build()?;
-        let served = control.block_on(self.serve(data.handle()));
-        data.shutdown_background();
-        served.map(|()| ExitCode::SUCCESS)
+        // The chat room runs here too, apart from the gateway's threads.
+        control.block_on(self.serve(data.workers()))?;
+        Ok(ExitCode::SUCCESS)
     }
 
     /// Serves until it is told to stop. Sessions that then take longer than the drain time are cut off.
-    async fn serve(self, data: &Handle) -> anyhow::Result<()> {
+    async fn serve(self, data: Workers) -> anyhow::Result<()> {
         let mut stop = Stop::new().context("signals cannot be received")?;
         let files = Files::new()?;
         let backend = Backend::bind().await.context("the chat room finds no port")?;
         let room = backend.address()?;
-        data.spawn(backend.serve());
-        let (server, config) = self.start(&files, room, data)?;
+        tokio::spawn(backend.serve());
+        let (server, config) = self.start(&files, room, &data)?;
         let _logs = logs::init(&config.log)?;
         let admin = config.admin.as_ref().context("the demonstration has an admin listener")?;
         let admin = Admin::bind(admin.bind, server.shared.clone()).await?;
@@ -66,7 +67,7 @@ impl Demo {
     }
 
     /// The gateway at the port that was asked for, or else at the first that is free.
-    fn start(&self, files: &Files, room: SocketAddr, data: &Handle) -> anyhow::Result<(Server, Config)> {
+    fn start(&self, files: &Files, room: SocketAddr, data: &Workers) -> anyhow::Result<(Server, Config)> {
         let ports = match self.port {
             Some(port) => vec![port],
             None => (PORT..PORT + PORTS).chain([0]).collect(),
