@@ -39,19 +39,19 @@ impl Demo {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let data = DataPlane::start(threads)?;
         let control = Builder::new_current_thread().enable_all().build()?;
-        let served = control.block_on(self.serve(&data.workers()));
-        drop(data);
-        served.map(|()| ExitCode::SUCCESS)
+        // The chat room runs here too, apart from the gateway's threads.
+        control.block_on(self.serve(data.workers()))?;
+        Ok(ExitCode::SUCCESS)
     }
 
     /// Serves until it is told to stop. Sessions that then take longer than the drain time are cut off.
-    async fn serve(self, data: &Workers) -> anyhow::Result<()> {
+    async fn serve(self, data: Workers) -> anyhow::Result<()> {
         let mut stop = Stop::new().context("signals cannot be received")?;
         let files = Files::new()?;
         let backend = Backend::bind().await.context("the chat room finds no port")?;
         let room = backend.address()?;
-        data.first().spawn(backend.serve());
-        let (server, config) = self.start(&files, room, data)?;
+        tokio::spawn(backend.serve());
+        let (server, config) = self.start(&files, room, &data)?;
         let _logs = logs::init(&config.log)?;
         let admin = config.admin.as_ref().context("the demonstration has an admin listener")?;
         let admin = Admin::bind(admin.bind, false)?;
