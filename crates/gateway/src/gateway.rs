@@ -128,7 +128,8 @@ impl Shared {
         self.inflate.set_limit(usize::try_from(inflate_memory).unwrap_or(usize::MAX));
         self.snapshot.store(next.clone());
         let gone = self.sessions.all().into_iter().filter(|live| !next.keeps(live)).collect();
-        self.tracker.spawn(end_spread(gone, End::Drained, drain.mul_f64(SPREAD)));
+        // Not tracked: a drain waits for the sessions, not for the moments at which they would have been told to end.
+        tokio::spawn(end_spread(gone, End::Drained, drain.mul_f64(SPREAD)));
         Ok(())
     }
 }

@@ -223,9 +223,9 @@ impl RawRuntime {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RawLimits {
-    /// Client connections open at once, 1 to 10000000. Beyond it new ones are closed at once. Worst case, when all
-    /// of them are in a TLS handshake or sending a request head: about 64 KiB each, so 4 GiB at the default; an
-    /// idle session holds a few KiB.
+    /// Client connections open at once, 1 to 10000000. At the limit no listener accepts until one ends, and the
+    /// system's backlogs queue. It changes only at a restart. Worst case, when all of them are in a TLS handshake or
+    /// sending a request head: about 64 KiB each, so 4 GiB at the default; an idle session holds a few KiB.
     pub connections: At<u32>,
     /// Bytes held by messages that are not yet complete, in all sessions together, 1MiB to 1TiB. This is its own
     /// worst case. Beyond it the session whose message needs more is closed with 1013.

@@ -216,6 +216,8 @@ pub(super) fn finish(
     response: Response<crate::upstream::Body>,
 ) -> Result<Response<Answer>, Refused> {
     let mut response = response.map(Answer::upstream);
+    // The version says what we speak, not what the upstream does (RFC 9110 section 2.5).
+    *response.version_mut() = Version::HTTP_11;
     forward::to_client(response.headers_mut())?;
     edit_response(routed, proxy, response.headers_mut())?;
     Ok(response)
@@ -235,7 +237,8 @@ fn refusal_response(refused: &Refused) -> Response<Answer> {
     let headers = response.headers_mut();
     match refused.status() {
         StatusCode::UPGRADE_REQUIRED => {
-            // RFC 9110 section 15.5.22, RFC 6455 section 4.4.
+            // RFC 9110 sections 7.8 and 15.5.22, RFC 6455 section 4.4. Over HTTP/2 hyper leaves the first two out.
+            headers.insert(http::header::CONNECTION, HeaderValue::from_static("upgrade"));
             headers.insert(http::header::UPGRADE, HeaderValue::from_static("websocket"));
             headers.insert(http::header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
         }

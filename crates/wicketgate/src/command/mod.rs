@@ -2,6 +2,7 @@
 
 mod check;
 mod configuration;
+mod demo;
 mod init;
 mod reference;
 mod run;
@@ -22,6 +23,8 @@ pub(crate) enum Command {
     Check(check::Check),
     /// Serve.
     Run(run::Run),
+    /// Try it: a chat room, the gateway before it with a certificate made on the spot, and a page that talks through it.
+    Demo(demo::Demo),
     /// Print the JSON Schema of the configuration, for editors.
     Schema,
     /// Print the reference of the configuration in Markdown.
@@ -36,6 +39,7 @@ impl Command {
             Self::Init(init) => init.run(),
             Self::Check(check) => check.run(),
             Self::Run(run) => run.run(),
+            Self::Demo(demo) => demo.run(),
             Self::Schema => schema::run(),
             Self::Reference => reference::run(),
         }

@@ -66,21 +66,24 @@ struct Signals {
 }
 
 /// The signals that end it.
-struct Stop {
+pub(super) struct Stop {
     terminate: Signal,
     interrupt: Signal,
 }
 
 impl Signals {
     fn new() -> std::io::Result<Self> {
-        let stop =
-            Stop { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? };
-        Ok(Self { reload: signal(SignalKind::hangup())?, stop })
+        Ok(Self { reload: signal(SignalKind::hangup())?, stop: Stop::new()? })
     }
 }
 
 impl Stop {
-    async fn told(&mut self) -> &'static str {
+    pub(super) fn new() -> std::io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// Waits for one of them; gives its name.
+    pub(super) async fn told(&mut self) -> &'static str {
         tokio::select! {
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",
@@ -143,7 +146,8 @@ fn reload(server: &mut Server, path: &ConfigPath) -> Option<Report> {
     }
 }
 
-async fn drain(server: Server, cause: Cause, mut stop: Stop) -> anyhow::Result<usize> {
+/// Drains, until that is done or a second signal comes; gives the number of sessions that were cut off.
+pub(super) async fn drain(server: Server, cause: Cause, mut stop: Stop) -> anyhow::Result<usize> {
     tokio::select! {
         cut_off = server.drain(cause) => {
             match cut_off {

@@ -5,4 +5,6 @@
 
 mod attacks;
 mod cli;
+mod demo;
+mod examples;
 mod peers;

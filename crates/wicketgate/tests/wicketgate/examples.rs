@@ -1,0 +1,228 @@
+//! Every configuration in `examples/` is one that works, and every metric is in the reference.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use wicketgate_testkit::dir::Dir;
+use wicketgate_testkit::gateway::Gateway;
+use wicketgate_testkit::ports::Port;
+use wicketgate_testkit::process::Ready;
+use wicketgate_testkit::raw::{Answer, EchoBackend, Ended, Endpoint, RawClient, RecordingBackend, Upgrade};
+use wicketgate_testkit::tls::{Authority, Identity};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_wicketgate");
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn example(name: &str) -> String {
+    fs::read_to_string(root().join("examples").join(name).join("wicketgate.yaml")).unwrap()
+}
+
+/// Certificates under the names that the examples give them.
+fn certificates(authority: &Authority) -> (Dir, Identity) {
+    let dir = Dir::new().unwrap();
+    for name in ["chat.example.com", "example.com"] {
+        let issued = authority.issue(&[name]).unwrap();
+        dir.write(format!("{name}.pem"), &issued.certificate).unwrap();
+        let key = dir.write(format!("{name}.key"), &issued.key).unwrap();
+        fs::set_permissions(key, fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    fs::copy(authority.ca_file(), dir.join("backend-ca.pem")).unwrap();
+    let backend = authority.issue(&["chat.internal"]).unwrap();
+    (dir, backend)
+}
+
+#[test]
+fn every_example_passes_check() {
+    let authority = Authority::new().unwrap();
+    let (certificates, _) = certificates(&authority);
+    let mut seen = 0;
+    for entry in fs::read_dir(root().join("examples")).unwrap() {
+        let folder = entry.unwrap().path();
+        if !folder.is_dir() {
+            continue;
+        }
+        let mut command = Command::new(BINARY);
+        command.current_dir(&folder).arg("check").env_clear().env("CERTIFICATES", certificates.path());
+        let output = command.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success() && said.is_empty(), "{}: {said}", folder.display());
+        seen += 1;
+    }
+    assert!(seen >= 8, "{seen} examples");
+}
+
+/// Every configuration in a guide is an example, and every example has a guide.
+#[test]
+fn guides_and_examples_name_each_other() {
+    let mut named = BTreeSet::new();
+    for entry in fs::read_dir(root().join("docs/guides")).unwrap() {
+        let path = entry.unwrap().path();
+        let text = fs::read_to_string(&path).unwrap();
+        let mut rest = text.as_str();
+        while let Some((_, after)) = rest.split_once("examples/") {
+            let name: String = after.chars().take_while(|c| c.is_ascii_lowercase() || *c == '-').collect();
+            assert!(root().join("examples").join(&name).is_dir(), "{}: examples/{name}", path.display());
+            named.insert(name);
+            rest = after;
+        }
+    }
+    for entry in fs::read_dir(root().join("examples")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        assert!(named.contains(&name) || name.ends_with(".md"), "no guide names examples/{name}");
+    }
+}
+
+/// The example with our own addresses in the place of its listener's and its backend's.
+async fn serve(name: &str, backend: &str, adjust: impl FnOnce(&mut Command)) -> (Gateway, Port) {
+    let port = Port::free().unwrap();
+    let config = example(name)
+        .replace("127.0.0.1:8080", &port.addr().to_string())
+        .replace("\"0.0.0.0:443\", \"[::]:443\"", &port.addr().to_string())
+        .replace("127.0.0.1:9000", backend)
+        .replace("10.0.0.5:9443", backend)
+        .replace("127.0.0.1:9090", "127.0.0.1:0");
+    assert!(config.contains(backend) && config.contains(&port.addr().to_string()), "{config}");
+    let gateway = Gateway::start_with(BINARY, &config, Ready::port(port.addr()), adjust).await.unwrap();
+    (gateway, port)
+}
+
+#[tokio::test]
+async fn getting_started_serves() {
+    let backend = EchoBackend::start().await.unwrap();
+    let (gateway, port) = serve("getting-started", &backend.addr().unwrap().to_string(), |_| {}).await;
+    let mut client = RawClient::open(&Endpoint::plain(port.addr()), "/any").await.unwrap();
+    client.echoes("hello").await.unwrap();
+    assert_eq!(client.close(1000).await.unwrap(), Ended::Closed(Some(1000)));
+    assert!(gateway.drain(Duration::from_secs(10)).await.unwrap().0.success());
+}
+
+// curl blocks its thread; the backend needs another.
+#[tokio::test(flavor = "multi_thread")]
+async fn tls_serves_on_both_sides() {
+    let authority = Authority::new().unwrap();
+    let (certificates, identity) = certificates(&authority);
+    let settings = wicketgate_testkit::raw::EchoSettings {
+        tls: Some(identity.server(&["http/1.1"]).unwrap()),
+        ..Default::default()
+    };
+    let backend = EchoBackend::with(settings).await.unwrap();
+    let (_gateway, port) = serve("tls", &backend.addr().unwrap().to_string(), |command| {
+        command.env("CERTIFICATES", certificates.path());
+    })
+    .await;
+    let curl = |host: &str, more: &[&str]| {
+        let mut command = Command::new("curl");
+        command.args(["-sS", "-i", "--max-time", "10", "--cacert"]).arg(authority.ca_file());
+        command.args(["--resolve", &format!("{host}:{}:127.0.0.1", port.addr().port())]).args(more);
+        let output = command.arg(format!("https://{host}:{}/x?y", port.addr().port())).output().unwrap();
+        String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+    };
+    let redirected = curl("example.com", &["--http2"]);
+    assert!(redirected.contains("location: https://chat.example.com/x?y"), "{redirected}");
+    let answered = curl("chat.example.com", &["--http1.1"]);
+    assert!(answered.contains("HTTP/1.1 200") && answered.contains("max-age=31536000"), "{answered}");
+}
+
+#[tokio::test]
+async fn websocket_limits_are_kept() {
+    let backend = EchoBackend::start().await.unwrap();
+    let (_gateway, port) = serve("websocket-limits", &backend.addr().unwrap().to_string(), |_| {}).await;
+    let endpoint = Endpoint::plain(port.addr());
+    let mut media = RawClient::open(&endpoint, "/media").await.unwrap();
+    media.send_text("text").await.unwrap();
+    assert_eq!(media.ended().await.unwrap(), Ended::Closed(Some(1003)));
+    let mut chat = RawClient::open(&endpoint, "/chat").await.unwrap();
+    chat.echoes("hello").await.unwrap();
+    chat.send_text(&"x".repeat(17 << 10)).await.unwrap();
+    assert_eq!(chat.ended().await.unwrap(), Ended::Closed(Some(1009)));
+}
+
+#[tokio::test]
+async fn the_load_balancers_word_is_believed() {
+    let backend = RecordingBackend::answering(|_| Answer::response("200 OK", "")).await.unwrap();
+    let (_gateway, port) = serve("load-balancer", &backend.addr().unwrap().to_string(), |_| {}).await;
+    let mut client = RawClient::connect(&Endpoint::plain(port.addr())).await.unwrap();
+    client.send(b"PROXY TCP4 192.0.2.7 192.0.2.1 50000 80\r\n").await.unwrap();
+    let request = "GET /who HTTP/1.1\r\nHost: a.example\r\nX-Forwarded-For: 203.0.113.9\r\n\r\n";
+    client.send(request.as_bytes()).await.unwrap();
+    assert_eq!(client.head().await.unwrap().status().unwrap(), 200);
+    let (_, recorded) = backend.requested("/who").await.unwrap();
+    assert_eq!(recorded.heads[0].all("x-forwarded-for"), ["192.0.2.7"]);
+
+    let mut stranger = RawClient::connect(&Endpoint::plain(port.addr())).await.unwrap();
+    stranger.send(request.as_bytes()).await.unwrap();
+    assert!(stranger.head_or_end().await.unwrap().is_none(), "no header, no service");
+}
+
+/// The names and labels in `docs/reference/metrics.md` are those of `/metrics`.
+#[tokio::test]
+async fn the_metrics_reference_is_complete() {
+    let backend = EchoBackend::start().await.unwrap();
+    let admin = Port::free().unwrap();
+    let config = example("observability")
+        .replace("127.0.0.1:8080", "127.0.0.1:0")
+        .replace("127.0.0.1:9000", &backend.addr().unwrap().to_string())
+        .replace("/var/log/wicketgate/access.log", "off")
+        .replace("127.0.0.1:9090", &admin.addr().to_string());
+    let gateway = Gateway::start(BINARY, &config, Ready::Line("127.0.0.1:".into())).await.unwrap();
+    let line = gateway.log("\"listener\":\"local\"").await.unwrap();
+    let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+    let endpoint =
+        Endpoint::plain(line["address"].as_str().unwrap().parse::<std::net::SocketAddr>().unwrap());
+    let mut client = RawClient::open(&endpoint, "/").await.unwrap();
+    client.echoes("hello").await.unwrap();
+    client.close(1000).await.unwrap();
+    let mut refused = RawClient::connect(&endpoint).await.unwrap();
+    let old = Upgrade::new("/").set("Sec-WebSocket-Version", "8");
+    refused.send(&old.bytes()).await.unwrap();
+    assert_eq!(refused.head().await.unwrap().status().unwrap(), 426);
+    gateway.reload(&config, "configuration reloaded").await.unwrap();
+
+    let mut scrape = RawClient::connect(&Endpoint::plain(admin.addr())).await.unwrap();
+    scrape.send(b"GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await.unwrap();
+    let (_, body) = scrape.response().await.unwrap();
+    let body = String::from_utf8(body).unwrap();
+    let reference = fs::read_to_string(root().join("docs/reference/metrics.md")).unwrap();
+    assert_eq!(exposed(&body), documented(&reference), "{body}");
+}
+
+/// Name and labels of every metric, as `/metrics` shows them.
+fn exposed(text: &str) -> BTreeSet<(String, String)> {
+    let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+    types
+        .map(|line| {
+            let (name, kind) = line.split_once(' ').unwrap();
+            let sample = match kind {
+                "counter" => format!("{name}_total"),
+                "histogram" => format!("{name}_count"),
+                _ => name.to_owned(),
+            };
+            let line = text.lines().find(|line| line.split(['{', ' ']).next() == Some(&sample)).unwrap();
+            let labels = line.split_once('{').and_then(|(_, rest)| rest.rsplit_once('}'));
+            let labels: Vec<&str> = labels
+                .map(|(labels, _)| labels.split(',').filter_map(|label| label.split('=').next()).collect())
+                .unwrap_or_default();
+            (sample.trim_end_matches("_count").to_owned(), labels.join(", "))
+        })
+        .collect()
+}
+
+/// The same out of the reference's table: name, kind, labels, meaning.
+fn documented(text: &str) -> BTreeSet<(String, String)> {
+    let rows = text.lines().filter_map(|line| line.strip_prefix("| `wicketgate_"));
+    rows.map(|row| {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        let labels = cells[2].replace('`', "");
+        (format!("wicketgate_{}", cells[0].trim_end_matches('`')), labels)
+    })
+    .collect()
+}
