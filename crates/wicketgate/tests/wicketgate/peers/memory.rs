@@ -1,4 +1,4 @@
-//! Thousands of idle sessions come and go, and the gateway's memory with them.
+//! Thousands of idle sessions come and go and come again: the gateway's memory does not grow by it.
 
 use wicketgate_testkit::{
     gateway::Gateway,
@@ -62,23 +62,21 @@ async fn measure(front: &Front, endpoint: &Endpoint, name: &str, sessions: usize
             "{sessions} idle sessions over {name}: {start} KiB at the start, {full} KiB open ({:.1} KiB each), {empty} KiB after",
             (full.saturating_sub(start)) as f64 / sessions as f64
         );
-        after.push((full, empty));
+        after.push(empty);
     }
-    let [(_, first), (full, second)] = after[..] else { unreachable!() };
-    // What the allocator keeps it uses again: the second time leaves nothing more behind.
+    let [first, second] = after[..] else { unreachable!() };
+    // The C library's allocator keeps what it once had from the system. It must use that again, not ask for more.
     assert!(second <= first + first / 10, "{first} KiB left, then {second} KiB");
-    // And it does not keep most of it.
-    assert!(second - start <= (full - start) / 2, "{start} KiB, {full} KiB, {second} KiB");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn five_thousand_idle_sessions_leave_nothing_behind() {
+async fn five_thousand_idle_sessions_do_not_add_up() {
     let front = Front::new();
     measure(&front, &front.ws(), "ws", 5_000).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn five_thousand_idle_sessions_over_tls_leave_nothing_behind() {
+async fn five_thousand_idle_sessions_over_tls_do_not_add_up() {
     if all("5,000 idle sessions over wss") {
         let front = Front::new();
         measure(&front, &front.wss(), "wss", 5_000).await;
