@@ -13,7 +13,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
 
 use crate::gateway::Shared;
@@ -24,19 +24,25 @@ const CONNECTIONS: usize = 64;
 /// Time for a request's head.
 const HEAD: Duration = Duration::from_secs(5);
 
+/// Connections that wait to be accepted.
+const BACKLOG: u32 = 128;
+
 /// Where the operator asks.
 pub struct Admin {
     listener: TcpListener,
-    shared: Arc<Shared>,
 }
 
 impl Admin {
-    /// Listens at `address`.
+    /// Listens at `address`; `shared` with other processes of the same user, as a handover needs it.
     ///
     /// # Errors
     /// The system's own.
-    pub async fn bind(address: SocketAddr, shared: Arc<Shared>) -> std::io::Result<Self> {
-        Ok(Self { listener: TcpListener::bind(address).await?, shared })
+    pub fn bind(address: SocketAddr, shared: bool) -> std::io::Result<Self> {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        socket.set_reuseaddr(true)?;
+        socket.set_reuseport(shared)?;
+        socket.bind(address)?;
+        Ok(Self { listener: socket.listen(BACKLOG)? })
     }
 
     /// The address, with the port that the system chose.
@@ -48,13 +54,13 @@ impl Admin {
     }
 
     /// Answers until it is dropped.
-    pub async fn serve(self) {
+    pub async fn serve(self, shared: Arc<Shared>) {
         let places = Arc::new(Semaphore::new(CONNECTIONS));
         loop {
             let Ok(place) = places.clone().acquire_owned().await else { return };
             match self.listener.accept().await {
                 Ok((stream, _)) => {
-                    let serving = connection(stream, self.shared.clone());
+                    let serving = connection(stream, shared.clone());
                     tokio::spawn(async move {
                         serving.await;
                         drop(place);

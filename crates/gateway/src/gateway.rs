@@ -68,8 +68,11 @@ pub struct Shared {
     pub metrics: Metrics,
     /// Every connection's and session's task.
     pub tracker: TaskTracker,
-    /// Cancelled when no new work is taken any more.
+    /// Cancelled when no connection is accepted any more, and each ends after what it has to do.
     pub draining: CancellationToken,
+    /// Cancelled when sessions are told to end, and none is opened any more: at once in a stop, later where a successor
+    /// serves already.
+    pub ending: CancellationToken,
     /// Memory for unfinished messages.
     pub assembly: Arc<Budget>,
     /// Memory for inflation.
@@ -91,6 +94,7 @@ impl Shared {
             metrics,
             tracker: TaskTracker::new(),
             draining: CancellationToken::new(),
+            ending: CancellationToken::new(),
             assembly: Arc::new(Budget::new(bytes(assembly_memory))),
             inflate: Arc::new(Budget::new(bytes(inflate_memory))),
         })
@@ -101,9 +105,14 @@ impl Shared {
         self.snapshot.load_full()
     }
 
-    /// Whether no new work is taken any more.
+    /// Whether no connection is accepted any more.
     pub fn is_draining(&self) -> bool {
         self.draining.is_cancelled()
+    }
+
+    /// Whether no session is opened any more.
+    pub fn is_ending(&self) -> bool {
+        self.ending.is_cancelled()
     }
 
     /// Follows `config` from now on. Live sessions take their route's new settings at once; those whose route is gone

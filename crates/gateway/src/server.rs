@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, DrainConfig};
@@ -183,9 +183,10 @@ impl Server {
         // Each thread accepts on its own: whichever has time takes the next connection, and keeps it.
         for worker in self.data.all() {
             let shared = self.shared.clone();
-            let serving = listener::serve(listener.clone(), socket.clone(), intake.clone(), move |accepted| {
-                http::serve(accepted, shared.clone())
-            });
+            let serving =
+                listener::serve(listener.clone(), socket.clone(), intake.clone(), move |accepted| {
+                    http::serve(accepted, shared.clone())
+                });
             let address = socket.address.clone();
             worker.spawn(async move {
                 if let Err(error) = serving.await {
@@ -214,9 +215,9 @@ impl Server {
         Ok(())
     }
 
-    /// Takes nothing new, ends the sessions spread over the drain time, and waits for what is under way until that
+    /// Takes no new connections, ends the sessions spread over the drain time, and waits for what is under way until that
     /// time is over. The sessions that were cut off.
-    pub async fn drain(mut self) -> usize {
+    pub async fn drain(mut self, cause: Cause) -> usize {
         let DrainConfig { timeout } = self.drain;
         let deadline = Instant::now() + timeout;
         if let Some(offer) = self.offer.take() {
@@ -225,9 +226,20 @@ impl Server {
         self.shared.draining.cancel();
         self.intake.stop.cancel();
         self.doors.clear();
-        let sessions = self.shared.sessions.all();
-        tracing::info!(sessions = sessions.len(), timeout = ?timeout, "draining");
-        self.data.first().spawn(end_spread(sessions, End::Drained, timeout.mul_f64(SPREAD)));
+        tracing::info!(sessions = self.shared.sessions.len(), timeout = ?timeout, "draining");
+        let patience = match cause {
+            Cause::Stop => Duration::ZERO,
+            Cause::Successor => timeout.mul_f64(PATIENCE),
+        };
+        let (shared, spread) = (self.shared.clone(), timeout.mul_f64(SPREAD) - patience);
+        self.data.first().spawn(async move {
+            if !patience.is_zero() {
+                sleep(patience).await;
+            }
+            // In this order: a session that is not among them sees that it has to end.
+            shared.ending.cancel();
+            end_spread(shared.sessions.all(), End::Drained, spread).await;
+        });
         self.intake.tracker.close();
         self.shared.tracker.close();
         let done = async {
@@ -240,6 +252,18 @@ impl Server {
         }
     }
 }
+
+/// Why the gateway drains.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// It was told to stop: sessions are ended from now on.
+    Stop,
+    /// Another process serves in its place: sessions may go on for the first half of the drain time.
+    Successor,
+}
+
+/// The part of the drain time for which sessions go on where a successor serves.
+const PATIENCE: f64 = 0.5;
 
 /// What a drain waits at least, so that a timeout of 0 still says goodbye.
 const LEAST: Duration = Duration::from_millis(200);

@@ -158,7 +158,7 @@ impl RawLog {
 #[serde(deny_unknown_fields, default)]
 pub struct RawDrain {
     /// How long open sessions and requests have to end; they are told to at moments spread over this time, and
-    /// cut off at its end. 0s to 1d.
+    /// cut off at its end. After a handover to another process they may go on undisturbed for its first half. 0s to 1d.
     pub timeout: At<Time>,
 }
 

@@ -72,7 +72,8 @@ async fn serve_http1(stream: Stream, arrival: Arc<Arrival>, shared: Arc<Shared>)
     let config = &arrival.listener.config;
     let requests = UnderWay::default();
     let io = Patient::new(stream, requests.clone(), config.head_timeout, config.idle_timeout);
-    let (head_size, headers, draining) = (config.head_size, config.headers, shared.draining.clone());
+    let (head_size, headers) = (config.head_size, config.headers);
+    let (draining, ending, begun) = (shared.draining.clone(), shared.ending.clone(), requests.clone());
     let service = service_fn(move |request| {
         let busy = requests.begin();
         let answered = answer(shared.clone(), arrival.clone(), request);
@@ -88,8 +89,16 @@ async fn serve_http1(stream: Stream, arrival: Arc<Arrival>, shared: Arc<Shared>)
     let mut connection = pin!(connection);
     tokio::select! {
         result = connection.as_mut() => return result,
-        () = draining.cancelled() => connection.as_mut().graceful_shutdown(),
+        () = draining.cancelled() => {}
     }
+    // hyper would close a connection whose first request has yet to come. Its client had reached us before the
+    // successor could have been reached, so it gets its answer.
+    tokio::select! {
+        result = connection.as_mut() => return result,
+        () = begun.begun() => {}
+        () = ending.cancelled() => {}
+    }
+    connection.as_mut().graceful_shutdown();
     connection.await
 }
 

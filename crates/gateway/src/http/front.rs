@@ -146,7 +146,7 @@ async fn serve(
             *response.headers_mut() = respond.headers(&scope).map_err(|_| Refused::Header)?;
             Ok(response)
         }
-        (Target::Proxy(_), true) if shared.is_draining() => Err(Refused::Draining),
+        (Target::Proxy(_), true) if shared.is_ending() => Err(Refused::Draining),
         (Target::Proxy(proxy), true) => websocket::open(routed, proxy, parts, body).await,
         (Target::Proxy(proxy), false) => {
             let http = proxy.config.http.as_ref().ok_or(Refused::WebSocketOnly)?;

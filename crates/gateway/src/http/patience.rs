@@ -9,6 +9,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::Notify;
 use tokio::time::{Instant, Sleep, sleep};
 
 use crate::net::Stream;
@@ -18,23 +19,36 @@ const LATE: &[u8] =
 
 /// Requests of one connection that are not answered to their last byte.
 #[derive(Clone, Debug, Default)]
-pub(super) struct UnderWay(Arc<AtomicUsize>);
+pub(super) struct UnderWay(Arc<Requests>);
+
+#[derive(Debug, Default)]
+struct Requests {
+    under_way: AtomicUsize,
+    /// Holds a permit once there has been one.
+    begun: Notify,
+}
 
 /// One of them; it is answered when this is dropped.
 #[derive(Debug)]
-pub(super) struct Busy(Arc<AtomicUsize>);
+pub(super) struct Busy(Arc<Requests>);
 
 impl UnderWay {
     /// A request's head is complete.
     pub(super) fn begin(&self) -> Busy {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.0.under_way.fetch_add(1, Ordering::Relaxed);
+        self.0.begun.notify_one();
         Busy(self.0.clone())
+    }
+
+    /// Completes when there has been a request.
+    pub(super) async fn begun(&self) {
+        self.0.begun.notified().await;
     }
 }
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.0.under_way.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -94,7 +108,7 @@ impl Patient {
 impl AsyncRead for Patient {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        match (this.requests.0.load(Ordering::Relaxed), this.awaiting) {
+        match (this.requests.0.under_way.load(Ordering::Relaxed), this.awaiting) {
             (1.., _) => this.await_now(Awaiting::Nothing),
             (0, Awaiting::Nothing) => this.await_now(Awaiting::Next),
             (0, _) => {}

@@ -178,7 +178,7 @@ impl Session {
             Err(_) => return tracing::debug!("client did not take the answer to its handshake"),
         };
         let (stream, early) = client_stream(upgraded);
-        if self.shared.is_draining() {
+        if self.shared.is_ending() {
             self.registered.control.give(Order::End(End::Drained));
         }
         let Extensions { client_rsv, upstream_rsv, client, upstream, .. } = self.extensions;

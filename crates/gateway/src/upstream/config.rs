@@ -13,7 +13,7 @@ use super::address::{Address, Endpoint};
 use super::balance::Balance;
 use super::health::config::{HealthConfig, RawHealth};
 use crate::config::problem::Problems;
-use crate::config::value::{At, Size, Time};
+use crate::config::value::{At, Place, Size, Time};
 use crate::tls::{ClientTlsConfig, RawClientTls};
 
 /// Backends that serve the same thing, and how they are reached.
@@ -194,7 +194,7 @@ pub struct Limits {
 impl RawUpstream {
     /// Checks the values; what is wrong goes to `problems`.
     pub fn check(self, problems: &mut Problems) -> UpstreamConfig {
-        let targets = check_targets(self.targets, problems);
+        let targets = check_targets(self.targets, &self.name, problems);
         let tls = check_tls(self.tls, targets.iter().any(|target| target.address.tls), problems);
         UpstreamConfig {
             tls,
@@ -225,10 +225,16 @@ fn check_tls(
     if needed { raw.map(|raw| raw.value).unwrap_or_default().check(problems) } else { None }
 }
 
-fn check_targets(raw: At<Vec<At<RawTarget>>>, problems: &mut Problems) -> Vec<TargetConfig> {
+fn check_targets(
+    raw: At<Vec<At<RawTarget>>>,
+    name: &At<String>,
+    problems: &mut Problems,
+) -> Vec<TargetConfig> {
     if raw.value.is_empty() || raw.value.len() > 1024 {
         let help = "list from 1 to 1024, as in `targets: [\"ws://10.0.0.5:9000\"]`";
-        problems.error(raw.place, format!("an upstream has {} targets", raw.value.len()), help);
+        let place = if raw.place == Place::UNKNOWN { name.place } else { raw.place };
+        let what = format!("the upstream `{}` has {} targets", name.value, raw.value.len());
+        problems.error(place, what, help);
     }
     let mut targets: Vec<TargetConfig> = Vec::with_capacity(raw.value.len().min(1024));
     for At { value: RawTarget { url, weight }, place } in raw.value {

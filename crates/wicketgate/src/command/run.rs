@@ -7,9 +7,10 @@ use anyhow::Context;
 use clap::Args;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinHandle;
 use wicketgate_gateway::admin::Admin;
-use wicketgate_gateway::config::{Config, ConfigWatch, Report};
-use wicketgate_gateway::server::Server;
+use wicketgate_gateway::config::{AdminConfig, ConfigWatch, Report, RuntimeConfig};
+use wicketgate_gateway::server::{Cause, Server};
 use wicketgate_gateway::workers::DataPlane;
 
 use super::configuration::{BAD_CONFIGURATION, ConfigPath};
@@ -35,8 +36,11 @@ impl Run {
         // What is not traffic runs here, so that it never takes the data plane's time.
         let control = Builder::new_current_thread().enable_all().build()?;
         let cut_off = control.block_on(async {
+            // Before a process that serves already is told to drain.
+            let admin = config.admin.as_ref().map(|admin| listen(admin, &config.runtime)).transpose()?;
             let server = Server::start(&config, data.workers())?;
-            operate(server, self.config, &config, report, &logs).await
+            let admin = admin.map(|admin| tokio::spawn(admin.serve(server.shared.clone())));
+            operate(server, self.config, admin, report, &logs).await
         });
         drop(data);
         drop(logs);
@@ -45,6 +49,14 @@ impl Run {
             _ => ExitCode::FAILURE,
         })
     }
+}
+
+/// The operator's listener. Where there may be a successor, it shares the address with us for a while.
+fn listen(config: &AdminConfig, runtime: &RuntimeConfig) -> anyhow::Result<Admin> {
+    let admin = Admin::bind(config.bind, runtime.handover.is_some())
+        .with_context(|| format!("the admin listener cannot listen at {}", config.bind))?;
+    tracing::info!(listener = "admin", address = %admin.address()?, "listening");
+    Ok(admin)
 }
 
 /// The signals that the gateway obeys.
@@ -83,18 +95,11 @@ impl Stop {
 async fn operate(
     mut server: Server,
     path: ConfigPath,
-    config: &Config,
+    admin: Option<JoinHandle<()>>,
     report: Report,
     logs: &Logs,
 ) -> anyhow::Result<usize> {
     let mut signals = Signals::new().context("signals cannot be received")?;
-    if let Some(admin) = &config.admin {
-        let admin = Admin::bind(admin.bind, server.shared.clone())
-            .await
-            .with_context(|| format!("the admin listener cannot listen at {}", admin.bind))?;
-        tracing::info!(listener = "admin", address = %admin.address()?, "listening");
-        tokio::spawn(admin.serve());
-    }
     announce(&server);
     let mut watch = start_watch(&report);
     let taken = server.taken();
@@ -104,11 +109,13 @@ async fn operate(
             () = changed(&mut watch) => "the configuration's files changed",
             signal = signals.stop.told() => {
                 tracing::info!(signal, "stopping");
-                return drain(server, signals.stop).await;
+                return drain(server, Cause::Stop, signals.stop).await;
             }
             () = taken.cancelled() => {
                 tracing::info!("a new process serves now");
-                return drain(server, signals.stop).await;
+                // The operator's questions are for the new one.
+                admin.inspect(JoinHandle::abort);
+                return drain(server, Cause::Successor, signals.stop).await;
             }
         };
         logs.reopen();
@@ -140,9 +147,9 @@ fn reload(server: &mut Server, path: &ConfigPath) -> Option<Report> {
 }
 
 /// Drains, until that is done or a second signal comes; gives the number of sessions that were cut off.
-pub(super) async fn drain(server: Server, mut stop: Stop) -> anyhow::Result<usize> {
+pub(super) async fn drain(server: Server, cause: Cause, mut stop: Stop) -> anyhow::Result<usize> {
     tokio::select! {
-        cut_off = server.drain() => {
+        cut_off = server.drain(cause) => {
             match cut_off {
                 0 => tracing::info!("drained"),
                 sessions => tracing::warn!(sessions, "the drain time is over: sessions are cut off"),

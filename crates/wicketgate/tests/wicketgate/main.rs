@@ -1,7 +1,10 @@
 //! The gateway as a program, from outside: the command line, attacks on raw sockets, real clients, backends and
 //! intermediaries, reload and restart.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
 mod attacks;
 mod cli;
 mod demo;
 mod examples;
+mod peers;

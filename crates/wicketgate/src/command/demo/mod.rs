@@ -14,7 +14,7 @@ use clap::Args;
 use tokio::runtime::Builder;
 use wicketgate_gateway::admin::Admin;
 use wicketgate_gateway::config::{self, Config, Style};
-use wicketgate_gateway::server::{Server, StartError};
+use wicketgate_gateway::server::{Cause, Server, StartError};
 use wicketgate_gateway::workers::{DataPlane, Workers};
 
 use self::backend::Backend;
@@ -39,29 +39,29 @@ impl Demo {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let data = DataPlane::start(threads)?;
         let control = Builder::new_current_thread().enable_all().build()?;
-        // The chat room runs here too, apart from the gateway's threads.
-        control.block_on(self.serve(data.workers()))?;
-        Ok(ExitCode::SUCCESS)
+        let served = control.block_on(self.serve(&data.workers()));
+        drop(data);
+        served.map(|()| ExitCode::SUCCESS)
     }
 
     /// Serves until it is told to stop. Sessions that then take longer than the drain time are cut off.
-    async fn serve(self, data: Workers) -> anyhow::Result<()> {
+    async fn serve(self, data: &Workers) -> anyhow::Result<()> {
         let mut stop = Stop::new().context("signals cannot be received")?;
         let files = Files::new()?;
         let backend = Backend::bind().await.context("the chat room finds no port")?;
         let room = backend.address()?;
-        tokio::spawn(backend.serve());
-        let (server, config) = self.start(&files, room, &data)?;
+        data.first().spawn(backend.serve());
+        let (server, config) = self.start(&files, room, data)?;
         let _logs = logs::init(&config.log)?;
         let admin = config.admin.as_ref().context("the demonstration has an admin listener")?;
-        let admin = Admin::bind(admin.bind, server.shared.clone()).await?;
+        let admin = Admin::bind(admin.bind, false)?;
         let metrics = admin.address()?;
-        tokio::spawn(admin.serve());
+        tokio::spawn(admin.serve(server.shared.clone()));
         let (_, page) = server.addresses().pop().context("the demonstration has a listener")?;
         announce(&page.to_string(), metrics, room, &files)?;
         stop.told().await;
         writeln!(stdout(), "\nDraining: sessions are told to connect again elsewhere (1012).")?;
-        drain(server, stop).await?;
+        drain(server, Cause::Stop, stop).await?;
         writeln!(stdout(), "Ended.")?;
         Ok(())
     }
