@@ -33,8 +33,9 @@ const KEY: [u8; 4] = [0x1f, 0x8a, 0x55, 0xe3];
 /// One plain listener.
 const LISTENER: &str = "listeners: [{bind: LISTEN}]\n";
 
-/// The backend as it is reached without a health check of its own, which the proofs would take for a forwarded attack.
-const UPSTREAM: &str = "upstreams: [{name: backend, targets: ['ws://BACKEND'], health: {passive: off}}]\n";
+/// The backend, which the attacks on it shall not put out of use; and a gateway that stops at once when its test is over.
+const UPSTREAM: &str = "upstreams: [{name: backend, targets: ['ws://BACKEND'], health: {passive: off}}]\n\
+                        drain: {timeout: 0s}\n";
 
 /// Both modes of looking at messages, each at its path.
 const MODES: [&str; 2] = ["/headers", "/messages"];
