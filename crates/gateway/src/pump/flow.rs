@@ -12,7 +12,7 @@ use wicketgate_wire::{
 use super::buffer::{Buffer, Outgoing};
 use super::config::{Exceed, Limit, Mode, WebSocketConfig};
 use super::end::{End, Side};
-use super::inflate::Inflation;
+use super::inflate::{Inflation, Instead};
 use super::rate::Meter;
 
 /// Text is unmasked for its UTF-8 check in blocks of this size, which stay in the nearest cache.
@@ -329,9 +329,15 @@ impl Flow {
         let inflated = inflation.inflate(payload);
         inflated.map_err(|error| End::BadDeflate(self.from, error.close_code()))?;
         let forward = self.judge_clear(piece.kind, inflation.text(), false, policy)?;
-        let passed = match inflation.passes() {
-            true => Passed::AsItCame(forward),
-            false => Passed::Made(self.frame(piece.kind, inflation.text()), forward),
+        let instead = inflation.instead();
+        let passed = match instead.map_err(|error| End::BadDeflate(self.from, error.close_code()))? {
+            None => Passed::AsItCame(forward),
+            Some(Instead::Compressed(payload)) => {
+                Passed::Made(self.frame(piece.kind, Rsv::RSV1, payload), forward)
+            }
+            Some(Instead::Clear(payload)) => {
+                Passed::Made(self.frame(piece.kind, Rsv::NONE, payload), forward)
+            }
         };
         inflation.release();
         self.inflation = Some(inflation);
@@ -339,13 +345,13 @@ impl Flow {
     }
 
     /// A message as one frame of ours.
-    fn frame(&self, kind: DataKind, payload: &[u8]) -> Vec<u8> {
+    fn frame(&self, kind: DataKind, rsv: Rsv, payload: &[u8]) -> Vec<u8> {
         let opcode = match kind {
             DataKind::Text => Opcode::Text,
             DataKind::Binary => Opcode::Binary,
         };
         let key: Option<[u8; 4]> = (self.from == Side::Client).then(rand::random);
-        let header = Header { fin: true, rsv: Rsv::NONE, opcode, mask: key, length: payload.len() as u64 };
+        let header = Header { fin: true, rsv, opcode, mask: key, length: payload.len() as u64 };
         let mut frame = Vec::with_capacity(Header::MAX_LEN + payload.len());
         frame.extend_from_slice(&header.encode());
         match key {

@@ -3,6 +3,7 @@
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::task::JoinHandle;
+use wicketgate_wire::deflate::{Buffer, Deflater, InflateLimits, Inflater, Level, Window, WindowBits};
 use wicketgate_wire::{Header, Violation, mask};
 
 use super::super::config::{Exceed, Limit, Mode, Ping};
@@ -21,13 +22,25 @@ struct Rig {
 }
 
 fn rig_with(config: WebSocketConfig, pipe: usize, rsv: Rsv) -> Rig {
+    rig_between(config, pipe, rsv, None, None)
+}
+
+/// With permessage-deflate as the gateway has negotiated it with each side.
+fn rig_between(
+    config: WebSocketConfig,
+    pipe: usize,
+    rsv: Rsv,
+    client_deflate: Option<Params>,
+    upstream_deflate: Option<Params>,
+) -> Rig {
     let (client, client_end) = duplex(pipe);
     let (upstream, upstream_end) = duplex(pipe);
     let (control, budget) = (Arc::new(Control::default()), Arc::new(Budget::new(1 << 20)));
-    let peer = |end| Peer { stream: Stream::Tunnel(Box::new(end)), early: Bytes::new(), rsv, deflate: None };
+    let peer =
+        |end, deflate| Peer { stream: Stream::Tunnel(Box::new(end)), early: Bytes::new(), rsv, deflate };
     let ends = Ends {
-        client: peer(client_end),
-        upstream: peer(upstream_end),
+        client: peer(client_end, client_deflate),
+        upstream: peer(upstream_end, upstream_deflate),
         config: Arc::new(config),
         policy: Arc::new(Policy::trivial()),
         control: control.clone(),
@@ -323,4 +336,65 @@ async fn memory_for_unfinished_messages_is_bounded_in_all() {
     assert_eq!(summary.end, End::NoMemory(Side::Client));
     assert_eq!(rig.budget.used(), 0);
     drop(flood.await.unwrap());
+}
+
+fn deflated(window: Window, text: &[u8]) -> Vec<u8> {
+    let budget = Arc::new(Budget::new(1 << 20));
+    let mut out = Buffer::new(budget.clone());
+    let mut deflater = Deflater::new(window, Level::FAST, budget);
+    deflater.deflate(text, &mut out).unwrap();
+    deflater.finish(&mut out).unwrap();
+    out.to_vec()
+}
+
+fn inflated(window: Window, payload: &[u8]) -> Vec<u8> {
+    let budget = Arc::new(Budget::new(1 << 20));
+    let mut out = Buffer::new(budget.clone());
+    let limits = InflateLimits { max_message: 1 << 20, max_ratio: 1000, ratio_from: 1 << 20 };
+    let mut inflater = Inflater::new(window, limits, budget);
+    inflater.inflate(payload, &mut out).unwrap();
+    inflater.finish(&mut out).unwrap();
+    out.to_vec()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_compressed_message_goes_on_as_the_other_side_can_read_it() {
+    let config = WebSocketConfig { mode: Mode::Messages, ..WebSocketConfig::default() };
+    let window = |bits| Window { bits: WindowBits::new(bits).unwrap(), takeover: false };
+    let params = |bits| Params { server: window(bits), client: window(bits) };
+    let text = "compressed and compressed again ".repeat(100).into_bytes();
+    let payload = deflated(window(15), &text);
+    let mut message = frame(true, Opcode::Text, &payload, Some(KEY));
+    message[0] |= 0x40;
+    for upstream in [Some(params(15)), Some(params(9)), None] {
+        let mut rig = rig_between(config.clone(), 1 << 16, Rsv::RSV1, Some(params(15)), upstream);
+        rig.client.write_all(&message).await.unwrap();
+        rig.client.write_all(&close(1000, Some(KEY))).await.unwrap();
+        let mut first = [0; 2];
+        rig.upstream.read_exact(&mut first).await.unwrap();
+        let compressed = first[0] & 0x40 != 0;
+        let mut rest = Vec::new();
+        let summary = {
+            rig.upstream.write_all(&close(1000, None)).await.unwrap();
+            frames_to_end(&mut rig.client).await;
+            drop(rig.client);
+            tokio::time::timeout(Duration::from_secs(60), rig.upstream.read_to_end(&mut rest))
+                .await
+                .unwrap()
+                .unwrap();
+            drop(rig.upstream);
+            rig.task.await.unwrap()
+        };
+        assert_eq!(summary.end, End::Closed(Side::Client, Some(CloseCode::NORMAL)));
+        let bytes = [&first[..], &rest].concat();
+        let (header, used) = Header::parse(&bytes).unwrap().unwrap();
+        let mut got = bytes[used..used + header.length as usize].to_vec();
+        mask::apply(&mut got, header.mask.unwrap(), 0);
+        match upstream {
+            Some(params) if params.client.bits == WindowBits::MAX => assert_eq!(got, payload),
+            Some(params) => assert_eq!(inflated(params.client, &got), text),
+            None => assert_eq!(got, text),
+        }
+        assert_eq!(compressed, upstream.is_some());
+    }
 }
