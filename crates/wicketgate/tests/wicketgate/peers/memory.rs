@@ -45,14 +45,17 @@ fn kibibytes(gateway: &Gateway) -> u64 {
     gateway.usage().unwrap().resident_bytes / 1024
 }
 
-/// Memory at the start, with all sessions open, and after them, twice; in KiB.
+/// Times that all sessions come and go.
+const ROUNDS: usize = 4;
+
+/// Memory at the start, with all sessions open, and after them, in each round; in KiB.
 async fn measure(front: &Front, endpoint: &Endpoint, name: &str, sessions: usize) {
     let backend = EchoBackend::start().await.unwrap();
     let gateway = front.start(&one_route(backend.addr().unwrap(), "")).await;
     close(open(endpoint, ABREAST).await).await;
     let start = kibibytes(&gateway);
     let mut after = Vec::new();
-    for _ in 0..2 {
+    for _ in 0..ROUNDS {
         let clients = open(endpoint, sessions).await;
         assert!(backend.open_sessions() >= sessions);
         let full = kibibytes(&gateway);
@@ -64,9 +67,10 @@ async fn measure(front: &Front, endpoint: &Endpoint, name: &str, sessions: usize
         );
         after.push(empty);
     }
-    let [first, second] = after[..] else { unreachable!() };
-    // The C library's allocator keeps what it once had from the system. It must use that again, not ask for more.
-    assert!(second <= first + first / 10, "{first} KiB left, then {second} KiB");
+    // The C library's allocator keeps what it once had from the system, and how much that is depends on how the
+    // sessions met. A leak grows by each session in every round; 1 KiB is a quarter of what an idle session holds.
+    let grown = after.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).min();
+    assert!(grown < Some(sessions as u64), "{after:?} KiB left after each round");
 }
 
 #[tokio::test(flavor = "multi_thread")]
