@@ -65,6 +65,11 @@ fn fuzz(target: &str, program: &PathBuf, seconds: u32) -> Result<()> {
     // What is found goes into the first folder; the committed corpus is only read.
     command.args([&found, &committed]).arg(format!("-artifact_prefix={}/", artifacts.display()));
     command.arg(format!("-max_total_time={seconds}"));
+    // The words of a format that no mutation would come upon.
+    let words = folder.join(format!("dictionaries/{target}.dict"));
+    if words.is_file() {
+        command.arg(format!("-dict={}", words.display()));
+    }
     // A comparison that came nearer counts as progress, not only a branch taken: lengths and opcodes are found by that.
     command.args(["-use_value_profile=1", "-timeout=10", "-rss_limit_mb=2048", "-print_final_stats=1"]);
     run_command(command.current_dir(&folder))

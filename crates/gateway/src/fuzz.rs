@@ -1,6 +1,7 @@
 //! What the fuzzer calls: each function takes any bytes, and must neither panic nor take more than its bounds allow.
 
 use crate::config::{self, Style};
+use crate::listener::fuzz_proxy_header;
 
 /// Reads a configuration and shows its problems. Nothing outside the bytes is read.
 pub fn config(data: &[u8]) {
@@ -17,4 +18,9 @@ pub fn config(data: &[u8]) {
             drop(report.render(Style::Plain));
         }
     }
+}
+
+/// Recognises a PROXY protocol header.
+pub fn proxy_header(data: &[u8]) {
+    fuzz_proxy_header(data);
 }

@@ -81,7 +81,7 @@ impl Server {
         let mut inherited = Inherited::new(inherited.unwrap_or_default());
         let shared = Arc::new(Shared::new(config)?);
         let mut server = Self {
-            intake: Intake::new(config.limits.connections),
+            intake: Intake::new(config.limits.connections, data.clone()),
             doors: Vec::new(),
             drain: config.drain.clone(),
             offer: None,
@@ -178,15 +178,15 @@ impl Server {
 
     fn open_door(&self, listener: Arc<Listener>, socket: BoundSocket) -> Door {
         let stop = self.intake.stop.child_token();
-        let intake = Intake { stop: stop.clone(), ..self.intake.clone() };
         let (listener, socket) = (Arc::new(ArcSwap::new(listener)), Arc::new(socket));
-        // Each thread accepts on its own: whichever has time takes the next connection, and keeps it.
-        for worker in self.data.all() {
+        // Each thread accepts on its own: whichever has time takes the next connection, and keeps it unless another carries
+        // clearly fewer.
+        for (own, worker) in self.data.all().enumerate() {
             let shared = self.shared.clone();
-            let serving =
-                listener::serve(listener.clone(), socket.clone(), intake.clone(), move |accepted| {
-                    http::serve(accepted, shared.clone())
-                });
+            let intake = Intake { stop: stop.clone(), own, ..self.intake.clone() };
+            let serving = listener::serve(listener.clone(), socket.clone(), intake, move |accepted| {
+                http::serve(accepted, shared.clone())
+            });
             let address = socket.address.clone();
             worker.spawn(async move {
                 if let Err(error) = serving.await {

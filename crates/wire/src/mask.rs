@@ -3,7 +3,8 @@
 /// The key turned so that it fits a piece which begins `phase` bytes into the payload.
 #[inline]
 fn turned(key: [u8; 4], phase: usize) -> [u8; 8] {
-    std::array::from_fn(|i| key[(phase % 4 + i) % 4])
+    let first = u32::from_le_bytes(key).rotate_right(phase as u32 % 4 * 8);
+    (u64::from(first) << 32 | u64::from(first)).to_le_bytes()
 }
 
 /// Masks or unmasks `bytes`, which begin `phase` bytes into the payload (only `phase % 4` matters).

@@ -1,6 +1,11 @@
 //! UTF-8 over a stream of pieces (RFC 6455 section 8.1): a violation is found in the piece that holds it.
 
+use std::ops::DerefMut;
+
 use crate::mask;
+
+/// What is judged at once stays in the nearest cache.
+const BLOCK: usize = 16 * 1024;
 
 /// The bytes seen so far cannot be UTF-8.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,15 +25,57 @@ impl Utf8Stream {
     /// # Errors
     /// No continuation could make this UTF-8.
     #[inline]
-    pub fn push(&mut self, mut piece: &[u8]) -> Result<(), InvalidUtf8> {
+    pub fn push(&mut self, piece: &[u8]) -> Result<(), InvalidUtf8> {
+        if self.pending_len == 0 && piece.is_ascii() { Ok(()) } else { self.push_characters(piece) }
+    }
+
+    /// Takes the next piece as it was masked. What is not plain ASCII is unmasked block by block, through `scratch` (not
+    /// empty), which is only asked for then.
+    ///
+    /// # Errors
+    /// No continuation could make this UTF-8.
+    #[inline]
+    pub fn push_masked<S: DerefMut<Target = [u8]>>(
+        &mut self,
+        piece: &[u8],
+        key: [u8; 4],
+        phase: usize,
+        scratch: impl Fn() -> S,
+    ) -> Result<(), InvalidUtf8> {
+        let mut at = 0;
+        for block in piece.chunks(BLOCK) {
+            let phase = phase.wrapping_add(at);
+            at += block.len();
+            if self.pending_len > 0 || !mask::is_ascii(block, key, phase) {
+                self.push_unmasked(block, key, phase, &mut scratch())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn push_unmasked(
+        &mut self,
+        block: &[u8],
+        key: [u8; 4],
+        phase: usize,
+        scratch: &mut [u8],
+    ) -> Result<(), InvalidUtf8> {
+        let mut at = 0;
+        for part in block.chunks(scratch.len()) {
+            let clear = &mut scratch[..part.len()];
+            mask::copy(part, clear, key, phase.wrapping_add(at));
+            at += part.len();
+            self.push_characters(clear)?;
+        }
+        Ok(())
+    }
+
+    fn push_characters(&mut self, mut piece: &[u8]) -> Result<(), InvalidUtf8> {
         if self.pending_len > 0 {
             piece = self.complete_pending(piece)?;
             if self.pending_len > 0 {
                 return Ok(());
             }
-        }
-        if piece.is_ascii() {
-            return Ok(());
         }
         let tail = incomplete_tail(piece);
         let (whole, tail) = piece.split_at(piece.len() - tail);
@@ -37,33 +84,6 @@ impl Utf8Stream {
             self.pending[..tail.len()].copy_from_slice(tail);
             self.pending_len = tail.len() as u8;
             self.check_pending()?;
-        }
-        Ok(())
-    }
-
-    /// Takes the next piece as it was masked, unmasking it through `scratch` (not empty) block by block.
-    ///
-    /// # Errors
-    /// No continuation could make this UTF-8.
-    #[inline]
-    pub fn push_masked(
-        &mut self,
-        piece: &[u8],
-        key: [u8; 4],
-        phase: usize,
-        scratch: &mut [u8],
-    ) -> Result<(), InvalidUtf8> {
-        let mut at = 0;
-        for block in piece.chunks(scratch.len()) {
-            let phase = phase.wrapping_add(at);
-            at += block.len();
-            // Most text is ASCII, and seen to be without being unmasked.
-            if self.pending_len == 0 && mask::is_ascii(block, key, phase) {
-                continue;
-            }
-            let clear = &mut scratch[..block.len()];
-            mask::copy(block, clear, key, phase);
-            self.push(clear)?;
         }
         Ok(())
     }
@@ -162,7 +182,7 @@ mod tests {
                 clear_ok = clear_ok && clear.push(&data[from..cut]).is_ok();
                 let mut piece = data[from..cut].to_vec();
                 mask::apply(&mut piece, key, from);
-                masked_ok = masked_ok && masked.push_masked(&piece, key, from, &mut [0; 16]).is_ok();
+                masked_ok = masked_ok && masked.push_masked(&piece, key, from, || vec![0; 16]).is_ok();
                 from = cut;
             }
             let whole = std::str::from_utf8(&data).is_ok();

@@ -6,6 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -60,7 +61,7 @@ pub async fn serve(accepted: Accepted, shared: Arc<Shared>) {
     });
     let result = match protocol {
         Protocol::Http1 => serve_http1(stream, arrival, shared).await,
-        Protocol::Http2 => serve_http2(stream, arrival, shared).await,
+        Protocol::Http2 => Box::pin(serve_http2(stream, arrival, shared)).await,
     };
     // A connection that ends in an error is the client's affair: requests have lines of their own.
     if let Err(error) = result {
@@ -76,8 +77,8 @@ async fn serve_http1(stream: Stream, arrival: Arc<Arrival>, shared: Arc<Shared>)
     let (draining, ending, begun) = (shared.draining.clone(), shared.ending.clone(), requests.clone());
     let service = service_fn(move |request| {
         let busy = requests.begin();
-        let answered = answer(shared.clone(), arrival.clone(), request);
-        async { Ok::<_, Infallible>(answered.await.map(|body| body.to(busy))) }
+        let answered = Box::pin(answer(shared.clone(), arrival.clone(), request));
+        answered.map(|response| Ok::<_, Infallible>(response.map(|body| body.to(busy))))
     });
     let connection = http1::Builder::new()
         // The stream has deadlines of its own.
@@ -109,8 +110,7 @@ async fn serve_http2(stream: Stream, arrival: Arc<Arrival>, shared: Arc<Shared>)
     let (head_size, streams, draining) = (config.head_size, config.http2_streams, shared.draining.clone());
     let idle = config.idle_timeout;
     let service = service_fn(move |request| {
-        let answered = answer(shared.clone(), arrival.clone(), request);
-        async { Ok::<_, Infallible>(answered.await) }
+        Box::pin(answer(shared.clone(), arrival.clone(), request)).map(Ok::<_, Infallible>)
     });
     let connection = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())

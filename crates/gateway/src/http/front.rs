@@ -153,7 +153,8 @@ async fn serve(
         (Target::Proxy(proxy), true) => websocket::open(routed, proxy, parts, body).await,
         (Target::Proxy(proxy), false) => {
             let http = proxy.config.http.as_ref().ok_or(Refused::WebSocketOnly)?;
-            pass(&routed, proxy, http, parts, body).await
+            // Boxed, so that what opens a session does not carry its size.
+            Box::pin(pass(&routed, proxy, http, parts, body)).await
         }
     }
 }

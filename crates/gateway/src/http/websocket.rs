@@ -24,9 +24,9 @@ use crate::gateway::{Proxy, Route, Shared};
 use crate::net::Stream;
 use crate::observe::access;
 use crate::pump::config::{Mode, WebSocketConfig};
-use crate::pump::{self, End, Ends, Order, Peer};
+use crate::pump::{self, End, Ends, Order, Peer, Summary};
 use crate::sessions::Registered;
-use crate::upstream::{Offer, Opened, WebSocket};
+use crate::upstream::{Offer, Opened, Pick, WebSocket};
 
 /// How long a client's connection may take to become a WebSocket after our answer.
 const SWITCH: Duration = Duration::from_secs(10);
@@ -59,28 +59,28 @@ pub(super) async fn open(
     prepare(&routed, proxy, &mut parts)?;
     let terms = negotiate(upgrade, &config);
     let offer = Offer { subprotocols: upgrade.subprotocols.clone(), extensions: terms.offer() };
-    let socket = match proxy.upstream.open(&routed.admitted, parts, &offer, affinity).await? {
+    let mut socket = match proxy.upstream.open(&routed.admitted, parts, &offer, affinity).await? {
         Opened::WebSocket(socket) => socket,
         Opened::Refused(response) => return finish(&routed, proxy, response),
     };
     let extensions = terms.settle(&socket.extensions)?;
     let mut response =
         upgrade.answer(socket.subprotocol.as_ref(), &extensions.answer)?.map(|()| Answer::text(""));
-    let mut headers = socket.response.headers.clone();
+    let mut headers = std::mem::take(&mut socket.response.headers);
     forward::to_client(&mut headers)?;
     edit_response(&routed, proxy, &mut headers)?;
     headers.remove(http::header::CONTENT_LENGTH);
     response.headers_mut().extend(headers);
-    let session = Session {
+    let session = Box::new(Session {
         shared: routed.shared.clone(),
-        arrival: routed.arrival.clone(),
-        route: routed.route.clone(),
-        registered: routed.shared.sessions.register(&routed.route.name),
         config,
         policy: proxy.policy.clone(),
         socket,
         extensions,
-    };
+        arrival: routed.arrival.clone(),
+        route: routed.route.clone(),
+        registered: routed.shared.sessions.register(&routed.route.name),
+    });
     let on_upgrade = on_upgrade.ok_or(Refused::NoWebSocket)?;
     routed.shared.tracker.spawn(session.run(on_upgrade));
     Ok(response)
@@ -166,54 +166,73 @@ impl Terms {
 /// A session whose upstream is open and whose client is about to be.
 struct Session {
     shared: Arc<Shared>,
-    arrival: Arc<Arrival>,
-    route: Arc<Route>,
-    registered: Registered,
     config: Arc<WebSocketConfig>,
     policy: Arc<wicketgate_policy::Policy>,
     socket: WebSocket,
     extensions: Extensions,
+    arrival: Arc<Arrival>,
+    route: Arc<Route>,
+    registered: Registered,
 }
 
 impl Session {
-    async fn run(self, on_upgrade: OnUpgrade) {
+    async fn run(self: Box<Self>, on_upgrade: OnUpgrade) {
         let upgraded = match timeout(SWITCH, on_upgrade).await {
             Ok(Ok(upgraded)) => upgraded,
             Ok(Err(error)) => return tracing::debug!(%error, "client gone before its session began"),
             Err(_) => return tracing::debug!("client did not take the answer to its handshake"),
         };
-        let (stream, early) = client_stream(upgraded);
         if self.shared.is_ending() {
             self.registered.control.give(Order::End(End::Drained));
         }
-        let Extensions { client_rsv, upstream_rsv, client, upstream, .. } = self.extensions;
-        let target = self.socket.target;
-        self.route.metrics.sessions.inc();
-        let summary = pump::run(Ends {
-            client: Peer { stream, early, rsv: client_rsv, deflate: client },
+        let (ends, record) = self.into_ends(upgraded);
+        record.route.metrics.sessions.inc();
+        let summary = pump::run(ends).await;
+        record.finish(&summary);
+    }
+
+    /// What the pump needs, and what is left to do behind it. Everything else is let go.
+    fn into_ends(self: Box<Self>, upgraded: Upgraded) -> (Ends, Record) {
+        let Self { shared, config, policy, socket, extensions, arrival, route, registered } = *self;
+        let (stream, early) = client_stream(upgraded);
+        let ends = Ends {
+            client: Peer { stream, early, rsv: extensions.client_rsv, deflate: extensions.client },
             upstream: Peer {
-                stream: self.socket.stream,
-                early: self.socket.already_read,
-                rsv: upstream_rsv,
-                deflate: upstream,
+                stream: socket.stream,
+                early: socket.already_read,
+                rsv: extensions.upstream_rsv,
+                deflate: extensions.upstream,
             },
-            config: self.config,
-            policy: self.policy,
-            control: self.registered.control.clone(),
-            assembly: self.shared.assembly.clone(),
-            inflate: self.shared.inflate.clone(),
-            traffic: self.route.metrics.traffic.clone(),
-        })
-        .await;
+            config,
+            policy,
+            control: registered.control.clone(),
+            assembly: shared.assembly.clone(),
+            inflate: shared.inflate.clone(),
+            traffic: route.metrics.traffic.clone(),
+        };
+        (ends, Record { arrival, route, registered, target: socket.target })
+    }
+}
+
+/// What a session keeps while it lives, and counts and logs when it ends.
+struct Record {
+    arrival: Arc<Arrival>,
+    route: Arc<Route>,
+    registered: Registered,
+    target: Pick,
+}
+
+impl Record {
+    fn finish(&self, summary: &Summary) {
         self.route.metrics.sessions.dec();
-        self.route.metrics.session_ended(&summary);
+        self.route.metrics.session_ended(summary);
         access::Session {
             id: self.registered.id,
             listener: &self.arrival.listener.config.name,
             client: self.arrival.client,
             route: &self.route.name,
-            target: target.address().as_str(),
-            summary: &summary,
+            target: self.target.address().as_str(),
+            summary,
         }
         .log();
     }

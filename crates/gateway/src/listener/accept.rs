@@ -22,6 +22,7 @@ use super::config::{ListenerConfig, Protocol};
 use super::connection::{Accepted, prepare};
 use super::limits::{Addresses, Permit};
 use crate::net::Socket;
+use crate::workers::Workers;
 
 /// A listener as its connections see it: its configuration, and who is connected.
 #[derive(Debug)]
@@ -42,16 +43,22 @@ pub struct Intake {
     pub tracker: TaskTracker,
     /// Ends accepting: the listening sockets are closed at once, connections go on.
     pub stop: CancellationToken,
+    /// The threads that connections can be carried by.
+    pub workers: Workers,
+    /// The one of them that accepts here.
+    pub own: usize,
 }
 
 impl Intake {
-    /// For so many open connections in all.
-    pub fn new(connections: usize) -> Self {
+    /// For so many open connections in all, carried by these threads.
+    pub fn new(connections: usize, workers: Workers) -> Self {
         let connections = connections.min(Semaphore::MAX_PERMITS);
         Self {
             connections: Arc::new(Semaphore::new(connections)),
             tracker: TaskTracker::new(),
             stop: CancellationToken::new(),
+            workers,
+            own: 0,
         }
     }
 }
@@ -150,22 +157,48 @@ fn spawn<H, F>(
     listener: Arc<Listener>,
     socket: Socket,
     peer: Option<SocketAddr>,
-    permit: Permit,
+    mut permit: Permit,
     handler: H,
 ) where
     H: Fn(Accepted) -> F + Send + 'static,
     F: Future<Output = ()> + Send + 'static,
 {
-    intake.tracker.spawn(async move {
-        let name = listener.clone();
-        // Boxed: its state is needed for the handshake alone, the task's for as long as the connection lives.
-        match Box::pin(prepare(listener, socket, peer, permit)).await {
-            Ok(accepted) => handler(accepted).await,
-            Err(refusal) => {
-                tracing::debug!(listener = name.config.name, ?peer, %refusal, "connection refused");
-            }
+    let place = intake.workers.place(intake.own);
+    let elsewhere = place.elsewhere(intake.own);
+    permit.keep_place(place);
+    match elsewhere {
+        None => drop(intake.tracker.spawn(carry(listener, socket, peer, permit, handler))),
+        Some(runtime) => {
+            let moved = async move {
+                match socket.move_here() {
+                    Ok(socket) => carry(listener, socket, peer, permit, handler).await,
+                    Err(error) => tracing::debug!(?peer, %error, "connection lost on its way to a thread"),
+                }
+            };
+            drop(intake.tracker.spawn_on(moved, &runtime));
         }
-    });
+    }
+}
+
+/// A connection from its socket to its end.
+async fn carry<H, F>(
+    listener: Arc<Listener>,
+    socket: Socket,
+    peer: Option<SocketAddr>,
+    permit: Permit,
+    handler: H,
+) where
+    H: Fn(Accepted) -> F,
+    F: Future<Output = ()>,
+{
+    let name = listener.clone();
+    // Boxed: its state is needed for the handshake alone, the task's for as long as the connection lives.
+    match Box::pin(prepare(listener, socket, peer, permit)).await {
+        Ok(accepted) => handler(accepted).await,
+        Err(refusal) => {
+            tracing::debug!(listener = name.config.name, ?peer, %refusal, "connection refused");
+        }
+    }
 }
 
 async fn permit(listener: &Listener, intake: &Intake, trouble: &mut Trouble) -> Option<Permit> {

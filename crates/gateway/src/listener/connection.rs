@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::accept::Listener;
 use super::config::{Protocol, ProxyMode};
 use super::limits::Permit;
-use super::proxy_protocol::{self, Recognised, Told};
+use super::proxy_protocol::{self, Recognised};
 use crate::net::{Socket, Stream};
 use crate::tls::{HandshakeError, TlsStream};
 
@@ -24,8 +24,6 @@ pub struct Accepted {
     pub protocol: Protocol,
     /// Who is at the other end.
     pub peer: ClientAddress,
-    /// The address the client connected to, as far as it is known; none on a Unix socket.
-    pub local: Option<SocketAddr>,
     /// What was negotiated, if it is TLS.
     pub tls: Option<TlsFacts>,
     /// Where it came in.
@@ -118,17 +116,12 @@ pub(super) async fn prepare(
         Ok(told) => told?,
         Err(_) => return Err(Refusal::Silent),
     };
-    let peer = ClientAddress { peer, told: told.map(|told| told.source) };
+    let peer = ClientAddress { peer, told };
     if let (Some(addresses), Some(ip)) = (&listener.addresses, peer.ip())
         && !permit.count_address(addresses, ip)
     {
         return Err(Refusal::AddressFull);
     }
-    let local = match (told, &socket) {
-        (Some(told), _) => Some(told.destination),
-        (None, Socket::Tcp(tcp)) => Some(tcp.local_addr()?),
-        (None, Socket::Unix(_)) => None,
-    };
     let (stream, protocol, tls) = match listener.tls.clone() {
         None => {
             let protocol =
@@ -137,7 +130,8 @@ pub(super) async fn prepare(
         }
         Some(config) => {
             let deadline = Instant::now() + listener.config.tls_timeout;
-            match TlsStream::accept(socket, config, Some(deadline)).await {
+            // Boxed, so that plain connections do not carry its size.
+            match Box::pin(TlsStream::accept(socket, config, Some(deadline))).await {
                 Ok(stream) => {
                     let facts = TlsFacts::of(&stream);
                     (Stream::Tls(Box::new(stream)), facts.alpn.unwrap_or(Protocol::Http1), Some(facts))
@@ -154,15 +148,15 @@ pub(super) async fn prepare(
     if !listener.config.protocols.contains(&protocol) {
         return Err(Refusal::Protocol(protocol));
     }
-    Ok(Accepted { stream, protocol, peer, local, tls, listener, permit })
+    Ok(Accepted { stream, protocol, peer, tls, listener, permit })
 }
 
-/// Reads the PROXY protocol header, where one is expected; gives the addresses it tells.
+/// Reads the PROXY protocol header, where one is expected; gives the client's address that it tells.
 async fn proxy_header(
     listener: &Listener,
     socket: &mut Socket,
     peer: Option<SocketAddr>,
-) -> Result<Option<Told>, Refusal> {
+) -> Result<Option<SocketAddr>, Refusal> {
     let Some(expected) = &listener.config.proxy_protocol else {
         return Ok(None);
     };
@@ -178,12 +172,12 @@ async fn proxy_header(
         decided => Some(decided),
     };
     match socket.peek(decided).await? {
-        Recognised::Header { length, told } => {
+        Recognised::Header { length, source } => {
             let skipped = tokio::io::copy(&mut socket.take(length as u64), &mut tokio::io::sink()).await?;
             if skipped < length as u64 {
                 return Err(Refusal::BadProxyHeader("cut off"));
             }
-            Ok(told)
+            Ok(source)
         }
         Recognised::Malformed(why) => Err(Refusal::BadProxyHeader(why)),
         Recognised::Absent | Recognised::Incomplete => match expected.mode {

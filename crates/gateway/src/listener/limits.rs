@@ -6,12 +6,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::workers::Place;
+
 /// An open connection's right to be so; dropped, it is given back.
 #[derive(Debug)]
 pub struct Permit {
     _all: OwnedSemaphorePermit,
     _listener: OwnedSemaphorePermit,
     _address: Option<AddressPermit>,
+    _place: Option<Place>,
 }
 
 impl Permit {
@@ -19,7 +22,7 @@ impl Permit {
     pub(super) fn try_acquire(all: &Arc<Semaphore>, listener: &Arc<Semaphore>) -> Option<Self> {
         let all = all.clone().try_acquire_owned().ok()?;
         let listener = listener.clone().try_acquire_owned().ok()?;
-        Some(Self { _all: all, _listener: listener, _address: None })
+        Some(Self { _all: all, _listener: listener, _address: None, _place: None })
     }
 
     /// Waits for one permit of each.
@@ -27,7 +30,12 @@ impl Permit {
         // The listener's first: who waits must not keep a permit from other listeners.
         let listener = listener.clone().acquire_owned().await.ok()?;
         let all = all.clone().acquire_owned().await.ok()?;
-        Some(Self { _all: all, _listener: listener, _address: None })
+        Some(Self { _all: all, _listener: listener, _address: None, _place: None })
+    }
+
+    /// Keeps the connection's place on its thread.
+    pub(super) fn keep_place(&mut self, place: Place) {
+        self._place = Some(place);
     }
 
     /// Counts the connection for its client's address as well; false when that has its fill.

@@ -18,4 +18,4 @@ pub use config::{ListenerConfig, Protocol, RawListener};
 pub use connection::{Accepted, ClientAddress, TlsFacts};
 pub use handover::{Handover, HandoverError, Offer, Takeover};
 pub use limits::Permit;
-pub use proxy_protocol::fuzz_proxy_header;
+pub(crate) use proxy_protocol::fuzz_proxy_header;

@@ -12,15 +12,6 @@ const V2_FIXED: usize = 16;
 /// Most bytes behind version 2's fixed part: addresses and extras. Extras are skipped.
 const V2_LENGTH_MAX: usize = 4096;
 
-/// What a header says about the connection it stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Told {
-    /// The client's address.
-    pub(super) source: SocketAddr,
-    /// The address the client connected to.
-    pub(super) destination: SocketAddr,
-}
-
 /// What the first bytes of a connection are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Recognised {
@@ -28,9 +19,9 @@ pub(super) enum Recognised {
     Incomplete,
     /// No header.
     Absent,
-    /// A header of `length` bytes, extras included that may not be here yet. Without addresses when the
-    /// load balancer speaks for itself (LOCAL) or does not know (UNKNOWN, UNSPEC, Unix sockets).
-    Header { length: usize, told: Option<Told> },
+    /// A header of `length` bytes, extras included that may not be here yet, and the client's address in it: none when
+    /// the load balancer speaks for itself (LOCAL) or does not know (UNKNOWN, UNSPEC, Unix sockets).
+    Header { length: usize, source: Option<SocketAddr> },
     /// Something that begins like a header and is none.
     Malformed(&'static str),
 }
@@ -47,7 +38,7 @@ pub(super) fn recognise(bytes: &[u8]) -> Recognised {
 }
 
 /// For the fuzzer: whatever the bytes, the answer is consistent with that to their prefixes.
-pub fn fuzz_proxy_header(data: &[u8]) {
+pub(crate) fn fuzz_proxy_header(data: &[u8]) {
     let whole = recognise(data);
     if let Recognised::Header { length, .. } = whole {
         assert!((8..=V2_FIXED + V2_LENGTH_MAX).contains(&length));
@@ -81,31 +72,28 @@ fn version_1(bytes: &[u8]) -> Recognised {
         return Recognised::Malformed("line too short");
     };
     if rest == "UNKNOWN" || rest.starts_with("UNKNOWN ") {
-        return Recognised::Header { length, told: None };
+        return Recognised::Header { length, source: None };
     }
-    let told = if let Some(rest) = rest.strip_prefix("TCP4 ") {
+    let source = if let Some(rest) = rest.strip_prefix("TCP4 ") {
         addresses::<Ipv4Addr>(rest)
     } else if let Some(rest) = rest.strip_prefix("TCP6 ") {
         addresses::<Ipv6Addr>(rest)
     } else {
         return Recognised::Malformed("unknown family");
     };
-    match told {
-        Some(told) => Recognised::Header { length, told: Some(told) },
+    match source {
+        Some(source) => Recognised::Header { length, source: Some(source) },
         None => Recognised::Malformed("bad address or port"),
     }
 }
 
 /// `source destination source-port destination-port`, one space between them.
-fn addresses<A: FromStr + Into<IpAddr>>(text: &str) -> Option<Told> {
+fn addresses<A: FromStr + Into<IpAddr>>(text: &str) -> Option<SocketAddr> {
     let mut parts = text.split(' ');
     let mut next = || parts.next();
-    let (source, destination) = (next()?.parse::<A>().ok()?.into(), next()?.parse::<A>().ok()?.into());
-    let (source_port, destination_port) = (port(next()?)?, port(next()?)?);
-    next().is_none().then(|| Told {
-        source: SocketAddr::new(source, source_port),
-        destination: SocketAddr::new(destination, destination_port),
-    })
+    let (source, _destination) = (next()?.parse::<A>().ok()?.into(), next()?.parse::<A>().ok()?);
+    let (source_port, _destination_port) = (port(next()?)?, port(next()?)?);
+    next().is_none().then(|| SocketAddr::new(source, source_port))
 }
 
 /// Digits alone and no leading zero: `u16::from_str` would take a sign.
@@ -123,7 +111,7 @@ fn version_2(bytes: &[u8]) -> Recognised {
     if length > V2_LENGTH_MAX {
         return Recognised::Malformed("too long");
     }
-    let header = |told| Recognised::Header { length: V2_FIXED + length, told };
+    let header = |source| Recognised::Header { length: V2_FIXED + length, source };
     let needed = match (version_and_command, family) {
         (0x20, _) => return header(None),
         (0x21, 0x00) => return header(None),
@@ -147,14 +135,11 @@ fn version_2(bytes: &[u8]) -> Recognised {
 }
 
 /// Source and destination of `N` bytes each, then their ports.
-fn two<const N: usize, A: From<[u8; N]> + Into<IpAddr>>(bytes: &[u8]) -> Option<Told> {
+fn two<const N: usize, A: From<[u8; N]> + Into<IpAddr>>(bytes: &[u8]) -> Option<SocketAddr> {
     let (source, rest) = bytes.split_first_chunk::<N>()?;
-    let (destination, rest) = rest.split_first_chunk::<N>()?;
-    let (source_port, rest) = rest.split_first_chunk::<2>()?;
-    let (destination_port, _) = rest.split_first_chunk::<2>()?;
-    let address =
-        |ip: &[u8; N], port: &[u8; 2]| SocketAddr::new(A::from(*ip).into(), u16::from_be_bytes(*port));
-    Some(Told { source: address(source, source_port), destination: address(destination, destination_port) })
+    let (_destination, rest) = rest.split_first_chunk::<N>()?;
+    let (port, _) = rest.split_first_chunk::<2>()?;
+    Some(SocketAddr::new(A::from(*source).into(), u16::from_be_bytes(*port)))
 }
 
 #[cfg(test)]
@@ -169,35 +154,34 @@ mod tests {
         [&SIGNATURE[..], &[version_and_command, family], &length, body].concat()
     }
 
-    fn told(source: &str, destination: &str) -> Option<Told> {
-        Some(Told { source: source.parse().unwrap(), destination: destination.parse().unwrap() })
+    fn from(length: usize, source: &str) -> Recognised {
+        Recognised::Header { length, source: Some(source.parse().unwrap()) }
     }
 
     #[test]
     fn version_1_is_read() {
         let line = b"PROXY TCP4 192.0.2.1 198.51.100.2 5000 443\r\nGET";
-        let expected = Recognised::Header { length: 44, told: told("192.0.2.1:5000", "198.51.100.2:443") };
+        let expected = from(44, "192.0.2.1:5000");
         assert_eq!(recognise(line), expected);
         let line = b"PROXY TCP6 2001:db8::1 ::1 5000 443\r\n";
-        let expected =
-            Recognised::Header { length: line.len(), told: told("[2001:db8::1]:5000", "[::1]:443") };
+        let expected = from(line.len(), "[2001:db8::1]:5000");
         assert_eq!(recognise(line), expected);
-        assert_eq!(recognise(b"PROXY UNKNOWN\r\n"), Recognised::Header { length: 15, told: None });
-        assert_eq!(recognise(b"PROXY UNKNOWN x y\r\n"), Recognised::Header { length: 19, told: None });
+        assert_eq!(recognise(b"PROXY UNKNOWN\r\n"), Recognised::Header { length: 15, source: None });
+        assert_eq!(recognise(b"PROXY UNKNOWN x y\r\n"), Recognised::Header { length: 19, source: None });
     }
 
     #[test]
     fn version_2_is_read_and_its_extras_are_skipped() {
         let body = [192, 0, 2, 1, 198, 51, 100, 2, 0x13, 0x88, 1, 187, 4, 0, 1, 9];
-        let expected = Recognised::Header { length: 32, told: told("192.0.2.1:5000", "198.51.100.2:443") };
+        let expected = from(32, "192.0.2.1:5000");
         let header = v2(0x21, 0x11, &body);
         assert_eq!(recognise(&header), expected);
         assert_eq!(recognise(&header[..28]), expected, "extras need not be here to decide");
         let mut body = [0; 36];
         (body[15], body[31], body[33], body[35]) = (1, 2, 3, 4);
-        let expected = Recognised::Header { length: 52, told: told("[::1]:3", "[::2]:4") };
+        let expected = from(52, "[::1]:3");
         assert_eq!(recognise(&v2(0x21, 0x21, &body)), expected);
-        let silent = |length| Recognised::Header { length, told: None };
+        let silent = |length| Recognised::Header { length, source: None };
         assert_eq!(recognise(&v2(0x20, 0x11, &[0; 12])), silent(28), "LOCAL");
         assert_eq!(recognise(&v2(0x21, 0x00, &[])), silent(16), "UNSPEC");
         assert_eq!(recognise(&v2(0x21, 0x31, &[0; 216])), silent(232), "AF_UNIX");

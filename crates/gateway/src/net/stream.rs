@@ -36,6 +36,17 @@ impl Socket {
         }
     }
 
+    /// The same socket, woken from now on by the runtime that this is called in.
+    ///
+    /// # Errors
+    /// When either runtime does not let it go or take it.
+    pub fn move_here(self) -> io::Result<Self> {
+        Ok(match self {
+            Self::Tcp(socket) => Self::Tcp(TcpStream::from_std(socket.into_std()?)?),
+            Self::Unix(socket) => Self::Unix(UnixStream::from_std(socket.into_std()?)?),
+        })
+    }
+
     /// Waits until the first bytes can be judged, and leaves them in the socket: `judge` sees what has come so far,
     /// at most [`PEEK_MAX`] bytes, and answers `None` while it needs more.
     ///

@@ -15,9 +15,6 @@ use super::end::{End, Side};
 use super::inflate::{Inflation, Instead};
 use super::rate::Meter;
 
-/// Text is unmasked for its UTF-8 check in blocks of this size, which stay in the nearest cache.
-const SCRATCH: usize = 16 * 1024;
-
 /// What one side has sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
@@ -257,10 +254,7 @@ impl Flow {
         let payload = &buffer[piece.payload.clone()];
         let checked = match piece.mask {
             None => self.utf8.push(payload),
-            Some(key) => {
-                let mut scratch = Buffer::take();
-                self.utf8.push_masked(payload, key, piece.phase, &mut scratch[..SCRATCH])
-            }
+            Some(key) => self.utf8.push_masked(payload, key, piece.phase, Buffer::take),
         };
         checked
             .and_then(|()| if piece.ends_message { self.utf8.finish() } else { Ok(()) })

@@ -73,16 +73,19 @@ pub struct Summary {
     pub duration: Duration,
 }
 
-/// Runs a session to its end.
-pub async fn run(ends: Ends) -> Summary {
+/// Runs a session to its end. Idle sessions are many: its state is made here once, and not moved into a future that has
+/// room for what it was made of as well.
+pub fn run(ends: Ends) -> impl Future<Output = Summary> + Send {
     let mut session = Session::new(ends);
-    let end = poll_fn(|cx| session.poll(cx)).await;
-    session.count();
-    Summary {
-        end,
-        client: session.up.flow.counters(),
-        upstream: session.down.flow.counters(),
-        duration: session.started.elapsed(),
+    async move {
+        let end = poll_fn(|cx| session.poll(cx)).await;
+        session.count();
+        Summary {
+            end,
+            client: session.up.flow.counters(),
+            upstream: session.down.flow.counters(),
+            duration: session.started.elapsed(),
+        }
     }
 }
 

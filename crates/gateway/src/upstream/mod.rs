@@ -35,13 +35,14 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 pub use balance::Affinity;
 pub use body::Body;
 pub use error::{Blame, UpstreamError};
+pub use target::Pick;
 pub use websocket::{Offer, Opened, WebSocket};
 
 use balance::{Balancer, Member};
 use config::{AllUnhealthy, Protocol, UpstreamConfig};
 use connect::Tls;
 use resolve::Lookup;
-use target::{Pick, Target};
+use target::Target;
 
 /// An upstream at work. Its background tasks end when it is dropped.
 #[derive(Debug)]
