@@ -241,7 +241,8 @@ impl Record {
 /// The client's byte stream out of hyper, and what came with its handshake.
 fn client_stream(upgraded: Upgraded) -> (Stream, Bytes) {
     match upgraded.downcast::<TokioIo<Patient>>() {
-        Ok(parts) => (parts.io.into_inner().into_inner(), parts.read_buf),
+        // Copied, so that an idle session does not hold the buffer that its head was read into.
+        Ok(parts) => (parts.io.into_inner().into_inner(), Bytes::copy_from_slice(&parts.read_buf)),
         Err(upgraded) => (Stream::Tunnel(Box::new(TokioIo::new(upgraded))), Bytes::new()),
     }
 }
