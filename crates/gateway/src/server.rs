@@ -163,6 +163,9 @@ impl Server {
                 Socket::Kept(address) => {
                     if let Some(at) = last.iter().position(|door| door.socket.address == address) {
                         let door = last.swap_remove(at);
+                        for setting in door.socket.needing_restart(&listener.config) {
+                            tracing::warn!(%address, setting, "changes only at a restart: the socket keeps it");
+                        }
                         door.listener.store(listener);
                         self.doors.push(door);
                     }

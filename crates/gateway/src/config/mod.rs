@@ -12,6 +12,7 @@ mod place;
 pub mod problem;
 mod read;
 mod report;
+mod restart;
 mod section;
 mod source;
 #[cfg(test)]

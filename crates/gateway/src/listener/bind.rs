@@ -35,6 +35,21 @@ pub struct BoundSocket {
     pub address: BindAddress,
     pub(super) socket: Socket,
     pub(super) path: Option<Arc<SocketFile>>,
+    made_with: Settings,
+}
+
+/// What a socket is made with and keeps.
+#[derive(Clone, Copy, Debug)]
+struct Settings {
+    mode: u32,
+    backlog: u16,
+    reuse_port: bool,
+}
+
+impl Settings {
+    const fn of(config: &ListenerConfig) -> Self {
+        Self { mode: config.mode, backlog: config.backlog, reuse_port: config.reuse_port }
+    }
 }
 
 /// Listening sockets of the process before, by the address they were configured with.
@@ -74,7 +89,7 @@ impl BoundSocket {
         inherited: &mut Inherited,
     ) -> Result<Self, BindError> {
         match inherited.take(address) {
-            Some(fd) => Self::adopt(address.clone(), fd),
+            Some(fd) => Self::adopt(address.clone(), config, fd),
             None => Self::make(address.clone(), config),
         }
     }
@@ -93,6 +108,18 @@ impl BoundSocket {
         }
     }
 
+    /// The settings in which `config` differs from what the socket was made with; it keeps its own.
+    pub fn needing_restart(&self, config: &ListenerConfig) -> Vec<&'static str> {
+        let (own, wanted) = (self.made_with, Settings::of(config));
+        let unix = self.path.is_some();
+        let changed = [
+            ("mode", unix && own.mode != wanted.mode),
+            ("backlog", own.backlog != wanted.backlog),
+            ("reuse_port", !unix && own.reuse_port != wanted.reuse_port),
+        ];
+        changed.into_iter().filter_map(|(name, changed)| changed.then_some(name)).collect()
+    }
+
     fn make(address: BindAddress, config: &ListenerConfig) -> Result<Self, BindError> {
         let made = match &address {
             BindAddress::Tcp(at) => listen_tcp(*at, config).map(|socket| (socket, None)),
@@ -100,20 +127,21 @@ impl BoundSocket {
                 listen_unix(path, config.mode, config.backlog).map(|(socket, file)| (socket, Some(file)))
             }
         };
+        let made_with = Settings::of(config);
         match made {
-            Ok((socket, path)) => Ok(Self { address, socket, path: path.map(Arc::new) }),
+            Ok((socket, path)) => Ok(Self { address, socket, path: path.map(Arc::new), made_with }),
             Err(source) => Err(BindError { help: remedy(&source, &address), address, source }),
         }
     }
 
-    fn adopt(address: BindAddress, fd: OwnedFd) -> Result<Self, BindError> {
+    fn adopt(address: BindAddress, config: &ListenerConfig, fd: OwnedFd) -> Result<Self, BindError> {
         let socket = Socket::from(fd);
         let path = match &address {
             BindAddress::Tcp(_) => Ok(None),
             BindAddress::Unix(path) => SocketFile::of(path).map(|file| Some(Arc::new(file))),
         };
         match socket.set_nonblocking(true).and(path) {
-            Ok(path) => Ok(Self { address, socket, path }),
+            Ok(path) => Ok(Self { address, socket, path, made_with: Settings::of(config) }),
             Err(source) => {
                 let help =
                     "the socket taken over cannot be used; stop the old process and start again".into();

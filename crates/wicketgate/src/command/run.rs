@@ -9,7 +9,7 @@ use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
 use wicketgate_gateway::admin::Admin;
-use wicketgate_gateway::config::{AdminConfig, ConfigWatch, Report, RuntimeConfig};
+use wicketgate_gateway::config::{AdminConfig, Config, ConfigWatch, Report, RuntimeConfig};
 use wicketgate_gateway::server::{Cause, Server};
 use wicketgate_gateway::workers::DataPlane;
 
@@ -36,11 +36,14 @@ impl Run {
         // What is not traffic runs here, so that it never takes the data plane's time.
         let control = Builder::new_current_thread().enable_all().build()?;
         let cut_off = control.block_on(async {
+            // Before anything is served: a signal must not meet a process that does not know it yet.
+            let signals = Signals::new().context("signals cannot be received")?;
             // Before a process that serves already is told to drain.
             let admin = config.admin.as_ref().map(|admin| listen(admin, &config.runtime)).transpose()?;
             let server = Server::start(&config, data.workers())?;
             let admin = admin.map(|admin| tokio::spawn(admin.serve(server.shared.clone())));
-            operate(server, self.config, admin, report, &logs).await
+            let source = Source { path: self.config, started: config };
+            operate(server, source, signals, admin, report, &logs).await
         });
         drop(data);
         drop(logs);
@@ -91,15 +94,21 @@ impl Stop {
     }
 }
 
+/// Where the configuration comes from, and what it said when the process started.
+struct Source {
+    path: ConfigPath,
+    started: Config,
+}
+
 /// Serves, reloads and drains; gives the number of sessions that were cut off.
 async fn operate(
     mut server: Server,
-    path: ConfigPath,
+    source: Source,
+    mut signals: Signals,
     admin: Option<JoinHandle<()>>,
     report: Report,
     logs: &Logs,
 ) -> anyhow::Result<usize> {
-    let mut signals = Signals::new().context("signals cannot be received")?;
     announce(&server);
     let mut watch = start_watch(&report);
     let taken = server.taken();
@@ -119,7 +128,7 @@ async fn operate(
             }
         };
         logs.reopen();
-        match reload(&mut server, &path) {
+        match reload(&mut server, &source) {
             Some(report) => {
                 tracing::info!(reason, "configuration reloaded");
                 server.shared.metrics.reloaded("done");
@@ -135,10 +144,18 @@ async fn operate(
 }
 
 /// Reads the configuration anew and follows it; the report, where that went well.
-fn reload(server: &mut Server, path: &ConfigPath) -> Option<Report> {
-    let (config, report) = path.load()?;
+fn reload(server: &mut Server, source: &Source) -> Option<Report> {
+    let (config, report) = source.path.load()?;
     match server.reload(&config) {
-        Ok(()) => Some(report),
+        Ok(()) => {
+            for setting in source.started.needing_restart(&config) {
+                tracing::warn!(
+                    setting,
+                    "changes only at a restart: what the process started with stays in force"
+                );
+            }
+            Some(report)
+        }
         Err(error) => {
             tracing::error!(%error, "the new configuration cannot be followed");
             None

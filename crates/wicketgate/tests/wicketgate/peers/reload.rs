@@ -64,6 +64,24 @@ async fn sessions_outlive_reloads_and_take_their_new_limits() {
     load.finish().await.all(SESSIONS, Fate::Finished);
 }
 
+/// A setting that a running process cannot follow is named, once for each reload that asks for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_needs_a_restart_is_named() {
+    let (front, backend) = (Front::new(), EchoBackend::start().await.unwrap());
+    let gateway = started(&front, &backend).await;
+    let restarts = || gateway.process().lines_with("changes only at a restart");
+    gateway.reload(&config(&front, &backend, false, ""), RELOADED).await.unwrap();
+    assert_eq!(restarts(), 0);
+    let asked = config(&front, &backend, true, "") + "runtime: {threads: 17}\nlimits: {connections: 9}\n";
+    let asked = asked.replacen("    bind:", "    backlog: 77\n    bind:", 1);
+    gateway.reload(&asked, RELOADED).await.unwrap();
+    for setting in ["runtime.threads", "limits.connections", "backlog"] {
+        assert!(gateway.process().lines_with(&format!("\"{setting}\"")) > 0, "{setting} is not named");
+    }
+    assert_eq!(restarts(), 3);
+    Load::start(&front.ws(), "/keep", 1).await.finish().await.all(1, Fate::Finished);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broken_configuration_changes_nothing() {
     let (front, backend) = (Front::new(), EchoBackend::start().await.unwrap());
