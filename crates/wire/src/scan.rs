@@ -163,7 +163,7 @@ impl Scanner {
         *at = payload;
         let frame = OpenFrame { left: header.length, mask: header.mask, phase: 0, fin: header.fin };
         self.frame = Some(frame);
-        Ok(self.payload_or_header(frame, start, buffer.len(), at, starts_message))
+        Ok(self.payload(frame, start, buffer.len(), at, starts_message))
     }
 
     #[inline]
@@ -212,34 +212,8 @@ impl Scanner {
         Ok(())
     }
 
-    #[inline]
-    fn payload_or_header(
-        &mut self,
-        frame: OpenFrame,
-        start: usize,
-        end: usize,
-        at: &mut usize,
-        starts_message: bool,
-    ) -> Option<Event> {
-        let payload_at = *at;
-        self.payload(frame, start, end, at, starts_message).or_else(|| {
-            // The header came alone: a piece without payload, so that it goes on at once.
-            let message = self.message?;
-            Some(Event::Data(Piece {
-                kind: message.kind,
-                opaque: message.opaque,
-                whole: start..payload_at,
-                payload: payload_at..payload_at,
-                mask: frame.mask,
-                phase: 0,
-                starts_message,
-                ends_frame: false,
-                ends_message: false,
-            }))
-        })
-    }
-
-    /// The payload from `*at` on, as far as it goes in a buffer of `end` bytes.
+    /// The payload from `*at` on, as far as it goes in a buffer of `end` bytes, and the header before it where that begins
+    /// at `start`: alone if there is no payload yet, so that it goes on at once.
     #[inline]
     fn payload(
         &mut self,
@@ -253,7 +227,7 @@ impl Scanner {
         let from = *at;
         let here = (end - from).min(usize::try_from(frame.left).unwrap_or(usize::MAX));
         let left = frame.left - here as u64;
-        if here == 0 && left > 0 {
+        if here == 0 && left > 0 && start == from {
             return None;
         }
         let ends_frame = left == 0;
