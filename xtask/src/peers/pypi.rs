@@ -79,6 +79,9 @@ fn environment_packages(environment: &Path) -> Result<PathBuf> {
 }
 
 fn site_packages(environment: &Path) -> Option<PathBuf> {
+    // An environment that was moved or copied starts its programs with an interpreter at its old place.
+    let activate = fs::read_to_string(environment.join("bin/activate")).ok()?;
+    activate.contains(environment.to_str()?).then_some(())?;
     let versions = fs::read_dir(environment.join("lib")).ok()?;
     let mut places = versions.flatten().map(|entry| entry.path().join("site-packages"));
     // pip comes last into a new environment: without it, making that was interrupted.
