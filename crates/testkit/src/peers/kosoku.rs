@@ -63,7 +63,6 @@ impl fmt::Display for Outcome {
 #[derive(Debug, Clone)]
 pub struct Cases {
     include: Vec<String>,
-    exclude: Vec<String>,
     parallel: u16,
     deadline: Duration,
 }
@@ -72,12 +71,7 @@ impl Cases {
     /// The cases that these patterns match, four at a time, two minutes for all.
     pub fn matching(patterns: &[&str]) -> Self {
         let include = patterns.iter().map(|&pattern| pattern.to_owned()).collect();
-        Self { include, exclude: Vec::new(), parallel: 4, deadline: Duration::from_secs(120) }
-    }
-
-    /// Without the cases that these patterns match.
-    pub fn without(self, patterns: &[&str]) -> Self {
-        Self { exclude: patterns.iter().map(|&pattern| pattern.to_owned()).collect(), ..self }
+        Self { include, parallel: 4, deadline: Duration::from_secs(120) }
     }
 
     /// So many at a time.
@@ -97,7 +91,6 @@ impl Cases {
         command.arg(format!("ws://{addr}{path}")).arg("-o").arg(dir.path());
         command.arg("-p").arg(self.parallel.to_string());
         command.args(self.include.iter().flat_map(|pattern| ["-i", pattern]));
-        command.args(self.exclude.iter().flat_map(|pattern| ["-x", pattern]));
         let process = Process::spawn(command, Ready::Started).await?;
         let (_, output) = process.finish(self.deadline).await?;
         let index =
