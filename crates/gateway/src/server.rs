@@ -187,8 +187,8 @@ impl Server {
         for (own, worker) in self.data.all().enumerate() {
             let shared = self.shared.clone();
             let intake = Intake { stop: stop.clone(), own, ..self.intake.clone() };
-            let serving = listener::serve(listener.clone(), socket.clone(), intake, move |accepted| {
-                http::serve(accepted, shared.clone())
+            let serving = listener::serve(listener.clone(), socket.clone(), intake, move |arrived| {
+                http::serve(arrived, shared.clone())
             });
             let address = socket.address.clone();
             worker.spawn(async move {

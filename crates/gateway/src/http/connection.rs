@@ -15,7 +15,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use super::front::answer;
 use super::patience::{Patient, UnderWay};
 use crate::gateway::Shared;
-use crate::listener::{Accepted, Listener, Permit, Protocol};
+use crate::listener::{Accepted, Listener, Permit, Protocol, Refusal};
 use crate::net::Stream;
 
 /// How a client came.
@@ -47,9 +47,12 @@ impl Drop for Counted {
     }
 }
 
-/// Serves a client's connection until it ends, becomes a WebSocket, or the gateway drains.
-pub async fn serve(accepted: Accepted, shared: Arc<Shared>) {
-    let Accepted { stream, protocol, peer, tls, listener, permit, .. } = accepted;
+/// Serves a client's connection until it ends, becomes a WebSocket, or the gateway drains; counts one that was refused.
+pub async fn serve(arrived: Result<Accepted, Refusal>, shared: Arc<Shared>) {
+    let Accepted { stream, protocol, peer, tls, listener, permit } = match arrived {
+        Ok(accepted) => accepted,
+        Err(refusal) => return shared.metrics.refused(refusal.label()),
+    };
     let open = shared.metrics.connections(&listener.config.name);
     open.inc();
     let arrival = Arc::new(Arrival {

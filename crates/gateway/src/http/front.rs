@@ -15,7 +15,7 @@ use super::connection::Arrival;
 use super::refusal::Refused;
 use super::{forward, websocket};
 use crate::gateway::{Proxy, Route, Shared, Target};
-use crate::observe::access;
+use crate::observe::{Metrics, access};
 use crate::route::config::HttpConfig;
 use crate::route::{Facts, Scope, normalise_host, normalise_path};
 
@@ -58,7 +58,7 @@ pub(super) async fn answer(
             (refusal_response(&refused), refused.label())
         }
     };
-    line.finish(&arrival, response.status(), reason, start);
+    line.finish(&shared.metrics, &arrival, response.status(), reason, start);
     response
 }
 
@@ -81,9 +81,10 @@ impl Line {
         }
     }
 
-    fn finish(&self, arrival: &Arrival, status: StatusCode, reason: &str, start: Instant) {
-        if let Some(route) = &self.route {
-            route.metrics.answered(status);
+    fn finish(&self, metrics: &Metrics, arrival: &Arrival, status: StatusCode, reason: &str, start: Instant) {
+        match &self.route {
+            Some(route) => route.metrics.answered(status),
+            None => metrics.unrouted(status),
         }
         access::Request {
             listener: &arrival.listener.config.name,

@@ -19,7 +19,7 @@ use tokio_util::task::TaskTracker;
 
 use super::bind::BoundSocket;
 use super::config::{ListenerConfig, Protocol};
-use super::connection::{Accepted, prepare};
+use super::connection::{Accepted, Refusal, prepare};
 use super::limits::{Addresses, Permit};
 use crate::net::Socket;
 use crate::workers::Workers;
@@ -91,7 +91,7 @@ impl Listener {
 }
 
 /// Accepts connections on one socket until told to stop, and hands each to `handler` in a task of its own when it is
-/// ready for HTTP.
+/// ready for HTTP, or refused.
 ///
 /// At the limit of open connections nothing is accepted: the system's backlog holds the next ones, at no cost to us,
 /// until one ends. A reload puts another [`Listener`] into `listener`; new connections see it at once. When
@@ -106,7 +106,7 @@ pub async fn serve<H, F>(
     handler: H,
 ) -> io::Result<()>
 where
-    H: Fn(Accepted) -> F + Clone + Send + 'static,
+    H: Fn(Result<Accepted, Refusal>) -> F + Clone + Send + 'static,
     F: Future<Output = ()> + Send + 'static,
 {
     let source = Source::new(&socket)?;
@@ -142,7 +142,7 @@ where
 /// Takes what the system has completed before we stopped; closing the socket would reset it.
 fn accept_waiting<H, F>(listener: &Arc<Listener>, source: &Source, intake: &Intake, handler: &H)
 where
-    H: Fn(Accepted) -> F + Clone + Send + 'static,
+    H: Fn(Result<Accepted, Refusal>) -> F + Clone + Send + 'static,
     F: Future<Output = ()> + Send + 'static,
 {
     for _ in 0..listener.config.backlog {
@@ -160,7 +160,7 @@ fn spawn<H, F>(
     mut permit: Permit,
     handler: H,
 ) where
-    H: Fn(Accepted) -> F + Send + 'static,
+    H: Fn(Result<Accepted, Refusal>) -> F + Send + 'static,
     F: Future<Output = ()> + Send + 'static,
 {
     let place = intake.workers.place(intake.own);
@@ -188,17 +188,16 @@ async fn carry<H, F>(
     permit: Permit,
     handler: H,
 ) where
-    H: Fn(Accepted) -> F,
+    H: Fn(Result<Accepted, Refusal>) -> F,
     F: Future<Output = ()>,
 {
     let name = listener.clone();
     // Boxed: its state is needed for the handshake alone, the task's for as long as the connection lives.
-    match Box::pin(prepare(listener, socket, peer, permit)).await {
-        Ok(accepted) => handler(accepted).await,
-        Err(refusal) => {
-            tracing::debug!(listener = name.config.name, ?peer, %refusal, "connection refused");
-        }
+    let arrived = Box::pin(prepare(listener, socket, peer, permit)).await;
+    if let Err(refusal) = &arrived {
+        tracing::debug!(listener = name.config.name, ?peer, %refusal, "connection refused");
     }
+    handler(arrived).await;
 }
 
 async fn permit(listener: &Listener, intake: &Intake, trouble: &mut Trouble) -> Option<Permit> {

@@ -16,7 +16,9 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-use super::{Accepted, BindAddress, BoundSocket, Inherited, Intake, Listener, Protocol, RawListener, serve};
+use super::{
+    Accepted, BindAddress, BoundSocket, Inherited, Intake, Listener, Protocol, RawListener, Refusal, serve,
+};
 use crate::config::problem::Problems;
 use crate::tls::testing::Issued;
 use crate::workers::Workers;
@@ -66,9 +68,13 @@ impl Served {
             BindAddress::Unix(_) => "0.0.0.0:0".parse().unwrap(),
         };
         let (sender, accepted) = channel(100);
-        let handler = move |accepted| {
+        let handler = move |arrived: Result<Accepted, Refusal>| {
             let sender = sender.clone();
-            async move { sender.send(accepted).await.unwrap() }
+            async move {
+                if let Ok(accepted) = arrived {
+                    sender.send(accepted).await.unwrap();
+                }
+            }
         };
         let current = Arc::new(ArcSwap::new(listener));
         let task = tokio::spawn(serve(current.clone(), Arc::new(socket), intake.clone(), handler));

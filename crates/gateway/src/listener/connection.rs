@@ -72,27 +72,55 @@ pub struct TlsFacts {
 
 /// Why a connection ended before it was one.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Refusal {
+pub enum Refusal {
+    /// A peer that is not trusted to send a PROXY header came where one is required.
     #[error("a PROXY protocol header is required, and this peer is not trusted to send one")]
     Untrusted,
+    /// No PROXY header came where one is required.
     #[error("a PROXY protocol header is required, and there is none")]
     NoProxyHeader,
+    /// A PROXY header that is none.
     #[error("malformed PROXY protocol header: {0}")]
     BadProxyHeader(&'static str),
+    /// The limit of connections of one address.
     #[error("this address has its fill of connections")]
     AddressFull,
+    /// No byte came before the deadline.
     #[error("nothing came in time")]
     Silent,
+    /// A TLS handshake where plain HTTP is spoken.
     #[error("TLS where plain HTTP is spoken")]
     TlsOnPlain,
+    /// Plain HTTP where TLS is spoken; it was answered 400.
     #[error("plain HTTP where TLS is spoken")]
     PlainOnTls,
+    /// HTTP in a version that the listener does not speak.
     #[error("{0:?} is not spoken here")]
     Protocol(Protocol),
+    /// The TLS handshake failed.
     #[error(transparent)]
     Tls(HandshakeError),
+    /// The connection broke.
     #[error(transparent)]
     Io(#[from] io::Error),
+}
+
+impl Refusal {
+    /// A stable word for metrics and logs.
+    pub const fn label(&self) -> &'static str {
+        match self {
+            Self::Untrusted => "proxy_untrusted",
+            Self::NoProxyHeader => "proxy_missing",
+            Self::BadProxyHeader(_) => "proxy_malformed",
+            Self::AddressFull => "address_full",
+            Self::Silent => "silent",
+            Self::TlsOnPlain => "tls_on_plain",
+            Self::PlainOnTls => "plain_on_tls",
+            Self::Protocol(_) => "protocol_not_spoken",
+            Self::Tls(_) => "tls_handshake",
+            Self::Io(_) => "connection_lost",
+        }
+    }
 }
 
 /// What nginx answers too: a browser shows it to whoever typed http:// before this port.

@@ -15,7 +15,7 @@ pub use accept::{Intake, Listener, serve};
 pub use address::BindAddress;
 pub use bind::{BindError, BoundSocket, Inherited};
 pub use config::{ListenerConfig, Protocol, RawListener};
-pub use connection::{Accepted, ClientAddress, TlsFacts};
+pub use connection::{Accepted, ClientAddress, Refusal, TlsFacts};
 pub use handover::{Handover, HandoverError, Offer, Takeover};
 pub use limits::Permit;
 pub(crate) use proxy_protocol::fuzz_proxy_header;

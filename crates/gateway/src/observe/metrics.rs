@@ -193,6 +193,12 @@ impl Metrics {
         }
     }
 
+    /// Counts an answered request that no route took.
+    pub fn unrouted(&self, status: http::StatusCode) {
+        let label = StatusLabel { route: String::new(), status: status.as_u16() };
+        self.all.requests.get_or_create(&label).inc();
+    }
+
     /// Counts a refusal.
     pub fn refused(&self, reason: &'static str) {
         self.all.refused.get_or_create(&RefusalLabel { reason }).inc();

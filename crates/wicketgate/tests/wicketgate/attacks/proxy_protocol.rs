@@ -122,3 +122,51 @@ async fn a_header_from_a_stranger_is_never_believed() {
     let (_, recorded) = stage.backend.requested("/honest").await.unwrap();
     assert_eq!(recorded.heads[0].all("x-forwarded-for"), ["127.0.0.1"]);
 }
+
+/// Whatever is turned away before there is a request, and a request that no route takes, can be seen in the metrics.
+#[tokio::test]
+async fn what_is_turned_away_is_counted() {
+    let config = format!(
+        "listeners:
+- {{name: required, bind: LISTEN, proxy_protocol: {{mode: required, from: [127.0.0.0/8]}}}}
+- {{name: strangers, bind: LISTEN, proxy_protocol: {{mode: required, from: [10.0.0.0/8]}}}}
+- {{name: plain, bind: LISTEN}}
+admin: {{bind: LISTEN}}
+{UPSTREAM}routes: [{{name: all, match: {{path: /chat}}, upstream: backend}}]
+"
+    );
+    let stage = Stage::start(&config).await;
+    let upgrade = Upgrade::new("/chat").bytes();
+    dropped(&stage, &stage.listener(0), b"PROXY TCP4 nonsense\r\n").await;
+    dropped(&stage, &stage.listener(0), &upgrade).await;
+    dropped(&stage, &stage.listener(1), &upgrade).await;
+    dropped(&stage, &stage.listener(2), b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03").await;
+    dropped(&stage, &stage.listener(2), b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
+    assert_eq!(asked(&stage.listener(2), "/nowhere").await.0, 404);
+    let (status, metrics) = asked(&stage.listener(3), "/metrics").await;
+    assert_eq!(status, 200);
+    for reason in [
+        "proxy_malformed",
+        "proxy_missing",
+        "proxy_untrusted",
+        "tls_on_plain",
+        "protocol_not_spoken",
+        "no_route",
+    ] {
+        let line = format!("wicketgate_refusals_total{{reason=\"{reason}\"}} 1\n");
+        assert!(metrics.contains(&line), "{reason}: {metrics}");
+    }
+    assert!(metrics.contains("wicketgate_requests_total{route=\"\",status=\"404\"} 1\n"), "{metrics}");
+    RawClient::open(&stage.listener(2), "/chat").await.unwrap().echoes("next").await.unwrap();
+}
+
+/// The status and all text of the answer to a plain request.
+async fn asked(endpoint: &Endpoint, path: &str) -> (u16, String) {
+    let mut client = RawClient::connect(endpoint).await.unwrap();
+    client
+        .send(format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").as_bytes())
+        .await
+        .unwrap();
+    let text = String::from_utf8(client.rest().await.unwrap()).unwrap();
+    (text[9..12].parse().unwrap(), text)
+}
