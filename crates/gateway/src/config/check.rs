@@ -4,12 +4,10 @@ use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use wicketgate_config::{At, Content, Item, Node, Place, Problems, alternatives};
+
 use super::Config;
-use super::fault::alternatives;
 use super::file::RawConfig;
-use super::place::{At, Item, Place};
-use super::problem::Problems;
-use super::tree::{Content, Node};
 use crate::listener::config::ListenerConfig;
 use crate::route::config::{Action, RouteConfig};
 use crate::upstream::config::UpstreamConfig;

@@ -2,10 +2,9 @@
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use wicketgate_config::{At, Item, OneOrMany};
 
-use super::place::{At, Item};
 use super::section::{RawAdmin, RawDrain, RawLimits, RawLog, RawRuntime};
-use super::value::OneOrMany;
 use crate::listener::config::RawListener;
 use crate::route::config::RawRoute;
 use crate::upstream::config::RawUpstream;

@@ -6,16 +6,11 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
+use wicketgate_config::{At, Lookup, Node, Place, Problems, Report, Sources, read};
 
 use super::Config;
+use super::check;
 use super::file::{RawConfig, RawPart};
-use super::place::{At, Place};
-use super::problem::Problems;
-use super::report::Report;
-use super::source::Sources;
-use super::tree::Node;
-use super::variables::Lookup;
-use super::{check, read, yaml};
 
 /// The longest file that is read, in bytes.
 const MAX_FILE: u64 = 1 << 20;
@@ -108,7 +103,7 @@ impl<'a> Loader<'a> {
         let number = self.sources.add(path, text);
         let value = self.tree(number).and_then(|mut root| {
             self.names.collect(&root);
-            read::read(&mut root, &mut self.problems)
+            read(&mut root, &mut self.problems)
         });
         self.names.incomplete |= value.is_none();
         value
@@ -116,9 +111,7 @@ impl<'a> Loader<'a> {
 
     fn tree(&mut self, number: u32) -> Option<Node> {
         let before = self.problems.iter().count();
-        let Sources { files, variables, .. } = &mut self.sources;
-        let text = &files[number as usize].text;
-        let root = yaml::parse(number, text, self.lookup, variables, &mut self.problems);
+        let root = wicketgate_config::parse(number, &mut self.sources, self.lookup, &mut self.problems);
         if root.is_none() && self.problems.iter().count() == before {
             let place = Place::new(number, 1, 1, 0..0);
             self.problems.error(

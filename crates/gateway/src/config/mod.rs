@@ -1,30 +1,15 @@
 //! The configuration: files read with their includes, every problem found at once, each with place and remedy.
 //!
-//! [`load`] parses each file into a tree with places (`yaml`, `tree`), reads the raw keys out of it (`read`, `file`),
-//! and checks them into the typed [`Config`] (`check`). Each part's raw and typed forms stand beside the code that uses them.
+//! [`load`] reads the raw keys of each file (`file`) and checks them into the typed [`Config`] (`check`). Each part's raw and typed forms stand beside the code that uses them.
 
 mod check;
-mod deserialize;
-mod fault;
 mod file;
 mod load;
-mod place;
-pub mod problem;
-mod read;
-mod report;
 mod restart;
 mod section;
-mod source;
-#[cfg(test)]
-pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
-mod tree;
-mod unit;
-pub mod value;
-mod variables;
 mod watch;
-mod yaml;
 
 use std::sync::Arc;
 
@@ -35,11 +20,11 @@ use crate::upstream::config::UpstreamConfig;
 
 pub use file::RawConfig;
 pub use load::{load, parse};
-pub use report::{Report, Style};
 pub use section::{
     AccessLog, AdminConfig, DrainConfig, LimitsConfig, LogConfig, LogFormat, LogLevel, RuntimeConfig,
 };
 pub use watch::ConfigWatch;
+pub use wicketgate_config::{Report, Style};
 
 /// A configuration that can be used: complete, with all defaults filled in. Its parts are shared, not copied.
 #[derive(Clone, Debug)]

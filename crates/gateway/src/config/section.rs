@@ -6,10 +6,7 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-
-use super::place::At;
-use super::problem::Problems;
-use super::value::{Size, Time};
+use wicketgate_config::{At, Problems, Size, Time};
 
 /// The operator's own listener: `/metrics`, `/healthz`, `/readyz`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]

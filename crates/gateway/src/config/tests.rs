@@ -7,8 +7,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use http::{HeaderMap, Method};
+use wicketgate_config::Severity;
 
-use super::problem::Severity;
 use super::{Config, Report, Style, load, parse};
 use crate::route::Facts;
 use crate::route::config::Action;
@@ -306,30 +306,6 @@ fn a_file_that_cannot_be_read_is_named() {
     fs::remove_file(&path).unwrap();
     fs::create_dir(&path).unwrap();
     said("it is a directory");
-}
-
-/// For every text that both understand, our tree holds what serde-saphyr reads.
-#[test]
-fn yaml_is_read_as_others_read_it() {
-    for text in [
-        "a: 1\nb: [x, 'y', \"z\\n\", ~, null, true, false]\n",
-        "a: |\n  line\n  more\nb: >-\n  folded\n  text\n",
-        "- a: {b: [c, {d: e}]}\n- 'it''s'\n- \"\\u00e9 \\x41\"\n- -5\n- 1.5\n",
-        "x: &a {k: v}\ny: *a\nz:\n  <<: *a\n  w: 1\n",
-        "? a\n: b\n\"c d\": e # comment\n",
-        "a: # nothing\nb: ''\nc: No.\n",
-        "é: ü\n\n---\n",
-    ] {
-        let theirs: Result<serde_json::Value, _> = serde_saphyr::from_str(text);
-        let mut problems = super::problem::Problems::default();
-        let mut variables = super::source::Variables::default();
-        let tree = super::yaml::parse(0, text, &|_| None, &mut variables, &mut problems);
-        let ours = tree.and_then(|mut tree| super::read::read::<serde_json::Value>(&mut tree, &mut problems));
-        match theirs {
-            Ok(theirs) => assert_eq!(ours, Some(theirs), "{text}"),
-            Err(_) => assert!(problems.has_errors(), "{text}"),
-        }
-    }
 }
 
 /// A value for every shape that a key may ask for, so that each key gets the wrong one sometimes.

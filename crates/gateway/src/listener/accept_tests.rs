@@ -15,11 +15,11 @@ use tokio::sync::mpsc::{Receiver, channel};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
+use wicketgate_config::Problems;
 
 use super::{
     Accepted, BindAddress, BoundSocket, Inherited, Intake, Listener, Protocol, RawListener, Refusal, serve,
 };
-use crate::config::problem::Problems;
 use crate::tls::testing::Issued;
 use crate::workers::Workers;
 

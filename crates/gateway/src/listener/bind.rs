@@ -264,8 +264,8 @@ mod tests {
     use std::net::TcpStream;
 
     use super::*;
-    use crate::config::problem::Problems;
     use crate::listener::RawListener;
+    use wicketgate_config::Problems;
 
     fn config(bind: &str) -> ListenerConfig {
         let raw: RawListener = serde_saphyr::from_str(&format!("bind: '{bind}'\nmode: 0600")).unwrap();

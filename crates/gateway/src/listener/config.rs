@@ -8,11 +8,9 @@ use std::time::Duration;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use wicketgate_config::{At, Network, Place, Problems, Size, Time};
 
 use super::address::BindAddress;
-use crate::config::problem::Problems;
-use crate::config::value::{At, Place, Size, Time};
-use crate::net::Network;
 use crate::tls::config::{RawServerTls, ServerTlsConfig};
 
 /// A listener: where it listens, what it speaks, how many it takes.
@@ -374,7 +372,7 @@ mod tests {
     use super::*;
 
     fn check(yaml: &str) -> (ListenerConfig, Problems) {
-        let raw: RawListener = crate::config::testing::part(yaml);
+        let raw: RawListener = wicketgate_config::part("part", yaml).unwrap();
         let mut problems = Problems::default();
         (raw.check(&mut problems), problems)
     }

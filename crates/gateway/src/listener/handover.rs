@@ -287,8 +287,8 @@ mod tests {
     use std::net::{TcpStream, ToSocketAddrs};
 
     use super::*;
-    use crate::config::problem::Problems;
     use crate::listener::{Inherited, ListenerConfig, RawListener};
+    use wicketgate_config::Problems;
 
     fn config(folder: &Path) -> ListenerConfig {
         let yaml = format!("bind: ['127.0.0.1:0', 'unix:{}/w.sock']", folder.display());

@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use wicketgate_config::{At, Problems, Size, Time};
 use wicketgate_wire::{DataKind, FrameLimits};
 
 use super::rate::Rate;
-use crate::config::problem::Problems;
-use crate::config::value::{At, Size, Time};
 
 /// How a route treats its WebSocket sessions.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]

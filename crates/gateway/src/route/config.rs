@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use wicketgate_config::{At, Place, Problems, Size, Switch, Toggle};
 
 use super::edit::{RawHeaderEdits, Side};
 use super::matcher::MatchConfig;
@@ -11,8 +12,6 @@ use super::matching::RawMatch;
 use super::respond::{RawRedirect, RawRespond};
 use super::rewrite::RawRewrite;
 use super::{HeaderEdits, Redirect, Respond, Rewrite};
-use crate::config::problem::Problems;
-use crate::config::value::{At, Place, Size, Switch, Toggle};
 use crate::pump::config::{RawWebSocket, WebSocketConfig};
 
 /// A route: which requests it is for, and what becomes of them. It has one of `upstream`, `redirect` and `respond`.

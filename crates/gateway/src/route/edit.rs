@@ -5,10 +5,9 @@ use std::fmt;
 use http::header::{HeaderMap, HeaderName, HeaderValue, InvalidHeaderValue};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use wicketgate_config::{At, OneOrMany, Problems, Table};
 
 use super::template::{Scope, Template};
-use crate::config::problem::Problems;
-use crate::config::value::{At, OneOrMany, Table};
 
 /// Headers set and removed on the way.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]

@@ -8,11 +8,10 @@ use http::header::HeaderName;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
+use wicketgate_config::{At, OneOrMany, Problems, Table};
 
 use super::matcher::{Conditions, HeaderTest, MatchConfig};
 use super::pattern::{HostPattern, PathPattern};
-use crate::config::problem::Problems;
-use crate::config::value::{At, OneOrMany, Table};
 
 /// Which requests a route is for. All that is given must hold.
 #[derive(Clone, Debug, Default, serde::Deserialize, JsonSchema)]

@@ -5,11 +5,10 @@ use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, InvalidHeaderValue};
 use http::{StatusCode, Uri};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use wicketgate_config::{At, OneOrMany, Problems, Table};
 
 use super::edit::{HeaderEdits, RawHeaderEdits, Side};
 use super::template::{Scope, Template};
-use crate::config::problem::Problems;
-use crate::config::value::{At, OneOrMany, Table};
 
 /// An answer that sends the client elsewhere.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]

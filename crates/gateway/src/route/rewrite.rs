@@ -5,11 +5,10 @@ use std::borrow::Cow;
 use http::uri::{InvalidUri, PathAndQuery};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use wicketgate_config::{At, Problems};
 
 use super::path::normalise_path;
 use super::pattern::PathPattern;
-use crate::config::problem::Problems;
-use crate::config::value::At;
 
 /// Another path for the upstream. The query stays as it is.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]

@@ -13,12 +13,11 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use wicketgate_config::{At, Problems};
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::provider;
-use crate::config::problem::Problems;
-use crate::config::value::At;
 
 /// Larger files hold no certificate chain and no key; the bound stands before anything is read.
 const FILE_MAX: u64 = 1 << 20;
@@ -242,7 +241,7 @@ fn subject_names(leaf: &X509Certificate<'_>) -> (bool, Vec<String>) {
     (!all.is_empty(), names.collect())
 }
 
-fn warn_of_open_key(path: &Path, place: crate::config::value::Place, problems: &mut Problems) {
+fn warn_of_open_key(path: &Path, place: wicketgate_config::Place, problems: &mut Problems) {
     let open = fs::metadata(path).is_ok_and(|meta| meta.permissions().mode() & 0o007 != 0);
     if open {
         problems.warning(

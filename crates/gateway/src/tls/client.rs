@@ -10,12 +10,11 @@ use rustls::sign::SingleCertAndKey;
 use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use wicketgate_config::{At, Problems};
 
 use super::certificate::{RawCertificate, read_chain};
 use super::config::TlsVersion;
 use super::provider;
-use crate::config::problem::Problems;
-use crate::config::value::At;
 
 /// TLS towards an upstream. Its certificate is always verified, against the system's roots if not told otherwise.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]

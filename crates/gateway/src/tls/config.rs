@@ -6,12 +6,11 @@ use rustls::server::NoServerSessionStorage;
 use rustls::{ServerConfig, SupportedProtocolVersion};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use wicketgate_config::{At, Problems};
 
 use super::certificate::RawCertificate;
 use super::provider;
 use super::resolver::CertificateResolver;
-use crate::config::problem::Problems;
-use crate::config::value::At;
 
 /// TLS towards clients, as configured on a listener.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -99,7 +98,7 @@ mod tests {
 
     use super::super::testing::Issued;
     use super::*;
-    use crate::config::problem::Severity;
+    use wicketgate_config::Severity;
 
     fn check(cert: PathBuf, key: PathBuf) -> Vec<(Severity, String, String)> {
         let raw = RawCertificate { cert: At::nowhere(cert), key: At::nowhere(key) };

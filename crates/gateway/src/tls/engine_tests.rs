@@ -9,11 +9,10 @@ use rustls::client::UnbufferedClientConnection;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ServerConfig, ServerConnection};
 use tokio::io::ReadBuf;
+use wicketgate_config::{At, Problems};
 
 use super::engine::{End, Engine, Side};
 use super::{ClientTlsConfig, RawClientTls, provider};
-use crate::config::problem::Problems;
-use crate::config::value::At;
 
 /// A server whose handshake messages and tickets come in records of at most 64 bytes.
 static SERVER: LazyLock<Arc<ServerConfig>> = LazyLock::new(|| {

@@ -12,13 +12,12 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy_bidirec
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 use tokio_rustls::{TlsAcceptor, TlsConnector, client};
+use wicketgate_config::{At, Problems};
 
 use super::certificate::RawCertificate;
 use super::config::{RawServerTls, TlsVersion};
 use super::testing::{Issued, tcp_pair};
 use super::{HandshakeError, TlsStream};
-use crate::config::problem::Problems;
-use crate::config::value::At;
 use crate::net::Socket;
 
 const NAME: &str = "a.example";

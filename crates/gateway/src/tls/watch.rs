@@ -102,8 +102,7 @@ mod tests {
     use super::super::config::RawServerTls;
     use super::super::testing::Issued;
     use super::*;
-    use crate::config::problem::Problems;
-    use crate::config::value::At;
+    use wicketgate_config::{At, Problems};
 
     #[test]
     fn changed_files_are_loaded_and_a_dropped_watcher_ends_its_thread() {

@@ -8,12 +8,11 @@ use std::time::Duration;
 use rustls_pki_types::ServerName;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, de};
+use wicketgate_config::{At, Place, Problems, Size, Time};
 
 use super::address::{Address, Endpoint};
 use super::balance::Balance;
 use super::health::config::{HealthConfig, RawHealth};
-use crate::config::problem::Problems;
-use crate::config::value::{At, Place, Size, Time};
 use crate::tls::{ClientTlsConfig, RawClientTls};
 
 /// Backends that serve the same thing, and how they are reached.

@@ -7,9 +7,8 @@ use std::time::Duration;
 use http::uri::PathAndQuery;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use wicketgate_config::{At, Problems, Time, Toggle};
 
-use crate::config::problem::Problems;
-use crate::config::value::{At, Time, Toggle};
 use crate::upstream::config::SPAN;
 
 /// How it is found out which targets can be used.

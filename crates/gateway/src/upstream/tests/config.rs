@@ -1,8 +1,8 @@
 //! What an operator may write, and what is said to what is wrong.
 
 use serde_json::{Value, json};
+use wicketgate_config::Problems;
 
-use crate::config::problem::Problems;
 use crate::upstream::balance::{Balance, HashBy};
 use crate::upstream::config::{AllUnhealthy, Protocol, RawUpstream, UpstreamConfig};
 

@@ -188,7 +188,7 @@ async fn a_huge_response_head_is_a_502() {
     })
     .await;
     let small = upstream(&[server.url()], |raw| {
-        raw.limits.response_head = At::nowhere(crate::config::value::Size(8 << 10));
+        raw.limits.response_head = At::nowhere(wicketgate_config::Size(8 << 10));
     });
     assert_eq!(send(&small, get("/")).await.err().unwrap().label(), "head_too_large");
     let large = upstream(&[server.url()], |_| {});

@@ -23,12 +23,11 @@ use http_body_util::{BodyExt, Empty};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_util::sync::CancellationToken;
+use wicketgate_config::{At, Problems, Time};
 
 use super::config::{RawTarget, RawUpstream};
 use super::error::UpstreamError;
 use super::{Affinity, Body, Offer, Opened, Upstream, WebSocket, resolve};
-use crate::config::problem::Problems;
-use crate::config::value::{At, Time};
 
 /// A server that gives each connection, with its number from 0, to a script.
 struct Server {

@@ -3,9 +3,9 @@
 use std::sync::atomic::AtomicBool;
 
 use tokio::io::AsyncWriteExt;
+use wicketgate_config::Toggle;
 
 use super::*;
-use crate::config::value::Toggle;
 use crate::upstream::config::AllUnhealthy;
 use crate::upstream::health::config::{ProbeKind, RawActive, RawPassive};
 

@@ -7,7 +7,7 @@ use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, Tag};
 
 use super::place::Place;
 use super::problem::Problems;
-use super::source::Variables;
+use super::source::{Sources, Variables};
 use super::tree::{Content, Entry, Node, Scalar};
 use super::variables::{self, Lookup, Unfilled};
 
@@ -18,15 +18,16 @@ const MAX_DEPTH: usize = 32;
 /// How many keys a mapping may have; each new one is compared with those before it.
 const MAX_KEYS: usize = 1024;
 
-/// Reads the document `text` of file number `source`; what is wrong with it goes to `problems`. `None` when it
+/// Reads the document in the file of number `source`; what is wrong with it goes to `problems`. `None` when it
 /// cannot be read at all, or holds nothing.
-pub(super) fn parse(
+pub fn parse(
     source: u32,
-    text: &str,
+    sources: &mut Sources,
     lookup: Lookup<'_>,
-    variables: &mut Variables,
     problems: &mut Problems,
 ) -> Option<Node> {
+    let Sources { files, variables, .. } = sources;
+    let text = &files.get(source as usize)?.text;
     let options = granit_parser::options! {
         disallow_directives: true,
         emit_comments: false,

@@ -23,7 +23,7 @@ impl Place {
     pub const UNKNOWN: Self = Self { source: 0, line: 0, column: 0, start: 0, end: 0 };
 
     /// A place in the file of number `source`; `line` and `column` count from 1.
-    pub(super) const fn new(source: u32, line: u32, column: u32, bytes: Range<u32>) -> Self {
+    pub const fn new(source: u32, line: u32, column: u32, bytes: Range<u32>) -> Self {
         Self { source, line, column, start: bytes.start, end: bytes.end }
     }
 
@@ -42,16 +42,16 @@ impl Place {
         self.column
     }
 
-    pub(super) const fn source(self) -> usize {
+    pub(crate) const fn source(self) -> usize {
         self.source as usize
     }
 
-    pub(super) const fn bytes(self) -> Range<usize> {
+    pub(crate) const fn bytes(self) -> Range<usize> {
         self.start as usize..self.end as usize
     }
 
     /// The five numbers that [`Place::deserialize`] reads back.
-    pub(super) const fn numbers(self) -> [u32; 5] {
+    pub(crate) const fn numbers(self) -> [u32; 5] {
         [self.source, self.line, self.column, self.start, self.end]
     }
 }
@@ -117,7 +117,7 @@ impl<T: Default> Default for Item<T> {
 }
 
 /// The newtype name by which an [`Item`] asks our own deserializer for `(place, whole, value)`.
-pub(super) const ITEM: &str = "wicketgate::Item";
+pub(crate) const ITEM: &str = "wicketgate::Item";
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Item<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

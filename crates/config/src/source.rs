@@ -8,41 +8,41 @@ use super::place::Place;
 
 /// The files, in the order in which they were read: the main one first.
 #[derive(Debug, Default)]
-pub(super) struct Sources {
-    pub(super) files: Vec<Source>,
-    pub(super) variables: Variables,
+pub struct Sources {
+    pub(crate) files: Vec<Source>,
+    pub(crate) variables: Variables,
     /// The folders that patterns were looked up in.
-    pub(super) folders: BTreeSet<PathBuf>,
+    pub folders: BTreeSet<PathBuf>,
 }
 
 /// One file.
 #[derive(Debug)]
-pub(super) struct Source {
-    pub(super) path: PathBuf,
-    pub(super) text: String,
+pub struct Source {
+    pub(crate) path: PathBuf,
+    pub(crate) text: String,
 }
 
 impl Sources {
     /// Adds a file; gives its number.
-    pub(super) fn add(&mut self, path: &Path, text: String) -> u32 {
+    pub fn add(&mut self, path: &Path, text: String) -> u32 {
         self.files.push(Source { path: path.to_owned(), text });
         // The number of files is bounded by the loader, far below `u32::MAX`.
         u32::try_from(self.files.len() - 1).unwrap_or(u32::MAX)
     }
 
     /// The file in which `place` stands.
-    pub(super) fn source(&self, place: Place) -> Option<&Source> {
+    pub(crate) fn source(&self, place: Place) -> Option<&Source> {
         self.files.get(place.source()).filter(|_| place.is_known())
     }
 
-    pub(super) fn paths(&self) -> impl Iterator<Item = &Path> {
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
         self.files.iter().map(|file| file.path.as_path())
     }
 }
 
 impl Source {
     /// The line that begins `place`, as a range of bytes, and the part of `place` that lies on it.
-    pub(super) fn line(&self, place: Place) -> (Range<usize>, Range<usize>) {
+    pub(crate) fn line(&self, place: Place) -> (Range<usize>, Range<usize>) {
         let text = self.text.as_str();
         let floor =
             |at: usize| (0..=at.min(text.len())).rev().find(|&i| text.is_char_boundary(i)).unwrap_or(0);
@@ -55,16 +55,16 @@ impl Source {
 
 /// What the environment's variables gave, and where.
 #[derive(Debug, Default)]
-pub(super) struct Variables(HashMap<Place, Vec<(String, String)>>);
+pub(crate) struct Variables(HashMap<Place, Vec<(String, String)>>);
 
 impl Variables {
     /// Notes that the value at `place` was made with these variables, by name and value.
-    pub(super) fn note(&mut self, place: Place, used: Vec<(String, String)>) {
+    pub(crate) fn note(&mut self, place: Place, used: Vec<(String, String)>) {
         self.0.insert(place, used);
     }
 
     /// Puts the names back in place of the values in a message about `place`: an environment holds secrets.
-    pub(super) fn hide(&self, place: Place, message: &mut String) {
+    pub(crate) fn hide(&self, place: Place, message: &mut String) {
         for (name, value) in self.0.get(&place).into_iter().flatten().filter(|(_, value)| !value.is_empty()) {
             let mark = format!("${{{name}}}");
             *message =

@@ -77,12 +77,12 @@ impl Problems {
         self.0.iter()
     }
 
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Problem> {
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Problem> {
         self.0.iter_mut()
     }
 
     /// Orders them as a reader of the files meets them; those without a place come last.
-    pub(super) fn sort(&mut self) {
+    pub(crate) fn sort(&mut self) {
         self.0.sort_by_key(|p| (!p.place.is_known(), p.place.source(), p.place.bytes().start));
     }
 

@@ -9,20 +9,20 @@ use super::tree::{Content, Entry, Node};
 
 /// Why a value could not be read.
 #[derive(Debug)]
-pub(super) struct Fault {
-    pub(super) what: String,
-    pub(super) help: String,
-    pub(super) place: Option<Place>,
+pub struct Fault {
+    pub(crate) what: String,
+    pub(crate) help: String,
+    pub(crate) place: Option<Place>,
     /// The key that is missing, if that is the reason.
     missing: Option<&'static str>,
     /// Whether only what was cut out before is missing.
     follows: bool,
     /// From the faulty value up to the root: the number of the item or entry on each level.
-    pub(super) path: Vec<usize>,
+    pub(crate) path: Vec<usize>,
 }
 
 impl Fault {
-    pub(super) fn new(what: impl Into<String>, help: impl Into<String>) -> Self {
+    pub(crate) fn new(what: impl Into<String>, help: impl Into<String>) -> Self {
         Self {
             what: what.into(),
             help: help.into(),
@@ -33,23 +33,23 @@ impl Fault {
         }
     }
 
-    pub(super) fn at(mut self, place: Place) -> Self {
+    pub(crate) fn at(mut self, place: Place) -> Self {
         self.place.get_or_insert(place);
         self
     }
 
-    pub(super) fn below(mut self, index: usize) -> Self {
+    pub(crate) fn below(mut self, index: usize) -> Self {
         self.path.push(index);
         self
     }
 
     /// A value of which too much was cut out: no finding of its own.
-    pub(super) fn following() -> Self {
+    pub(crate) fn following() -> Self {
         Self { follows: true, ..Self::new("nothing is left of this value", "") }
     }
 
     /// Whether a key is missing only because its value was cut out before, or because its name was misspelt.
-    pub(super) fn follows_from_cut(&self, root: &Node) -> bool {
+    pub(crate) fn follows_from_cut(&self, root: &Node) -> bool {
         let Some(key) = self.missing else { return self.follows };
         let mut node = root;
         for &index in self.path.iter().rev() {
@@ -124,7 +124,7 @@ fn likeness(word: &str, known: &str) -> f64 {
 const ALIKE: f64 = 0.8;
 
 /// What was probably meant, or all that would be right.
-pub(super) fn alternatives(word: &str, known: &[&str]) -> String {
+pub fn alternatives(word: &str, known: &[&str]) -> String {
     let near = known.iter().map(|known| (likeness(word, known), known)).max_by(|a, b| a.0.total_cmp(&b.0));
     match near {
         None => "nothing may stand here".into(),

@@ -9,8 +9,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
-pub use super::place::{At, Item, Place};
-pub use super::unit::{Size, Time};
+use super::place::At;
 
 /// One value, or a list of them: `GET` or `[GET, POST]`.
 #[derive(Clone, Debug)]
@@ -30,7 +29,7 @@ impl<T> Deref for OneOrMany<T> {
 }
 
 /// The newtype name by which our own deserializer knows that a single value may stand for a list.
-pub(super) const ONE_OR_MANY: &str = "wicketgate::OneOrMany";
+pub(crate) const ONE_OR_MANY: &str = "wicketgate::OneOrMany";
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for OneOrMany<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -10,7 +10,7 @@ const MAX_FAULTS: usize = 50;
 
 /// Reads a `T` out of `root`. A value that does not fit is reported and cut out of the tree, then the rest is
 /// read anew, so that every such value is found; `None` when nothing is left.
-pub(super) fn read<T: DeserializeOwned>(root: &mut Node, problems: &mut Problems) -> Option<T> {
+pub fn read<T: DeserializeOwned>(root: &mut Node, problems: &mut Problems) -> Option<T> {
     for _ in 0..MAX_FAULTS {
         let fault = match T::deserialize(&*root) {
             Ok(value) => return Some(value),

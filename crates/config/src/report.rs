@@ -31,7 +31,8 @@ pub struct Report {
 }
 
 impl Report {
-    pub(super) fn new(sources: Sources, mut problems: Problems) -> Self {
+    /// The findings about these files, in the order of the files; what came out of variables is hidden.
+    pub fn new(sources: Sources, mut problems: Problems) -> Self {
         for problem in problems.iter_mut() {
             sources.variables.hide(problem.place, &mut problem.what);
             sources.variables.hide(problem.place, &mut problem.help);

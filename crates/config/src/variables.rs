@@ -1,18 +1,18 @@
 //! `${NAME}` and `${NAME:-default}` in values, filled from the environment; `$${` stands for `${`.
 
 /// Looks a variable up by its name.
-pub(super) type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
+pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// A text after its variables were filled in, and what each of them gave: to be kept out of messages.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Expanded {
-    pub(super) text: String,
-    pub(super) used: Vec<(String, String)>,
+pub(crate) struct Expanded {
+    pub(crate) text: String,
+    pub(crate) used: Vec<(String, String)>,
 }
 
 /// Why a text could not be filled in.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Unfilled {
+pub(crate) enum Unfilled {
     /// Neither a value nor a default.
     NotSet(String),
     /// A `${` without its `}`.
@@ -27,7 +27,7 @@ pub(super) enum Unfilled {
 const MAX_TEXT: usize = 1 << 20;
 
 /// Fills in the variables of `text`; `None` where there are none.
-pub(super) fn expand(text: &str, lookup: Lookup<'_>) -> Result<Option<Expanded>, Unfilled> {
+pub(crate) fn expand(text: &str, lookup: Lookup<'_>) -> Result<Option<Expanded>, Unfilled> {
     if !text.contains("${") {
         return Ok(None);
     }
