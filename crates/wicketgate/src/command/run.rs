@@ -41,6 +41,9 @@ impl Run {
             // Before a process that serves already is told to drain.
             let admin = config.admin.as_ref().map(|admin| listen(admin, &config.runtime)).transpose()?;
             let server = Server::start(&config, data.workers())?;
+            if let Some(admin) = &admin {
+                tracing::info!(listener = "admin", address = %admin.address()?, "listening");
+            }
             let admin = admin.map(|admin| tokio::spawn(admin.serve(server.shared.clone())));
             let source = Source { path: self.config, started: config };
             operate(server, source, signals, admin, report, &logs).await
@@ -56,10 +59,8 @@ impl Run {
 
 /// The operator's listener. Where there may be a successor, it shares the address with us for a while.
 fn listen(config: &AdminConfig, runtime: &RuntimeConfig) -> anyhow::Result<Admin> {
-    let admin = Admin::bind(config.bind, runtime.handover.is_some())
-        .with_context(|| format!("the admin listener cannot listen at {}", config.bind))?;
-    tracing::info!(listener = "admin", address = %admin.address()?, "listening");
-    Ok(admin)
+    Admin::bind(config.bind, runtime.handover.is_some())
+        .with_context(|| format!("the admin listener cannot listen at {}", config.bind))
 }
 
 /// The signals that the gateway obeys.
