@@ -6,6 +6,8 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use wicketgate_admission::Guard;
+use wicketgate_admission::identity::Method;
 use wicketgate_policy::Policy;
 use wicketgate_wire::Budget;
 
@@ -22,6 +24,8 @@ use crate::upstream::{Upstream, UpstreamError, resolve};
 pub struct Route {
     /// Its name.
     pub name: Arc<str>,
+    /// Who may use it.
+    pub guard: Guard,
     /// What becomes of its requests.
     pub target: Target,
     /// Its metric handles.
@@ -56,6 +60,8 @@ pub struct Snapshot {
     pub routes: RouteTable<Route>,
     /// All upstreams, in the order of the configuration.
     pub upstreams: Vec<Arc<Upstream>>,
+    /// All methods of authentication, with what they have learnt.
+    pub methods: Vec<Arc<Method>>,
     by_name: Vec<Arc<Route>>,
 }
 
@@ -149,14 +155,27 @@ impl Snapshot {
                 None => Arc::new(Upstream::start(wanted.clone(), &lookup, &CancellationToken::new())?),
             });
         }
+        let methods: Vec<Arc<Method>> = config
+            .authentication
+            .iter()
+            .map(|wanted| {
+                let kept = last.and_then(|last| last.methods.iter().find(|method| method.config() == wanted));
+                kept.cloned().unwrap_or_else(|| Arc::new(Method::start(wanted.clone())))
+            })
+            .collect();
         let by_name: Vec<Arc<Route>> = config
             .routes
             .iter()
-            .filter_map(|route| Route::build(route, &upstreams, metrics))
+            .filter_map(|route| Route::build(route, &upstreams, &methods, metrics))
             .map(Arc::new)
             .collect();
         let matches = config.routes.iter().map(|route| &route.matching);
-        Ok(Self { routes: RouteTable::new(matches.zip(by_name.iter().cloned())), upstreams, by_name })
+        Ok(Self {
+            routes: RouteTable::new(matches.zip(by_name.iter().cloned())),
+            upstreams,
+            methods,
+            by_name,
+        })
     }
 
     /// Gives a live session its route's settings; `false` where the route takes no sessions any more.
@@ -172,7 +191,12 @@ impl Snapshot {
 }
 
 impl Route {
-    fn build(config: &RouteConfig, upstreams: &[Arc<Upstream>], metrics: &Metrics) -> Option<Self> {
+    fn build(
+        config: &RouteConfig,
+        upstreams: &[Arc<Upstream>],
+        methods: &[Arc<Method>],
+        metrics: &Metrics,
+    ) -> Option<Self> {
         let target = match &config.action {
             Action::Redirect(redirect) => Target::Redirect(redirect.clone()),
             Action::Respond(respond) => Target::Respond(respond.clone()),
@@ -183,6 +207,7 @@ impl Route {
                 config: (**proxy).clone(),
             })),
         };
-        Some(Self { name: config.name.clone(), target, metrics: metrics.route(&config.name) })
+        let guard = Guard::new(&config.admission, methods);
+        Some(Self { name: config.name.clone(), guard, target, metrics: metrics.route(&config.name) })
     }
 }

@@ -4,6 +4,7 @@ use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use wicketgate_admission::identity::MethodConfig;
 use wicketgate_config::{At, Content, Item, Node, Place, Problems, alternatives};
 
 use super::Config;
@@ -12,13 +13,14 @@ use crate::listener::config::ListenerConfig;
 use crate::route::config::{Action, RouteConfig};
 use crate::upstream::config::UpstreamConfig;
 
-/// The names of all listeners, upstreams and routes, also of those that could not be read: what refers to one of
+/// The names of all listeners, upstreams, routes and methods of authentication, also of those that could not be read: what refers to one of
 /// them is not wrong for that.
 #[derive(Debug, Default)]
 pub(super) struct Names {
     listeners: Vec<At<String>>,
     upstreams: Vec<At<String>>,
     routes: Vec<At<String>>,
+    methods: Vec<At<String>>,
     /// Keys with at least one item.
     filled: HashSet<&'static str>,
     /// Upstreams that routes refer to.
@@ -36,6 +38,7 @@ impl Names {
             ("listeners", &mut self.listeners),
             ("upstreams", &mut self.upstreams),
             ("routes", &mut self.routes),
+            ("authentication", &mut self.methods),
         ] {
             for item in items(root, key) {
                 self.filled.insert(key);
@@ -61,6 +64,11 @@ impl Names {
         !self.incomplete && !self.filled.contains(key)
     }
 
+    /// The names of methods that a route may ask for; `None` where a file that may hold more could not be read.
+    fn methods(&self) -> Option<Vec<&str>> {
+        (!self.incomplete).then(|| self.methods.iter().map(|name| name.as_str()).collect())
+    }
+
     fn unused_upstreams(&self) -> impl Iterator<Item = &At<String>> {
         self.upstreams.iter().filter(|name| !self.incomplete && !self.used.contains(&name.value))
     }
@@ -84,9 +92,12 @@ fn text(node: &Node) -> Option<At<String>> {
 
 /// Makes the typed configuration. `None` when a part is not there; whether it may be used, `problems` says.
 pub(super) fn check(raw: RawConfig, names: &Names, problems: &mut Problems) -> Option<Config> {
-    for (what, names) in
-        [("a listener", &names.listeners), ("an upstream", &names.upstreams), ("a route", &names.routes)]
-    {
+    for (what, names) in [
+        ("a listener", &names.listeners),
+        ("an upstream", &names.upstreams),
+        ("a route", &names.routes),
+        ("a method of authentication", &names.methods),
+    ] {
         check_names(what, names, problems);
     }
     for place in &names.nameless {
@@ -110,10 +121,12 @@ pub(super) fn check(raw: RawConfig, names: &Names, problems: &mut Problems) -> O
     let listeners: Vec<Arc<ListenerConfig>> = listeners.map(|raw| Arc::new(raw.check(problems))).collect();
     let upstreams = raw.upstreams.into_iter().filter_map(whole);
     let upstreams: Vec<Arc<UpstreamConfig>> = upstreams.map(|raw| Arc::new(raw.check(problems))).collect();
+    let methods = raw.authentication.into_iter().filter_map(whole);
+    let authentication: Vec<MethodConfig> = methods.filter_map(|raw| raw.check(problems)).collect();
     let mut routes = Vec::new();
     for item in raw.routes.into_iter().filter(|item| item.whole) {
         let upstream = item.value.upstream.clone();
-        if let Some(route) = item.value.check(problems) {
+        if let Some(route) = item.value.check(names.methods().as_deref(), problems) {
             check_upstream_exists(&route, upstream.as_ref(), names, problems);
             routes.push((item.place, Arc::new(route)));
         }
@@ -135,6 +148,7 @@ pub(super) fn check(raw: RawConfig, names: &Names, problems: &mut Problems) -> O
         listeners,
         routes: routes.into_iter().map(|(_, route)| route).collect(),
         upstreams,
+        authentication,
         admin,
         log: log?,
         drain: drain?,

@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use wicketgate_admission::identity::RawMethod;
 use wicketgate_config::{At, Item, OneOrMany};
 
 use super::section::{RawAdmin, RawDrain, RawLimits, RawLog, RawRuntime};
@@ -17,7 +18,7 @@ use crate::upstream::config::RawUpstream;
 #[serde(deny_unknown_fields, default)]
 #[schemars(title = "Wicketgate configuration")]
 pub struct RawConfig {
-    /// More files with `listeners`, `upstreams`, `routes` and `include` of their own, relative to this one:
+    /// More files with `listeners`, `upstreams`, `routes`, `authentication` and `include` of their own, relative to this one:
     /// a path or a list of paths, whose last part may hold `*`, as in `conf.d/*.yaml`. Files that a pattern names
     /// are read in the order of their names; what they hold is added at the end of the lists. At most 256 files
     /// of 1 MiB each, 8 deep.
@@ -28,6 +29,8 @@ pub struct RawConfig {
     pub routes: Vec<Item<RawRoute>>,
     /// The backends that routes lead to.
     pub upstreams: Vec<Item<RawUpstream>>,
+    /// Methods by which clients prove who they are, for routes to ask for by name.
+    pub authentication: Vec<Item<RawMethod>>,
     /// The operator's own listener: metrics and health. Without this key there is none.
     pub admin: Option<Item<RawAdmin>>,
     /// What is logged, how and where.
@@ -48,4 +51,5 @@ pub(super) struct RawPart {
     pub(super) listeners: Vec<Item<RawListener>>,
     pub(super) routes: Vec<Item<RawRoute>>,
     pub(super) upstreams: Vec<Item<RawUpstream>>,
+    pub(super) authentication: Vec<Item<RawMethod>>,
 }

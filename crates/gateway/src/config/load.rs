@@ -95,6 +95,7 @@ impl<'a> Loader<'a> {
         self.raw.listeners.extend(part.listeners);
         self.raw.upstreams.extend(part.upstreams);
         self.raw.routes.extend(part.routes);
+        self.raw.authentication.extend(part.authentication);
         self.include(path, &part.include.0, depth + 1);
     }
 

@@ -13,6 +13,8 @@ mod watch;
 
 use std::sync::Arc;
 
+use wicketgate_admission::identity::MethodConfig;
+
 use crate::listener::config::ListenerConfig;
 use crate::route::RouteTable;
 use crate::route::config::RouteConfig;
@@ -35,6 +37,8 @@ pub struct Config {
     pub routes: Vec<Arc<RouteConfig>>,
     /// Backends, each with a name of its own; every one that a route names is here.
     pub upstreams: Vec<Arc<UpstreamConfig>>,
+    /// Methods by which clients prove who they are, each with a name of its own; every one that a route names is here.
+    pub authentication: Vec<MethodConfig>,
     /// The operator's own listener, if there is one.
     pub admin: Option<AdminConfig>,
     /// What is logged, how and where.

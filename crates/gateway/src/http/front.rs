@@ -8,7 +8,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::ext::Protocol;
-use wicketgate_admission::{Admitted, admit};
+use wicketgate_admission::{Admitted, Client, handshake};
 
 use super::body::{Answer, Bounded, Passed};
 use super::connection::Arrival;
@@ -111,25 +111,27 @@ async fn serve(
     request: Request<Incoming>,
     line: &mut Line,
 ) -> Result<Response<Answer>, Refused> {
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     // Over HTTP/2 nothing has counted them before.
     if parts.headers.len() > arrival.listener.config.headers {
         return Err(Refused::TooManyHeaders);
     }
     let protocol = parts.extensions.get::<Protocol>().map(|protocol| protocol.as_str().to_owned());
-    let admitted = admit(&parts, protocol.as_deref())?;
-    if parts.method == Method::CONNECT && admitted.upgrade().is_none() {
+    let handshake = handshake(&parts, protocol.as_deref())?;
+    if parts.method == Method::CONNECT && !handshake.is_upgrade() {
         return Err(Refused::Connect);
     }
     let host = only_host(&parts)?;
     let name = host.as_ref().and_then(|host| host.to_str().ok()).map(normalise_host).transpose()?;
-    let uri = parts.uri.clone();
-    let path = normalise_path(uri.path())?;
-    let method = if admitted.upgrade().is_some() { &Method::GET } else { &parts.method };
+    let path = normalise_path(parts.uri.path())?.into_owned();
+    let method = if handshake.is_upgrade() { &Method::GET } else { &parts.method };
     let snapshot = shared.snapshot();
     let facts = Facts { host: name.as_deref(), path: &path, method, headers: &parts.headers };
     let route = snapshot.routes.find(&facts).ok_or(Refused::NoRoute)?;
     line.route = Some(route.clone());
+    let client = Client { address: arrival.client, secure: arrival.secure, certificate: None };
+    let admitted = route.guard.admit(&mut parts, handshake, &client).await?;
+    let uri = parts.uri.clone();
     let scope = Scope {
         client_address: arrival.client,
         scheme: arrival.scheme(),

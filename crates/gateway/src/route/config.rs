@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use wicketgate_admission::config::{AdmissionConfig, RawAdmission};
 use wicketgate_config::{At, Place, Problems, Size, Switch, Toggle};
 
 use super::edit::{RawHeaderEdits, Side};
@@ -36,6 +37,9 @@ pub struct RawRoute {
     /// A fixed answer.
     #[serde(default)]
     pub respond: Option<At<RawRespond>>,
+    /// What clients are asked before anything of theirs goes on.
+    #[serde(default)]
+    pub admission: Option<At<RawAdmission>>,
     /// Another path for the upstream.
     #[serde(default)]
     pub rewrite: Option<At<RawRewrite>>,
@@ -64,6 +68,8 @@ pub struct RouteConfig {
     pub name: Arc<str>,
     /// Which requests it is for.
     pub matching: MatchConfig,
+    /// What clients are asked first.
+    pub admission: AdmissionConfig,
     /// What becomes of them.
     pub action: Action,
 }
@@ -108,7 +114,8 @@ const DEFAULT_MAX_BODY: Size = Size(64 << 20);
 
 impl RawRoute {
     /// Checks the values; what is wrong goes to `problems`.
-    pub fn check(mut self, problems: &mut Problems) -> Option<RouteConfig> {
+    /// `methods` are the names of the methods of authentication, where they are all known.
+    pub fn check(mut self, methods: Option<&[&str]>, problems: &mut Problems) -> Option<RouteConfig> {
         let matching = std::mem::take(&mut self.matching).check(problems);
         let name: Arc<str> = self.name.value.as_str().into();
         let place = self.name.place;
@@ -133,13 +140,15 @@ impl RawRoute {
         if first.0 != "upstream" {
             self.refuse_proxy_keys(first.0, problems);
         }
+        let admission =
+            self.admission.take().map(|raw| raw.value.check(methods, problems)).unwrap_or_default();
         let action = match (self.upstream.take(), self.redirect.take(), self.respond.take()) {
             (Some(upstream), ..) => Action::Proxy(Box::new(self.proxy(&upstream, &matching, problems))),
             (_, Some(redirect), _) => Action::Redirect(redirect.value.check(problems)?),
             (.., Some(respond)) => Action::Respond(respond.value.check(problems)),
             (None, None, None) => return None,
         };
-        Some(RouteConfig { name, matching, action })
+        Some(RouteConfig { name, matching, admission, action })
     }
 
     /// Keys that mean something only beside `upstream`.

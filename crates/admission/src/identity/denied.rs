@@ -1,0 +1,85 @@
+//! Why a credential does not prove an identity.
+
+use http::StatusCode;
+
+/// Why a credential does not prove an identity. The text is for the log and names no part of the credential; the peer is
+/// told the status alone.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Denied {
+    /// There is none.
+    #[error("no credential")]
+    Missing,
+    /// It stands in the request more than once, so that two readers could take different ones.
+    #[error("more than one credential in the same place")]
+    Duplicate,
+    /// It is not of the form that the method reads, or longer than it may be.
+    #[error("malformed credential: {0}")]
+    Malformed(&'static str),
+    /// It is signed by an algorithm that the method does not take, or that is not its key's.
+    #[error("the credential's algorithm is not accepted")]
+    Algorithm,
+    /// Its key is not among the issuer's.
+    #[error("the credential's key is not known")]
+    UnknownKey,
+    /// The signature is not that of the key.
+    #[error("the credential's signature is wrong")]
+    Signature,
+    /// It has expired.
+    #[error("the credential has expired")]
+    Expired,
+    /// It is not valid yet.
+    #[error("the credential is not valid yet")]
+    NotYetValid,
+    /// Somebody else issued it.
+    #[error("the credential is another issuer's")]
+    Issuer,
+    /// It is for somebody else.
+    #[error("the credential is for another audience")]
+    Audience,
+    /// A claim that is required is not there, or not as required.
+    #[error("the credential's claim `{0}` is not as required")]
+    Claim(String),
+    /// The issuer, or whoever was asked, does not stand behind it (any more).
+    #[error("the credential is not active")]
+    Inactive,
+    /// It was revoked.
+    #[error("the credential was revoked")]
+    Revoked,
+    /// It was used before, and may be used once.
+    #[error("the credential was used before")]
+    Replayed,
+    /// Whoever has to be asked gives no answer, and nothing known serves in its place.
+    #[error("the identity provider is not available: {0}")]
+    Unavailable(String),
+}
+
+impl Denied {
+    /// The status that answers it: 401 where another credential could help, 503 where ours to ask is not there.
+    pub const fn status(&self) -> StatusCode {
+        match self {
+            Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::UNAUTHORIZED,
+        }
+    }
+
+    /// A stable word for metrics, logs and audit events.
+    pub const fn label(&self) -> &'static str {
+        match self {
+            Self::Missing => "credential_missing",
+            Self::Duplicate => "credential_duplicate",
+            Self::Malformed(_) => "credential_malformed",
+            Self::Algorithm => "credential_algorithm",
+            Self::UnknownKey => "credential_unknown_key",
+            Self::Signature => "credential_signature",
+            Self::Expired => "credential_expired",
+            Self::NotYetValid => "credential_not_yet_valid",
+            Self::Issuer => "credential_issuer",
+            Self::Audience => "credential_audience",
+            Self::Claim(_) => "credential_claim",
+            Self::Inactive => "credential_inactive",
+            Self::Revoked => "credential_revoked",
+            Self::Replayed => "credential_replayed",
+            Self::Unavailable(_) => "provider_unavailable",
+        }
+    }
+}

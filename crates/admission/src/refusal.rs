@@ -1,0 +1,82 @@
+//! Why a request is not admitted: one variant a reason, one match that gives its status and label.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use wicketgate_wire::handshake::HandshakeError;
+
+use super::identity::Denied;
+
+/// Why a request is not admitted. The text is for the log; the peer is told the status alone.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// It wants another protocol and breaks the rules of the WebSocket handshake.
+    #[error(transparent)]
+    Handshake(#[from] HandshakeError),
+    /// A trusted proxy's word about the client cannot be read.
+    #[error("a trusted proxy's header about the client: {0}")]
+    Forwarded(&'static str),
+    /// The client's network may not use the route.
+    #[error("the client's network may not use this route")]
+    Network,
+    /// The client's side is not TLS, and has to be.
+    #[error("TLS is required")]
+    TlsRequired,
+    /// A page of another origin asks.
+    #[error("the origin is not among those allowed")]
+    Origin,
+    /// An origin is required, and there is none.
+    #[error("an origin is required")]
+    NoOrigin,
+    /// It proves no identity.
+    #[error(transparent)]
+    Identity(#[from] Denied),
+    /// Who asks may not use the route.
+    #[error("not authorised")]
+    Forbidden,
+    /// A limit is reached.
+    #[error("limit reached: {limit}")]
+    Limit {
+        /// Which one, as metrics and logs name it.
+        limit: &'static str,
+        /// When another try may succeed.
+        retry_after: Duration,
+        /// Whether the limit is that of the gateway or route as a whole, and not the client's own.
+        everybody: bool,
+    },
+}
+
+impl Refusal {
+    /// The status that answers it.
+    pub fn status(&self) -> StatusCode {
+        self.consequence().0
+    }
+
+    /// A stable word for metrics, logs and audit events.
+    pub fn label(&self) -> &'static str {
+        self.consequence().1
+    }
+
+    /// When another try may succeed, where that is known.
+    pub const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Limit { retry_after, .. } => Some(*retry_after),
+            _ => None,
+        }
+    }
+
+    fn consequence(&self) -> (StatusCode, &'static str) {
+        match self {
+            Self::Handshake(error) => (error.status(), error.label()),
+            Self::Forwarded(_) => (StatusCode::BAD_REQUEST, "forwarded_malformed"),
+            Self::Network => (StatusCode::FORBIDDEN, "network"),
+            Self::TlsRequired => (StatusCode::FORBIDDEN, "tls_required"),
+            Self::Origin => (StatusCode::FORBIDDEN, "origin"),
+            Self::NoOrigin => (StatusCode::FORBIDDEN, "origin_missing"),
+            Self::Identity(denied) => (denied.status(), denied.label()),
+            Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden"),
+            Self::Limit { limit, everybody: false, .. } => (StatusCode::TOO_MANY_REQUESTS, limit),
+            Self::Limit { limit, everybody: true, .. } => (StatusCode::SERVICE_UNAVAILABLE, limit),
+        }
+    }
+}
