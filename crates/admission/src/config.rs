@@ -6,12 +6,16 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use wicketgate_config::{At, Problems, Switch};
 
+use super::close::{CloseCodes, RawCloseCodes};
+
 /// What a route asks of its clients before anything of theirs goes upstream.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RawAdmission {
     /// Who clients have to prove to be. Without this key anybody may use the route.
     pub authentication: Option<At<RawAuthentication>>,
+    /// How sessions are closed whose clients lose the right to them.
+    pub close_codes: RawCloseCodes,
 }
 
 /// Which methods prove who a client is: `any` or `all` of them.
@@ -32,6 +36,8 @@ pub struct RawAuthentication {
 pub struct AdmissionConfig {
     /// Who clients have to prove to be; `None` where anybody may come.
     pub authentication: Option<AuthenticationConfig>,
+    /// How sessions are closed whose clients lose the right to them.
+    pub close_codes: CloseCodes,
 }
 
 /// Which methods prove who a client is.
@@ -84,6 +90,6 @@ impl RawAdmission {
             let forward_credentials = forward_credentials.is_some_and(Switch::is_on);
             Some(AuthenticationConfig { methods, needed, forward_credentials })
         });
-        AdmissionConfig { authentication }
+        AdmissionConfig { authentication, close_codes: self.close_codes.check(problems) }
     }
 }

@@ -93,6 +93,7 @@ impl Server {
         };
         let opened = server.open(config, &mut inherited)?;
         server.serve(opened);
+        data.first().spawn(follow_changes(server.shared.clone()));
         if let Some(takeover) = takeover {
             takeover.complete()?;
             tracing::info!("listening sockets taken over; the process before drains");
@@ -241,7 +242,8 @@ impl Server {
             }
             // In this order: a session that is not among them sees that it has to end.
             shared.ending.cancel();
-            end_spread(shared.sessions.all(), End::Drained, spread).await;
+            let all = shared.sessions.all().into_iter().map(|live| (live, End::Drained)).collect();
+            end_spread(all, spread).await;
         });
         self.intake.tracker.close();
         self.shared.tracker.close();
@@ -277,6 +279,16 @@ enum Socket {
     Kept(BindAddress),
     /// A new one.
     New(BoundSocket),
+}
+
+/// Judges the live sessions again whenever something may have been revoked.
+async fn follow_changes(shared: Arc<Shared>) {
+    loop {
+        tokio::select! {
+            () = shared.changes.told() => shared.end_revoked(),
+            () = shared.ending.cancelled() => return,
+        }
+    }
 }
 
 fn watch(config: &Config) -> notify::Result<CertificateWatcher> {

@@ -16,6 +16,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use wicketgate_audit::{Event, Who};
 
 use super::bind::BoundSocket;
 use super::config::{ListenerConfig, Protocol};
@@ -196,6 +197,9 @@ async fn carry<H, F>(
     let arrived = Box::pin(prepare(listener, socket, peer, permit)).await;
     if let Err(refusal) = &arrived {
         tracing::debug!(listener = name.config.name, ?peer, %refusal, "connection refused");
+        let client = peer.map(|peer| peer.ip().to_canonical());
+        let who = Who { listener: Some(&name.config.name), client, ..Who::default() };
+        Event::Refused { reason: refusal.label(), status: None }.log(&who);
     }
     handler(arrived).await;
 }
