@@ -5,6 +5,7 @@
 
 pub mod config;
 pub mod credential;
+pub mod fetch;
 pub mod guard;
 pub mod identity;
 pub mod refusal;
