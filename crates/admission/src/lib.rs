@@ -8,6 +8,7 @@ pub mod close;
 pub mod config;
 pub mod credential;
 pub mod file;
+pub mod fetch;
 pub mod guard;
 pub mod identity;
 pub mod refusal;
