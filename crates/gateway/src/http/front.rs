@@ -129,7 +129,8 @@ async fn serve(
     let facts = Facts { host: name.as_deref(), path: &path, method, headers: &parts.headers };
     let route = snapshot.routes.find(&facts).ok_or(Refused::NoRoute)?;
     line.route = Some(route.clone());
-    let client = Client { address: arrival.client, secure: arrival.secure, certificate: None };
+    let client =
+        Client { address: arrival.client, secure: arrival.secure, certificate: arrival.certificate.clone() };
     let admitted = route.guard.admit(&mut parts, handshake, &client).await?;
     let uri = parts.uri.clone();
     let scope = Scope {
