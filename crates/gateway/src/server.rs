@@ -17,7 +17,7 @@ use crate::listener::{
 };
 use crate::pump::End;
 use crate::sessions::end_spread;
-use crate::tls::CertificateWatcher;
+use crate::tls::{CertificateWatcher, Watched};
 use crate::upstream::UpstreamError;
 use crate::workers::Workers;
 
@@ -293,5 +293,9 @@ async fn follow_changes(shared: Arc<Shared>) {
 
 fn watch(config: &Config) -> notify::Result<CertificateWatcher> {
     let tls = config.listeners.iter().filter_map(|listener| listener.tls.as_ref());
-    CertificateWatcher::start(tls.map(|tls| tls.resolver.clone()).collect())
+    let watched = tls.flat_map(|tls| {
+        let clients = tls.clients.clone().map(Watched::Clients);
+        [Some(Watched::Certificates(tls.resolver.clone())), clients].into_iter().flatten()
+    });
+    CertificateWatcher::start(watched.collect())
 }

@@ -147,7 +147,8 @@ async fn serve(
     let facts = Facts { host: name.as_deref(), path: &path, method, headers: &parts.headers };
     let route = snapshot.routes.find(&facts).ok_or(Refused::NoRoute)?;
     line.route = Some(route.clone());
-    let client = Client { address: arrival.client, secure: arrival.secure, certificate: None };
+    let client =
+        Client { address: arrival.client, secure: arrival.secure, certificate: arrival.certificate.clone() };
     let admitted = route.guard.admit(&mut parts, handshake, &client).await?;
     line.identity = admitted.identity().cloned();
     if admitted.upgrade().is_some() || line.identity.is_some() {
