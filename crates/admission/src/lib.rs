@@ -3,12 +3,14 @@
 //! [`handshake`] judges what a request is. The route that takes it has a [`Guard`], which asks in one order: address,
 //! TLS, limits of the address, origin, identity, authorisation, limits of the identity.
 
+pub mod address;
 mod changes;
 pub mod close;
 pub mod config;
 pub mod credential;
-pub mod file;
 pub mod fetch;
+pub mod file;
+pub mod fuzz;
 pub mod guard;
 pub mod identity;
 pub mod refusal;
@@ -17,7 +19,7 @@ mod secret;
 pub mod standing;
 
 pub use changes::Changes;
-pub use guard::{Admitted, Client, Guard, Handshake, handshake};
+pub use guard::{Admitted, Asked, Client, Guard, Handshake, handshake};
 pub use refusal::Refusal;
 pub use secret::Secret;
 pub use standing::{Lost, Standing};
