@@ -5,6 +5,7 @@
 
 pub mod config;
 pub mod credential;
+mod file;
 pub mod guard;
 pub mod identity;
 pub mod refusal;
@@ -12,4 +13,4 @@ mod secret;
 
 pub use guard::{Admitted, Client, Guard, Handshake, handshake};
 pub use refusal::Refusal;
-pub use secret::Secret;
+pub use secret::{RawSecret, Secret};
