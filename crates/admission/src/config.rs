@@ -6,10 +6,14 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use wicketgate_config::{At, Problems, Switch};
 
+use super::address::{Networks, RawNetworks};
+
 /// What a route asks of its clients before anything of theirs goes upstream.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RawAdmission {
+    /// Which networks may use the route; all of them by default.
+    pub networks: Option<At<RawNetworks>>,
     /// Who clients have to prove to be. Without this key anybody may use the route.
     pub authentication: Option<At<RawAuthentication>>,
 }
@@ -30,6 +34,8 @@ pub struct RawAuthentication {
 /// What a route asks of its clients, checked.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AdmissionConfig {
+    /// Which networks may use the route.
+    pub networks: Networks,
     /// Who clients have to prove to be; `None` where anybody may come.
     pub authentication: Option<AuthenticationConfig>,
 }
@@ -84,6 +90,7 @@ impl RawAdmission {
             let forward_credentials = forward_credentials.is_some_and(Switch::is_on);
             Some(AuthenticationConfig { methods, needed, forward_credentials })
         });
-        AdmissionConfig { authentication }
+        let networks = self.networks.map(|raw| raw.value.check(raw.place, problems)).unwrap_or_default();
+        AdmissionConfig { networks, authentication }
     }
 }

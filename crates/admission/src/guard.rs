@@ -6,6 +6,7 @@ use std::sync::Arc;
 use http::request::Parts;
 use wicketgate_wire::handshake::{Upgrade, is_upgrade_attempt, read_upgrade};
 
+use super::address::Networks;
 use super::config::{AdmissionConfig, AuthenticationConfig, Needed};
 use super::identity::{ClientCertificate, Denied, Identity, Method, Proof};
 use super::refusal::Refusal;
@@ -39,8 +40,21 @@ pub struct Client {
     pub address: Option<IpAddr>,
     /// Whether the client's side is TLS.
     pub secure: bool,
+    /// Whether the client's side is a network that others can listen on, and neither loopback nor a Unix socket.
+    pub remote: bool,
     /// The certificate that the client proved to have.
     pub certificate: Option<Arc<ClientCertificate>>,
+}
+
+/// What is asked for, as routing understood it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Asked<'a> {
+    /// The name of the route.
+    pub route: &'a str,
+    /// The host in one spelling, without its port; empty where the request names none.
+    pub host: &'a str,
+    /// The path in one spelling.
+    pub path: &'a str,
 }
 
 /// Proof that a request passed every check. Dialling an upstream asks for one.
@@ -65,6 +79,7 @@ impl Admitted {
 /// A route's guard.
 #[derive(Debug, Default)]
 pub struct Guard {
+    networks: Networks,
     authentication: Option<Authentication>,
 }
 
@@ -85,7 +100,7 @@ impl Guard {
                 config: config.clone(),
             }
         });
-        Self { authentication }
+        Self { networks: config.networks.clone(), authentication }
     }
 
     /// Asks everything that the route asks, in its order. What proved the identity is taken out of the request.
@@ -97,8 +112,12 @@ impl Guard {
         parts: &mut Parts,
         handshake: Handshake,
         client: &Client,
+        _asked: Asked<'_>,
     ) -> Result<Admitted, Refusal> {
         let Handshake(mut upgrade) = handshake;
+        if !self.networks.admits(client.address) {
+            return Err(Refusal::Network);
+        }
         let identity = match &self.authentication {
             None => None,
             Some(authentication) => Some(authentication.identify(parts, &mut upgrade, client).await?),
@@ -167,7 +186,10 @@ mod tests {
             ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
         ]);
         let upgrade = handshake(&request, None).unwrap();
-        let admitted = Guard::default().admit(&mut request, upgrade, &Client::default()).await.unwrap();
+        let admitted = Guard::default()
+            .admit(&mut request, upgrade, &Client::default(), Asked::default())
+            .await
+            .unwrap();
         assert!(admitted.upgrade().is_some());
     }
 }

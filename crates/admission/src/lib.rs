@@ -3,14 +3,16 @@
 //! [`handshake`] judges what a request is. The route that takes it has a [`Guard`], which asks in one order: address,
 //! TLS, limits of the address, origin, identity, authorisation, limits of the identity.
 
+pub mod address;
 pub mod config;
 pub mod credential;
 mod file;
+pub mod fuzz;
 pub mod guard;
 pub mod identity;
 pub mod refusal;
 mod secret;
 
-pub use guard::{Admitted, Client, Guard, Handshake, handshake};
+pub use guard::{Admitted, Asked, Client, Guard, Handshake, handshake};
 pub use refusal::Refusal;
 pub use secret::{RawSecret, Secret};

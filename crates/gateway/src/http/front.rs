@@ -1,5 +1,6 @@
 //! From a request to its answer.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -8,7 +9,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::ext::Protocol;
-use wicketgate_admission::{Admitted, Client, handshake};
+use wicketgate_admission::{Admitted, Asked, handshake};
 
 use super::body::{Answer, Bounded, Passed};
 use super::connection::Arrival;
@@ -48,7 +49,7 @@ pub(super) async fn answer(
     request: Request<Incoming>,
 ) -> Response<Answer> {
     let start = Instant::now();
-    let mut line = Line::new(&request);
+    let mut line = Line::new(&request, arrival.peer);
     let answered = serve(&shared, &arrival, request, &mut line).await;
     let (response, reason) = match answered {
         Ok(response) => (response, ""),
@@ -67,16 +68,19 @@ struct Line {
     method: Method,
     path: String,
     host: String,
+    /// The client's address, once trusted proxies' headers are read.
+    client: Option<IpAddr>,
     route: Option<Arc<Route>>,
 }
 
 impl Line {
-    fn new(request: &Request<Incoming>) -> Self {
+    fn new(request: &Request<Incoming>, peer: Option<IpAddr>) -> Self {
         let host = raw_host(request.uri().authority().map(|a| a.as_str()), request.headers());
         Self {
             method: request.method().clone(),
             path: request.uri().path().to_owned(),
             host: host.to_owned(),
+            client: peer,
             route: None,
         }
     }
@@ -88,7 +92,7 @@ impl Line {
         }
         access::Request {
             listener: &arrival.listener.config.name,
-            client: arrival.client,
+            client: self.client,
             route: self.route.as_deref().map(|route| &*route.name),
             host: &self.host,
             method: self.method.as_str(),
@@ -116,6 +120,8 @@ async fn serve(
     if parts.headers.len() > arrival.listener.config.headers {
         return Err(Refused::TooManyHeaders);
     }
+    let client = arrival.client(&parts.headers)?;
+    line.client = client.address;
     let protocol = parts.extensions.get::<Protocol>().map(|protocol| protocol.as_str().to_owned());
     let handshake = handshake(&parts, protocol.as_deref())?;
     if parts.method == Method::CONNECT && !handshake.is_upgrade() {
@@ -129,13 +135,13 @@ async fn serve(
     let facts = Facts { host: name.as_deref(), path: &path, method, headers: &parts.headers };
     let route = snapshot.routes.find(&facts).ok_or(Refused::NoRoute)?;
     line.route = Some(route.clone());
-    let client = Client { address: arrival.client, secure: arrival.secure, certificate: None };
-    let admitted = route.guard.admit(&mut parts, handshake, &client).await?;
+    let asked = Asked { route: &route.name, host: name.as_deref().unwrap_or_default(), path: &path };
+    let admitted = route.guard.admit(&mut parts, handshake, &client, asked).await?;
     let uri = parts.uri.clone();
     let scope = Scope {
-        client_address: arrival.client,
-        scheme: arrival.scheme(),
-        host: name.as_deref().unwrap_or_default(),
+        client_address: client.address,
+        scheme: if client.secure { "https" } else { "http" },
+        host: asked.host,
         path: &path,
         query: uri.query(),
         route: &route.name,

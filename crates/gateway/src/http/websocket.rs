@@ -1,5 +1,6 @@
 //! A WebSocket handshake passed on, and the session that follows it.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -78,6 +79,7 @@ pub(super) async fn open(
         socket,
         extensions,
         arrival: routed.arrival.clone(),
+        client: routed.scope.client_address,
         route: routed.route.clone(),
         registered: routed.shared.sessions.register(&routed.route.name),
     });
@@ -171,6 +173,7 @@ struct Session {
     socket: WebSocket,
     extensions: Extensions,
     arrival: Arc<Arrival>,
+    client: Option<IpAddr>,
     route: Arc<Route>,
     registered: Registered,
 }
@@ -193,7 +196,7 @@ impl Session {
 
     /// What the pump needs, and what is left to do behind it. Everything else is let go.
     fn into_ends(self: Box<Self>, upgraded: Upgraded) -> (Ends, Record) {
-        let Self { shared, config, policy, socket, extensions, arrival, route, registered } = *self;
+        let Self { shared, config, policy, socket, extensions, arrival, client, route, registered } = *self;
         let (stream, early) = client_stream(upgraded);
         let ends = Ends {
             client: Peer { stream, early, rsv: extensions.client_rsv, deflate: extensions.client },
@@ -210,13 +213,14 @@ impl Session {
             inflate: shared.inflate.clone(),
             traffic: route.metrics.traffic.clone(),
         };
-        (ends, Record { arrival, route, registered, target: socket.target })
+        (ends, Record { arrival, client, route, registered, target: socket.target })
     }
 }
 
 /// What a session keeps while it lives, and counts and logs when it ends.
 struct Record {
     arrival: Arc<Arrival>,
+    client: Option<IpAddr>,
     route: Arc<Route>,
     registered: Registered,
     target: Pick,
@@ -229,7 +233,7 @@ impl Record {
         access::Session {
             id: self.registered.id,
             listener: &self.arrival.listener.config.name,
-            client: self.arrival.client,
+            client: self.client,
             route: &self.route.name,
             target: self.target.address().as_str(),
             summary,

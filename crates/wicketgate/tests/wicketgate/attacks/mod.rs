@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod api_keys;
+mod client_address;
 mod compression;
 mod connections;
 mod forged;
