@@ -138,10 +138,11 @@ impl Guard {
         if self.is_revoked(&identity) {
             return Err(Lost::Revoked);
         }
-        let vouches = |method: &Arc<Method>| method.config().name == identity.method;
-        match authentication.methods.iter().any(vouches) {
-            true => Ok(()),
-            false => Err(Lost::Unadmitted),
+        let vouches = |method: &&Arc<Method>| method.config().name == identity.method;
+        match authentication.methods.iter().find(vouches) {
+            Some(method) if method.still_accepts(&identity) => Ok(()),
+            Some(_) => Err(Lost::Revoked),
+            None => Err(Lost::Unadmitted),
         }
     }
 

@@ -191,7 +191,7 @@ impl Snapshot {
             .iter()
             .map(|wanted| {
                 let kept = last.and_then(|last| last.methods.iter().find(|method| method.config() == wanted));
-                kept.cloned().unwrap_or_else(|| Arc::new(Method::start(wanted.clone())))
+                kept.cloned().unwrap_or_else(|| Arc::new(Method::start(wanted.clone(), changes)))
             })
             .collect();
         let revocations = match last.map(|last| &last.revocations) {
