@@ -6,6 +6,7 @@
 pub mod config;
 pub mod credential;
 pub mod fetch;
+mod file;
 pub mod guard;
 pub mod identity;
 pub mod refusal;
@@ -13,4 +14,4 @@ mod secret;
 
 pub use guard::{Admitted, Client, Guard, Handshake, handshake};
 pub use refusal::Refusal;
-pub use secret::Secret;
+pub use secret::{RawSecret, Secret};

@@ -9,8 +9,10 @@ use wicketgate_config::{At, Problems};
 use wicketgate_wire::handshake::Upgrade;
 
 use super::certificate::{self, ClientCertificate, RawCertificateMethod, SubjectName};
+use super::jwt::{Jwt, JwtConfig, RawJwt};
 use super::{Denied, Identity};
 use crate::credential::Place;
+use crate::secret::Secret;
 
 /// A method by which clients prove who they are. It has one of the keys beside `name`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -21,6 +23,9 @@ pub struct RawMethod {
     /// The client certificate of the TLS connection.
     #[serde(default)]
     pub certificate: Option<At<RawCertificateMethod>>,
+    /// Signed tokens (JWT), verified here with the issuer's keys.
+    #[serde(default)]
+    pub jwt: Option<At<RawJwt>>,
 }
 
 /// A method, checked and complete.
@@ -37,6 +42,8 @@ pub struct MethodConfig {
 pub enum Kind {
     /// The client certificate of the TLS connection.
     Certificate(SubjectName),
+    /// Signed tokens.
+    Jwt(Box<JwtConfig>),
 }
 
 /// What a request brings to prove who sent it.
@@ -54,13 +61,23 @@ pub struct Proof<'a> {
 #[derive(Debug)]
 pub struct Method {
     config: MethodConfig,
+    work: Work,
+}
+
+#[derive(Debug)]
+enum Work {
+    Certificate(SubjectName),
+    Jwt(Box<Jwt>),
 }
 
 impl RawMethod {
     /// Checks the values; what is wrong goes to `problems`.
     pub fn check(self, problems: &mut Problems) -> Option<MethodConfig> {
         let name: Arc<str> = self.name.value.as_str().into();
-        let kinds = [self.certificate.as_ref().map(|at| (at.place, "certificate"))];
+        let kinds = [
+            self.certificate.as_ref().map(|at| (at.place, "certificate")),
+            self.jwt.as_ref().map(|at| (at.place, "jwt")),
+        ];
         let mut kinds = kinds.into_iter().flatten();
         let Some(first) = kinds.next() else {
             let what = format!("the method `{name}` proves nothing");
@@ -71,15 +88,23 @@ impl RawMethod {
             let what = format!("the method `{name}` has `{}` beside `{}`", second.1, first.1);
             problems.clash(second.0, what, "make it a method of its own", (first.0, "the other one"));
         }
-        let kind = Kind::Certificate(self.certificate?.value.subject);
+        let kind = if let Some(certificate) = self.certificate {
+            Kind::Certificate(certificate.value.subject)
+        } else {
+            Kind::Jwt(Box::new(self.jwt?.value.check(problems)?))
+        };
         Some(MethodConfig { name, kind })
     }
 }
 
 impl Method {
-    /// A method that knows nothing yet.
+    /// Starts what the method needs to learn. Must be called inside a tokio runtime.
     pub fn start(config: MethodConfig) -> Self {
-        Self { config }
+        let work = match &config.kind {
+            Kind::Certificate(subject) => Work::Certificate(*subject),
+            Kind::Jwt(jwt) => Work::Jwt(Box::new(Jwt::start(config.name.clone(), (**jwt).clone()))),
+        };
+        Self { config, work }
     }
 
     /// What it was started with.
@@ -89,8 +114,9 @@ impl Method {
 
     /// Where in a request its credential stands.
     pub fn places(&self) -> &[Place] {
-        match &self.config.kind {
-            Kind::Certificate(_) => &[],
+        match &self.work {
+            Work::Certificate(_) => &[],
+            Work::Jwt(jwt) => jwt.places(),
         }
     }
 
@@ -100,10 +126,34 @@ impl Method {
     /// [`Denied::Missing`] where the request brings nothing for this method, so that another may be tried; anything else
     /// where it brings something that proves nothing.
     pub async fn identify(&self, proof: Proof<'_>) -> Result<Identity, Denied> {
-        match &self.config.kind {
-            Kind::Certificate(subject) => {
+        match &self.work {
+            Work::Certificate(subject) => {
                 certificate::identify(&self.config.name, *subject, proof.certificate)
             }
+            Work::Jwt(_) => {
+                let (_, token) = Place::find_in(self.places(), proof.parts, proof.upgrade)?;
+                self.identify_token(&token).await
+            }
+        }
+    }
+
+    /// Who a token proves its bearer to be, wherever it was found: in a first message, or in one that renews a session.
+    ///
+    /// # Errors
+    /// [`Denied::Missing`] where the method knows no tokens; anything else where the token proves nothing.
+    pub async fn identify_token(&self, token: &Secret) -> Result<Identity, Denied> {
+        match &self.work {
+            Work::Certificate(_) => Err(Denied::Missing),
+            Work::Jwt(jwt) => jwt.identify(token).await,
+        }
+    }
+
+    /// Whether an identity that this method, or one of its name in an earlier configuration, has made would be made again, as
+    /// far as is known here and now. Sessions by one for which it says no have to end.
+    pub fn still_accepts(&self, identity: &Identity) -> bool {
+        match &self.work {
+            Work::Certificate(_) => true,
+            Work::Jwt(jwt) => jwt.still_accepts(identity),
         }
     }
 }
