@@ -1,6 +1,7 @@
 //! A method of proof: one variant a kind, and what each is configured by.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::request::Parts;
 use schemars::JsonSchema;
@@ -9,6 +10,7 @@ use wicketgate_config::{At, Problems};
 use wicketgate_wire::handshake::Upgrade;
 
 use super::certificate::{self, ClientCertificate, RawCertificateMethod, SubjectName};
+use super::introspection::{Introspection, IntrospectionConfig, RawIntrospection};
 use super::jwt::{Jwt, JwtConfig, RawJwt};
 use super::{Denied, Identity};
 use crate::credential::Place;
@@ -26,6 +28,9 @@ pub struct RawMethod {
     /// Signed tokens (JWT), verified here with the issuer's keys.
     #[serde(default)]
     pub jwt: Option<At<RawJwt>>,
+    /// Opaque tokens, about which the authorisation server is asked.
+    #[serde(default)]
+    pub introspection: Option<At<RawIntrospection>>,
 }
 
 /// A method, checked and complete.
@@ -44,6 +49,8 @@ pub enum Kind {
     Certificate(SubjectName),
     /// Signed tokens.
     Jwt(Box<JwtConfig>),
+    /// Opaque tokens.
+    Introspection(Box<IntrospectionConfig>),
 }
 
 /// What a request brings to prove who sent it.
@@ -68,6 +75,7 @@ pub struct Method {
 enum Work {
     Certificate(SubjectName),
     Jwt(Box<Jwt>),
+    Introspection(Box<Introspection>),
 }
 
 impl RawMethod {
@@ -77,6 +85,7 @@ impl RawMethod {
         let kinds = [
             self.certificate.as_ref().map(|at| (at.place, "certificate")),
             self.jwt.as_ref().map(|at| (at.place, "jwt")),
+            self.introspection.as_ref().map(|at| (at.place, "introspection")),
         ];
         let mut kinds = kinds.into_iter().flatten();
         let Some(first) = kinds.next() else {
@@ -90,8 +99,10 @@ impl RawMethod {
         }
         let kind = if let Some(certificate) = self.certificate {
             Kind::Certificate(certificate.value.subject)
+        } else if let Some(jwt) = self.jwt {
+            Kind::Jwt(Box::new(jwt.value.check(problems)?))
         } else {
-            Kind::Jwt(Box::new(self.jwt?.value.check(problems)?))
+            Kind::Introspection(Box::new(self.introspection?.value.check(problems)?))
         };
         Some(MethodConfig { name, kind })
     }
@@ -103,6 +114,9 @@ impl Method {
         let work = match &config.kind {
             Kind::Certificate(subject) => Work::Certificate(*subject),
             Kind::Jwt(jwt) => Work::Jwt(Box::new(Jwt::start(config.name.clone(), (**jwt).clone()))),
+            Kind::Introspection(asked) => {
+                Work::Introspection(Box::new(Introspection::start(config.name.clone(), (**asked).clone())))
+            }
         };
         Self { config, work }
     }
@@ -117,6 +131,7 @@ impl Method {
         match &self.work {
             Work::Certificate(_) => &[],
             Work::Jwt(jwt) => jwt.places(),
+            Work::Introspection(asked) => asked.places(),
         }
     }
 
@@ -130,7 +145,7 @@ impl Method {
             Work::Certificate(subject) => {
                 certificate::identify(&self.config.name, *subject, proof.certificate)
             }
-            Work::Jwt(_) => {
+            Work::Jwt(_) | Work::Introspection(_) => {
                 let (_, token) = Place::find_in(self.places(), proof.parts, proof.upgrade)?;
                 self.identify_token(&token).await
             }
@@ -145,6 +160,27 @@ impl Method {
         match &self.work {
             Work::Certificate(_) => Err(Denied::Missing),
             Work::Jwt(jwt) => jwt.identify(token).await,
+            Work::Introspection(asked) => asked.identify(token).await,
+        }
+    }
+
+    /// How often the credentials of open sessions have to be rechecked, by [`Self::recheck`]; `None` for never.
+    pub fn recheck_interval(&self) -> Option<Duration> {
+        match &self.work {
+            Work::Certificate(_) | Work::Jwt(_) => None,
+            Work::Introspection(asked) => Some(asked.recheck_interval()),
+        }
+    }
+
+    /// Who the token of an open session proves its bearer to be by now: whoever can revoke it is asked anew.
+    ///
+    /// # Errors
+    /// [`Denied::Unavailable`] where that could not be asked, which says nothing about the token; anything else where the
+    /// session has to end.
+    pub async fn recheck(&self, token: &Secret) -> Result<Identity, Denied> {
+        match &self.work {
+            Work::Certificate(_) | Work::Jwt(_) => self.identify_token(token).await,
+            Work::Introspection(asked) => asked.recheck(token).await,
         }
     }
 
@@ -154,6 +190,7 @@ impl Method {
         match &self.work {
             Work::Certificate(_) => true,
             Work::Jwt(jwt) => jwt.still_accepts(identity),
+            Work::Introspection(asked) => asked.still_accepts(identity),
         }
     }
 }

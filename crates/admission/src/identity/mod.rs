@@ -5,6 +5,7 @@
 pub mod certificate;
 pub mod claims;
 mod denied;
+pub mod introspection;
 pub mod jwt;
 mod method;
 
