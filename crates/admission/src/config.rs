@@ -6,12 +6,19 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use wicketgate_config::{At, Problems, Switch};
 
+use super::address::{Networks, RawNetworks};
+use super::close::{CloseCodes, RawCloseCodes};
+
 /// What a route asks of its clients before anything of theirs goes upstream.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RawAdmission {
+    /// Which networks may use the route; all of them by default.
+    pub networks: Option<At<RawNetworks>>,
     /// Who clients have to prove to be. Without this key anybody may use the route.
     pub authentication: Option<At<RawAuthentication>>,
+    /// How sessions are closed whose clients lose the right to them.
+    pub close_codes: RawCloseCodes,
 }
 
 /// Which methods prove who a client is: `any` or `all` of them.
@@ -30,8 +37,12 @@ pub struct RawAuthentication {
 /// What a route asks of its clients, checked.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AdmissionConfig {
+    /// Which networks may use the route.
+    pub networks: Networks,
     /// Who clients have to prove to be; `None` where anybody may come.
     pub authentication: Option<AuthenticationConfig>,
+    /// How sessions are closed whose clients lose the right to them.
+    pub close_codes: CloseCodes,
 }
 
 /// Which methods prove who a client is.
@@ -84,6 +95,7 @@ impl RawAdmission {
             let forward_credentials = forward_credentials.is_some_and(Switch::is_on);
             Some(AuthenticationConfig { methods, needed, forward_credentials })
         });
-        AdmissionConfig { authentication }
+        let networks = self.networks.map(|raw| raw.value.check(raw.place, problems)).unwrap_or_default();
+        AdmissionConfig { networks, authentication, close_codes: self.close_codes.check(problems) }
     }
 }

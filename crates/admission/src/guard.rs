@@ -2,13 +2,18 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use http::request::Parts;
 use wicketgate_wire::handshake::{Upgrade, is_upgrade_attempt, read_upgrade};
 
+use super::address::Networks;
+use super::close::CloseCodes;
 use super::config::{AdmissionConfig, AuthenticationConfig, Needed};
 use super::identity::{ClientCertificate, Denied, Identity, Method, Proof};
 use super::refusal::Refusal;
+use super::revocation::Revocations;
+use super::standing::{Lost, Standing};
 
 /// What a request is: plain HTTP, or a flawless WebSocket handshake.
 #[derive(Debug)]
@@ -39,8 +44,21 @@ pub struct Client {
     pub address: Option<IpAddr>,
     /// Whether the client's side is TLS.
     pub secure: bool,
+    /// Whether the client's side is a network that others can listen on, and neither loopback nor a Unix socket.
+    pub remote: bool,
     /// The certificate that the client proved to have.
     pub certificate: Option<Arc<ClientCertificate>>,
+}
+
+/// What is asked for, as routing understood it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Asked<'a> {
+    /// The name of the route.
+    pub route: &'a str,
+    /// The host in one spelling, without its port; empty where the request names none.
+    pub host: &'a str,
+    /// The path in one spelling.
+    pub path: &'a str,
 }
 
 /// Proof that a request passed every check. Dialling an upstream asks for one.
@@ -48,12 +66,18 @@ pub struct Client {
 pub struct Admitted {
     upgrade: Option<Upgrade>,
     identity: Option<Arc<Identity>>,
+    client: Client,
 }
 
 impl Admitted {
     /// The WebSocket that was asked for; `None` for plain HTTP.
     pub const fn upgrade(&self) -> Option<&Upgrade> {
         self.upgrade.as_ref()
+    }
+
+    /// What a session's right to be rests on from now on.
+    pub fn standing(&self) -> Standing {
+        Standing::new(self.client.clone(), self.identity.clone())
     }
 
     /// Who was admitted; `None` where anybody may come.
@@ -65,7 +89,10 @@ impl Admitted {
 /// A route's guard.
 #[derive(Debug, Default)]
 pub struct Guard {
+    networks: Networks,
     authentication: Option<Authentication>,
+    revocations: Option<Arc<Revocations>>,
+    close_codes: CloseCodes,
 }
 
 #[derive(Debug)]
@@ -76,7 +103,7 @@ struct Authentication {
 
 impl Guard {
     /// Puts a route's guard together out of the methods of its configuration.
-    pub fn new(config: &AdmissionConfig, methods: &[Arc<Method>]) -> Self {
+    pub fn new(config: &AdmissionConfig, methods: &[Arc<Method>], revocations: Arc<Revocations>) -> Self {
         let authentication = config.authentication.as_ref().map(|config| {
             let by_name =
                 |name: &Arc<str>| methods.iter().find(|method| method.config().name == *name).cloned();
@@ -85,7 +112,42 @@ impl Guard {
                 config: config.clone(),
             }
         });
-        Self { authentication }
+        Self {
+            networks: config.networks.clone(),
+            authentication,
+            revocations: Some(revocations),
+            close_codes: config.close_codes,
+        }
+    }
+
+    /// How sessions are closed whose clients lose the right to them.
+    pub const fn close_codes(&self) -> CloseCodes {
+        self.close_codes
+    }
+
+    /// Whether a live session's client would still be admitted, on what is known of it.
+    ///
+    /// # Errors
+    /// Why it would not.
+    pub fn holds(&self, standing: &Standing) -> Result<(), Lost> {
+        let Some(authentication) = &self.authentication else { return Ok(()) };
+        let identity = standing.identity().ok_or(Lost::Unadmitted)?;
+        if identity.expires.is_some_and(|expires| expires <= SystemTime::now()) {
+            return Err(Lost::Expired);
+        }
+        if self.is_revoked(&identity) {
+            return Err(Lost::Revoked);
+        }
+        let vouches = |method: &&Arc<Method>| method.config().name == identity.method;
+        match authentication.methods.iter().find(vouches) {
+            Some(method) if method.still_accepts(&identity) => Ok(()),
+            Some(_) => Err(Lost::Revoked),
+            None => Err(Lost::Unadmitted),
+        }
+    }
+
+    fn is_revoked(&self, identity: &Identity) -> bool {
+        self.revocations.as_ref().is_some_and(|revocations| revocations.covers(identity))
     }
 
     /// Asks everything that the route asks, in its order. What proved the identity is taken out of the request.
@@ -97,13 +159,20 @@ impl Guard {
         parts: &mut Parts,
         handshake: Handshake,
         client: &Client,
+        _asked: Asked<'_>,
     ) -> Result<Admitted, Refusal> {
         let Handshake(mut upgrade) = handshake;
+        if !self.networks.admits(client.address) {
+            return Err(Refusal::Network);
+        }
         let identity = match &self.authentication {
             None => None,
             Some(authentication) => Some(authentication.identify(parts, &mut upgrade, client).await?),
         };
-        Ok(Admitted { upgrade, identity })
+        if identity.as_deref().is_some_and(|identity| self.is_revoked(identity)) {
+            return Err(Denied::Revoked.into());
+        }
+        Ok(Admitted { upgrade, identity, client: client.clone() })
     }
 }
 
@@ -167,7 +236,10 @@ mod tests {
             ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
         ]);
         let upgrade = handshake(&request, None).unwrap();
-        let admitted = Guard::default().admit(&mut request, upgrade, &Client::default()).await.unwrap();
+        let admitted = Guard::default()
+            .admit(&mut request, upgrade, &Client::default(), Asked::default())
+            .await
+            .unwrap();
         assert!(admitted.upgrade().is_some());
     }
 }

@@ -3,15 +3,23 @@
 //! [`handshake`] judges what a request is. The route that takes it has a [`Guard`], which asks in one order: address,
 //! TLS, limits of the address, origin, identity, authorisation, limits of the identity.
 
+pub mod address;
+mod changes;
+pub mod close;
 pub mod config;
 pub mod credential;
 pub mod fetch;
 mod file;
+pub mod fuzz;
 pub mod guard;
 pub mod identity;
 pub mod refusal;
+pub mod revocation;
 mod secret;
+pub mod standing;
 
-pub use guard::{Admitted, Client, Guard, Handshake, handshake};
+pub use changes::Changes;
+pub use guard::{Admitted, Asked, Client, Guard, Handshake, handshake};
 pub use refusal::Refusal;
 pub use secret::{RawSecret, Secret};
+pub use standing::{Lost, Standing};

@@ -9,10 +9,12 @@ use serde::Deserialize;
 use wicketgate_config::{At, Problems};
 use wicketgate_wire::handshake::Upgrade;
 
+use super::api_key::{ApiKeyConfig, ApiKeys, RawApiKey};
 use super::certificate::{self, ClientCertificate, RawCertificateMethod, SubjectName};
 use super::introspection::{Introspection, IntrospectionConfig, RawIntrospection};
 use super::jwt::{Jwt, JwtConfig, RawJwt};
 use super::{Denied, Identity};
+use crate::changes::Changes;
 use crate::credential::Place;
 use crate::secret::Secret;
 
@@ -25,6 +27,9 @@ pub struct RawMethod {
     /// The client certificate of the TLS connection.
     #[serde(default)]
     pub certificate: Option<At<RawCertificateMethod>>,
+    /// API keys: long-lived secrets for programs, which `wicketgate key` makes and revokes.
+    #[serde(default)]
+    pub api_key: Option<At<RawApiKey>>,
     /// Signed tokens (JWT), verified here with the issuer's keys.
     #[serde(default)]
     pub jwt: Option<At<RawJwt>>,
@@ -47,6 +52,8 @@ pub struct MethodConfig {
 pub enum Kind {
     /// The client certificate of the TLS connection.
     Certificate(SubjectName),
+    /// API keys.
+    ApiKey(ApiKeyConfig),
     /// Signed tokens.
     Jwt(Box<JwtConfig>),
     /// Opaque tokens.
@@ -74,6 +81,7 @@ pub struct Method {
 #[derive(Debug)]
 enum Work {
     Certificate(SubjectName),
+    ApiKeys(Arc<ApiKeys>),
     Jwt(Box<Jwt>),
     Introspection(Box<Introspection>),
 }
@@ -84,6 +92,7 @@ impl RawMethod {
         let name: Arc<str> = self.name.value.as_str().into();
         let kinds = [
             self.certificate.as_ref().map(|at| (at.place, "certificate")),
+            self.api_key.as_ref().map(|at| (at.place, "api_key")),
             self.jwt.as_ref().map(|at| (at.place, "jwt")),
             self.introspection.as_ref().map(|at| (at.place, "introspection")),
         ];
@@ -99,6 +108,8 @@ impl RawMethod {
         }
         let kind = if let Some(certificate) = self.certificate {
             Kind::Certificate(certificate.value.subject)
+        } else if let Some(keys) = self.api_key {
+            Kind::ApiKey(keys.value.check(problems)?)
         } else if let Some(jwt) = self.jwt {
             Kind::Jwt(Box::new(jwt.value.check(problems)?))
         } else {
@@ -109,10 +120,14 @@ impl RawMethod {
 }
 
 impl Method {
-    /// Starts what the method needs to learn. Must be called inside a tokio runtime.
-    pub fn start(config: MethodConfig) -> Self {
+    /// Starts what the method needs to learn; it tells `changes` whenever [`Self::still_accepts`] may say otherwise than
+    /// before. Must be called inside a tokio runtime.
+    pub fn start(config: MethodConfig, changes: &Changes) -> Self {
         let work = match &config.kind {
             Kind::Certificate(subject) => Work::Certificate(*subject),
+            Kind::ApiKey(keys) => {
+                Work::ApiKeys(ApiKeys::start(config.name.clone(), keys.clone(), changes.clone()))
+            }
             Kind::Jwt(jwt) => Work::Jwt(Box::new(Jwt::start(config.name.clone(), (**jwt).clone()))),
             Kind::Introspection(asked) => {
                 Work::Introspection(Box::new(Introspection::start(config.name.clone(), (**asked).clone())))
@@ -130,6 +145,7 @@ impl Method {
     pub fn places(&self) -> &[Place] {
         match &self.work {
             Work::Certificate(_) => &[],
+            Work::ApiKeys(keys) => keys.places(),
             Work::Jwt(jwt) => jwt.places(),
             Work::Introspection(asked) => asked.places(),
         }
@@ -145,6 +161,10 @@ impl Method {
             Work::Certificate(subject) => {
                 certificate::identify(&self.config.name, *subject, proof.certificate)
             }
+            Work::ApiKeys(keys) => {
+                let (place, text) = Place::find_in(keys.places(), proof.parts, proof.upgrade)?;
+                keys.identify(place, &text)
+            }
             Work::Jwt(_) | Work::Introspection(_) => {
                 let (_, token) = Place::find_in(self.places(), proof.parts, proof.upgrade)?;
                 self.identify_token(&token).await
@@ -159,6 +179,9 @@ impl Method {
     pub async fn identify_token(&self, token: &Secret) -> Result<Identity, Denied> {
         match &self.work {
             Work::Certificate(_) => Err(Denied::Missing),
+            Work::ApiKeys(keys) => {
+                keys.places().first().map_or(Err(Denied::Missing), |place| keys.identify(place, token))
+            }
             Work::Jwt(jwt) => jwt.identify(token).await,
             Work::Introspection(asked) => asked.identify(token).await,
         }
@@ -167,7 +190,7 @@ impl Method {
     /// How often the credentials of open sessions have to be rechecked, by [`Self::recheck`]; `None` for never.
     pub fn recheck_interval(&self) -> Option<Duration> {
         match &self.work {
-            Work::Certificate(_) | Work::Jwt(_) => None,
+            Work::Certificate(_) | Work::ApiKeys(_) | Work::Jwt(_) => None,
             Work::Introspection(asked) => Some(asked.recheck_interval()),
         }
     }
@@ -179,16 +202,18 @@ impl Method {
     /// session has to end.
     pub async fn recheck(&self, token: &Secret) -> Result<Identity, Denied> {
         match &self.work {
-            Work::Certificate(_) | Work::Jwt(_) => self.identify_token(token).await,
+            Work::Certificate(_) | Work::ApiKeys(_) | Work::Jwt(_) => self.identify_token(token).await,
             Work::Introspection(asked) => asked.recheck(token).await,
         }
     }
 
     /// Whether an identity that this method, or one of its name in an earlier configuration, has made would be made again, as
-    /// far as is known here and now. Sessions by one for which it says no have to end.
+    /// far as is known here and now: its claims hold, and its credential was not revoked since. Sessions by one for which it
+    /// says no have to end.
     pub fn still_accepts(&self, identity: &Identity) -> bool {
         match &self.work {
             Work::Certificate(_) => true,
+            Work::ApiKeys(keys) => keys.still_accepts(identity),
             Work::Jwt(jwt) => jwt.still_accepts(identity),
             Work::Introspection(asked) => asked.still_accepts(identity),
         }

@@ -2,6 +2,7 @@
 //!
 //! Every method of proof makes an [`Identity`] out of a credential, or says why not with a [`Denied`].
 
+pub mod api_key;
 pub mod certificate;
 pub mod claims;
 mod denied;

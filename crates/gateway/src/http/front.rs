@@ -1,5 +1,6 @@
 //! From a request to its answer.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -8,7 +9,9 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::ext::Protocol;
-use wicketgate_admission::{Admitted, Client, handshake};
+use wicketgate_admission::identity::Identity;
+use wicketgate_admission::{Admitted, Asked, handshake};
+use wicketgate_audit::{Event, Who};
 
 use super::body::{Answer, Bounded, Passed};
 use super::connection::Arrival;
@@ -18,6 +21,7 @@ use crate::gateway::{Proxy, Route, Shared, Target};
 use crate::observe::{Metrics, access};
 use crate::route::config::HttpConfig;
 use crate::route::{Facts, Scope, normalise_host, normalise_path};
+use crate::sessions::who;
 
 /// A request that was admitted and routed, on its way to an answer.
 pub(super) struct Routed<'a> {
@@ -48,13 +52,17 @@ pub(super) async fn answer(
     request: Request<Incoming>,
 ) -> Response<Answer> {
     let start = Instant::now();
-    let mut line = Line::new(&request);
+    let mut line = Line::new(&request, arrival.peer);
     let answered = serve(&shared, &arrival, request, &mut line).await;
     let (response, reason) = match answered {
         Ok(response) => (response, ""),
         Err(refused) => {
             shared.metrics.refused(refused.label());
             tracing::debug!(reason = refused.label(), "{refused}");
+            if refused.is_ours() {
+                let status = Some(refused.status().as_u16());
+                line.audit(&arrival, &Event::Refused { reason: refused.label(), status });
+            }
             (refusal_response(&refused), refused.label())
         }
     };
@@ -67,18 +75,32 @@ struct Line {
     method: Method,
     path: String,
     host: String,
+    /// The client's address, once trusted proxies' headers are read.
+    client: Option<IpAddr>,
     route: Option<Arc<Route>>,
+    identity: Option<Arc<Identity>>,
 }
 
 impl Line {
-    fn new(request: &Request<Incoming>) -> Self {
+    fn new(request: &Request<Incoming>, peer: Option<IpAddr>) -> Self {
         let host = raw_host(request.uri().authority().map(|a| a.as_str()), request.headers());
         Self {
             method: request.method().clone(),
             path: request.uri().path().to_owned(),
             host: host.to_owned(),
+            client: peer,
             route: None,
+            identity: None,
         }
+    }
+
+    fn audit(&self, arrival: &Arrival, event: &Event<'_>) {
+        event.log(&Who {
+            listener: Some(&arrival.listener.config.name),
+            client: self.client,
+            route: self.route.as_deref().map(|route| &*route.name),
+            ..who(self.identity.as_deref())
+        });
     }
 
     fn finish(&self, metrics: &Metrics, arrival: &Arrival, status: StatusCode, reason: &str, start: Instant) {
@@ -88,7 +110,7 @@ impl Line {
         }
         access::Request {
             listener: &arrival.listener.config.name,
-            client: arrival.client,
+            client: self.client,
             route: self.route.as_deref().map(|route| &*route.name),
             host: &self.host,
             method: self.method.as_str(),
@@ -116,6 +138,8 @@ async fn serve(
     if parts.headers.len() > arrival.listener.config.headers {
         return Err(Refused::TooManyHeaders);
     }
+    let client = arrival.client(&parts.headers)?;
+    line.client = client.address;
     let protocol = parts.extensions.get::<Protocol>().map(|protocol| protocol.as_str().to_owned());
     let handshake = handshake(&parts, protocol.as_deref())?;
     if parts.method == Method::CONNECT && !handshake.is_upgrade() {
@@ -129,13 +153,17 @@ async fn serve(
     let facts = Facts { host: name.as_deref(), path: &path, method, headers: &parts.headers };
     let route = snapshot.routes.find(&facts).ok_or(Refused::NoRoute)?;
     line.route = Some(route.clone());
-    let client = Client { address: arrival.client, secure: arrival.secure, certificate: None };
-    let admitted = route.guard.admit(&mut parts, handshake, &client).await?;
+    let asked = Asked { route: &route.name, host: name.as_deref().unwrap_or_default(), path: &path };
+    let admitted = route.guard.admit(&mut parts, handshake, &client, asked).await?;
+    line.identity = admitted.identity().cloned();
+    if admitted.upgrade().is_some() || line.identity.is_some() {
+        line.audit(arrival, &Event::Admitted);
+    }
     let uri = parts.uri.clone();
     let scope = Scope {
-        client_address: arrival.client,
-        scheme: arrival.scheme(),
-        host: name.as_deref().unwrap_or_default(),
+        client_address: client.address,
+        scheme: if client.secure { "https" } else { "http" },
+        host: asked.host,
         path: &path,
         query: uri.query(),
         route: &route.name,

@@ -1,5 +1,6 @@
 //! A WebSocket handshake passed on, and the session that follows it.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use hyper::body::Incoming;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use tokio::time::timeout;
+use wicketgate_audit::Event;
 use wicketgate_wire::Rsv;
 use wicketgate_wire::deflate::{Params, Window, WindowBits, negotiate::NAME};
 use wicketgate_wire::handshake::{Extension, Upgrade};
@@ -24,7 +26,7 @@ use crate::gateway::{Proxy, Route, Shared};
 use crate::net::Stream;
 use crate::observe::access;
 use crate::pump::config::{Mode, WebSocketConfig};
-use crate::pump::{self, End, Ends, Order, Peer, Summary};
+use crate::pump::{self, End, Ends, Order, Peer, Side, Summary};
 use crate::sessions::Registered;
 use crate::upstream::{Offer, Opened, Pick, WebSocket};
 
@@ -78,8 +80,9 @@ pub(super) async fn open(
         socket,
         extensions,
         arrival: routed.arrival.clone(),
+        client: routed.scope.client_address,
         route: routed.route.clone(),
-        registered: routed.shared.sessions.register(&routed.route.name),
+        registered: routed.shared.sessions.register(&routed.route.name, routed.admitted.standing()),
     });
     let on_upgrade = on_upgrade.ok_or(Refused::NoWebSocket)?;
     routed.shared.tracker.spawn(session.run(on_upgrade));
@@ -171,6 +174,7 @@ struct Session {
     socket: WebSocket,
     extensions: Extensions,
     arrival: Arc<Arrival>,
+    client: Option<IpAddr>,
     route: Arc<Route>,
     registered: Registered,
 }
@@ -193,7 +197,7 @@ impl Session {
 
     /// What the pump needs, and what is left to do behind it. Everything else is let go.
     fn into_ends(self: Box<Self>, upgraded: Upgraded) -> (Ends, Record) {
-        let Self { shared, config, policy, socket, extensions, arrival, route, registered } = *self;
+        let Self { shared, config, policy, socket, extensions, arrival, client, route, registered } = *self;
         let (stream, early) = client_stream(upgraded);
         let ends = Ends {
             client: Peer { stream, early, rsv: extensions.client_rsv, deflate: extensions.client },
@@ -205,18 +209,20 @@ impl Session {
             },
             config,
             policy,
+            until: route.until(&registered.standing),
             control: registered.control.clone(),
             assembly: shared.assembly.clone(),
             inflate: shared.inflate.clone(),
             traffic: route.metrics.traffic.clone(),
         };
-        (ends, Record { arrival, route, registered, target: socket.target })
+        (ends, Record { arrival, client, route, registered, target: socket.target })
     }
 }
 
 /// What a session keeps while it lives, and counts and logs when it ends.
 struct Record {
     arrival: Arc<Arrival>,
+    client: Option<IpAddr>,
     route: Arc<Route>,
     registered: Registered,
     target: Pick,
@@ -229,12 +235,21 @@ impl Record {
         access::Session {
             id: self.registered.id,
             listener: &self.arrival.listener.config.name,
-            client: self.arrival.client,
+            client: self.client,
             route: &self.route.name,
             target: self.target.address().as_str(),
             summary,
         }
         .log();
+        self.registered.audit(
+            Some(&self.arrival.listener.config.name),
+            &Event::Closed {
+                reason: summary.end.label(),
+                code: summary.end.code().0,
+                by: summary.end.by().map_or("gateway", Side::label),
+                duration: summary.duration,
+            },
+        );
     }
 }
 
