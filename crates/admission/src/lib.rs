@@ -6,6 +6,7 @@
 pub mod address;
 pub mod config;
 pub mod credential;
+pub mod fetch;
 mod file;
 pub mod fuzz;
 pub mod guard;

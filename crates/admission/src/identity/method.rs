@@ -11,8 +11,10 @@ use wicketgate_wire::handshake::Upgrade;
 
 use super::api_key::{ApiKeyConfig, ApiKeys, RawApiKey};
 use super::certificate::{self, ClientCertificate, RawCertificateMethod, SubjectName};
+use super::jwt::{Jwt, JwtConfig, RawJwt};
 use super::{Denied, Identity};
 use crate::credential::Place;
+use crate::secret::Secret;
 
 /// A method by which clients prove who they are. It has one of the keys beside `name`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -26,6 +28,9 @@ pub struct RawMethod {
     /// API keys: long-lived secrets for programs, which `wicketgate key` makes and revokes.
     #[serde(default)]
     pub api_key: Option<At<RawApiKey>>,
+    /// Signed tokens (JWT), verified here with the issuer's keys.
+    #[serde(default)]
+    pub jwt: Option<At<RawJwt>>,
 }
 
 /// A method, checked and complete.
@@ -44,6 +49,8 @@ pub enum Kind {
     Certificate(SubjectName),
     /// API keys.
     ApiKey(ApiKeyConfig),
+    /// Signed tokens.
+    Jwt(Box<JwtConfig>),
 }
 
 /// What a request brings to prove who sent it.
@@ -68,6 +75,7 @@ pub struct Method {
 enum Work {
     Certificate(SubjectName),
     ApiKeys(Arc<ApiKeys>),
+    Jwt(Box<Jwt>),
 }
 
 impl RawMethod {
@@ -77,6 +85,7 @@ impl RawMethod {
         let kinds = [
             self.certificate.as_ref().map(|at| (at.place, "certificate")),
             self.api_key.as_ref().map(|at| (at.place, "api_key")),
+            self.jwt.as_ref().map(|at| (at.place, "jwt")),
         ];
         let mut kinds = kinds.into_iter().flatten();
         let Some(first) = kinds.next() else {
@@ -90,6 +99,8 @@ impl RawMethod {
         }
         let kind = if let Some(certificate) = self.certificate {
             Kind::Certificate(certificate.value.subject)
+        } else if let Some(jwt) = self.jwt {
+            Kind::Jwt(Box::new(jwt.value.check(problems)?))
         } else {
             Kind::ApiKey(self.api_key?.value.check(problems)?)
         };
@@ -103,6 +114,7 @@ impl Method {
         let work = match &config.kind {
             Kind::Certificate(subject) => Work::Certificate(*subject),
             Kind::ApiKey(keys) => Work::ApiKeys(ApiKeys::start(config.name.clone(), keys.clone())),
+            Kind::Jwt(jwt) => Work::Jwt(Box::new(Jwt::start(config.name.clone(), (**jwt).clone()))),
         };
         Self { config, work }
     }
@@ -117,6 +129,7 @@ impl Method {
         match &self.work {
             Work::Certificate(_) => &[],
             Work::ApiKeys(keys) => keys.places(),
+            Work::Jwt(jwt) => jwt.places(),
         }
     }
 
@@ -131,26 +144,48 @@ impl Method {
                 certificate::identify(&self.config.name, *subject, proof.certificate)
             }
             Work::ApiKeys(keys) => {
-                let (place, text) = Place::find_in(keys.places(), proof.parts, proof.upgrade)?;
-                keys.identify(place, &text)
+                let (place, key) = Place::find_in(keys.places(), proof.parts, proof.upgrade)?;
+                // A bearer token may be anybody's.
+                match *place == Place::Bearer && !ApiKeys::knows(&key) {
+                    true => Err(Denied::Missing),
+                    false => keys.identify(&key),
+                }
+            }
+            Work::Jwt(_) => {
+                let (_, token) = Place::find_in(self.places(), proof.parts, proof.upgrade)?;
+                self.identify_token(&token).await
             }
         }
     }
 
-    /// Whether an identity that this method has made would be made again, as far as is known here and now: its
-    /// credential was not revoked since. Sessions by one for which it says no have to end.
+    /// Who a token proves its bearer to be, wherever it was found: in a first message, or in one that renews a session.
+    ///
+    /// # Errors
+    /// [`Denied::Missing`] where the method knows no such tokens; anything else where the token proves nothing.
+    pub async fn identify_token(&self, token: &Secret) -> Result<Identity, Denied> {
+        match &self.work {
+            Work::Certificate(_) => Err(Denied::Missing),
+            Work::ApiKeys(keys) if ApiKeys::knows(token) => keys.identify(token),
+            Work::ApiKeys(_) => Err(Denied::Missing),
+            Work::Jwt(jwt) => jwt.identify(token).await,
+        }
+    }
+
+    /// Whether an identity that this method, or one of its name in an earlier configuration, has made would be made again, as
+    /// far as is known here and now. Sessions by one for which it says no have to end.
     pub fn still_accepts(&self, identity: &Identity) -> bool {
         match &self.work {
             Work::Certificate(_) => true,
             Work::ApiKeys(keys) => keys.still_accepts(identity),
+            Work::Jwt(jwt) => jwt.still_accepts(identity),
         }
     }
 
-    /// Changes whenever [`Self::still_accepts`] may say otherwise than before; `None` where it never does.
+    /// Changes whenever [`Self::still_accepts`] may say otherwise than before; `None` where it does not by itself.
     pub fn changes(&self) -> Option<watch::Receiver<u64>> {
         match &self.work {
-            Work::Certificate(_) => None,
             Work::ApiKeys(keys) => Some(keys.changes()),
+            Work::Certificate(_) | Work::Jwt(_) => None,
         }
     }
 }
