@@ -1,15 +1,18 @@
 //! A route's guard: every check in its order, and the proof that they were passed.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::request::Parts;
 use wicketgate_wire::handshake::{Upgrade, is_upgrade_attempt, read_upgrade};
 
 use super::address::Networks;
+use super::authorization::{Expression, Facts};
+use super::client::{Asked, Client};
 use super::config::{AdmissionConfig, AuthenticationConfig, Needed};
-use super::identity::{ClientCertificate, Denied, Identity, Method, Proof};
+use super::identity::{Denied, Identity, Method, Proof};
+use super::origin::OriginConfig;
 use super::refusal::Refusal;
+use super::tls::TlsPolicy;
 
 /// What a request is: plain HTTP, or a flawless WebSocket handshake.
 #[derive(Debug)]
@@ -33,35 +36,12 @@ impl Handshake {
     }
 }
 
-/// Who asks, as far as the connection and trusted proxies tell.
-#[derive(Clone, Debug, Default)]
-pub struct Client {
-    /// The address; none on a Unix socket that tells none.
-    pub address: Option<IpAddr>,
-    /// Whether the client's side is TLS.
-    pub secure: bool,
-    /// Whether the client's side is a network that others can listen on, and neither loopback nor a Unix socket.
-    pub remote: bool,
-    /// The certificate that the client proved to have.
-    pub certificate: Option<Arc<ClientCertificate>>,
-}
-
-/// What is asked for, as routing understood it.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Asked<'a> {
-    /// The name of the route.
-    pub route: &'a str,
-    /// The host in one spelling, without its port; empty where the request names none.
-    pub host: &'a str,
-    /// The path in one spelling.
-    pub path: &'a str,
-}
-
 /// Proof that a request passed every check. Dialling an upstream asks for one.
 #[derive(Debug)]
 pub struct Admitted {
     upgrade: Option<Upgrade>,
     identity: Option<Arc<Identity>>,
+    facts: Option<Facts>,
 }
 
 impl Admitted {
@@ -74,12 +54,20 @@ impl Admitted {
     pub const fn identity(&self) -> Option<&Arc<Identity>> {
         self.identity.as_ref()
     }
+
+    /// What a session keeps, so that it can be judged again while it lives; `None` for plain HTTP.
+    pub fn take_facts(&mut self) -> Option<Facts> {
+        self.facts.take()
+    }
 }
 
 /// A route's guard.
 #[derive(Debug, Default)]
 pub struct Guard {
     networks: Networks,
+    tls: TlsPolicy,
+    origin: OriginConfig,
+    authorization: Option<Expression>,
     authentication: Option<Authentication>,
 }
 
@@ -100,7 +88,13 @@ impl Guard {
                 config: config.clone(),
             }
         });
-        Self { networks: config.networks.clone(), authentication }
+        Self {
+            networks: config.networks.clone(),
+            tls: config.tls,
+            origin: config.origin.clone(),
+            authorization: config.authorization.clone(),
+            authentication,
+        }
     }
 
     /// Asks everything that the route asks, in its order. What proved the identity is taken out of the request.
@@ -112,17 +106,60 @@ impl Guard {
         parts: &mut Parts,
         handshake: Handshake,
         client: &Client,
-        _asked: Asked<'_>,
+        asked: Asked<'_>,
     ) -> Result<Admitted, Refusal> {
         let Handshake(mut upgrade) = handshake;
         if !self.networks.admits(client.address) {
             return Err(Refusal::Network);
         }
+        let is_upgrade = upgrade.is_some();
+        self.tls.check(parts, client, asked, is_upgrade)?;
+        self.origin.check(parts, client.secure, is_upgrade)?;
         let identity = match &self.authentication {
             None => None,
             Some(authentication) => Some(authentication.identify(parts, &mut upgrade, client).await?),
         };
-        Ok(Admitted { upgrade, identity })
+        let facts = self.authorize(parts, client, asked, identity.as_ref(), is_upgrade)?;
+        Ok(Admitted { upgrade, identity, facts })
+    }
+}
+
+impl Guard {
+    /// What is asked of every request whose sender is known. Gives what a session keeps.
+    fn authorize(
+        &self,
+        parts: &Parts,
+        client: &Client,
+        asked: Asked<'_>,
+        identity: Option<&Arc<Identity>>,
+        is_upgrade: bool,
+    ) -> Result<Option<Facts>, Refusal> {
+        if self.authorization.is_none() && !is_upgrade {
+            return Ok(None);
+        }
+        let needs = self.authorization.as_ref().map(Expression::needs);
+        let facts = Facts::new(parts, client, asked, identity, needs);
+        self.still_admits(&facts).inspect_err(|refusal| {
+            if let Refusal::Authorization(_) = refusal {
+                tracing::warn!(route = asked.route, "{refusal}");
+            }
+        })?;
+        Ok(is_upgrade.then_some(facts))
+    }
+
+    /// Whether a session of which this is known would be admitted, as far as networks and authorisation go: for one that is
+    /// open when the configuration or its identity changes.
+    ///
+    /// # Errors
+    /// The first check that it does not pass.
+    pub fn still_admits(&self, facts: &Facts) -> Result<(), Refusal> {
+        if !self.networks.admits(facts.address()) {
+            return Err(Refusal::Network);
+        }
+        match &self.authorization {
+            Some(expression) => expression.judge(facts),
+            None => Ok(()),
+        }
     }
 }
 

@@ -4,14 +4,19 @@
 //! TLS, limits of the address, origin, identity, authorisation, limits of the identity.
 
 pub mod address;
+pub mod authorization;
+mod client;
 pub mod config;
 pub mod credential;
 pub mod fuzz;
 pub mod guard;
 pub mod identity;
+pub mod origin;
 pub mod refusal;
 mod secret;
+pub mod tls;
 
-pub use guard::{Admitted, Asked, Client, Guard, Handshake, handshake};
+pub use client::{Asked, Client};
+pub use guard::{Admitted, Guard, Handshake, handshake};
 pub use refusal::Refusal;
 pub use secret::Secret;

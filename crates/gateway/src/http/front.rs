@@ -9,7 +9,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::ext::Protocol;
-use wicketgate_admission::{Admitted, Asked, handshake};
+use wicketgate_admission::{Admitted, Asked, Refusal, handshake};
 
 use super::body::{Answer, Bounded, Passed};
 use super::connection::Arrival;
@@ -251,6 +251,9 @@ pub(super) fn edit_response(
 fn refusal_response(refused: &Refused) -> Response<Answer> {
     let mut response = plain(refused.status());
     let headers = response.headers_mut();
+    if let Refused::Admission(Refusal::TlsRedirect(location)) = refused {
+        headers.insert(LOCATION, location.clone());
+    }
     match refused.status() {
         StatusCode::UPGRADE_REQUIRED => {
             // RFC 9110 sections 7.8 and 15.5.22, RFC 6455 section 4.4. Over HTTP/2 hyper leaves the first two out.
