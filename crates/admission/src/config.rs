@@ -8,6 +8,7 @@ use wicketgate_config::{At, Problems, Switch};
 
 use super::address::{Networks, RawNetworks};
 use super::authorization::Expression;
+use super::close::{CloseCodes, RawCloseCodes};
 use super::origin::{OriginConfig, RawOrigin};
 use super::tls::{RawTlsPolicy, TlsPolicy};
 
@@ -33,6 +34,8 @@ pub struct RawAdmission {
     /// 403 too. At most 4096 bytes, and two lists deep; claims of more than 2048 values (128 where it goes two lists deep)
     /// are refused by one that goes through lists.
     pub authorization: Option<At<String>>,
+    /// How sessions are closed whose clients lose the right to them.
+    pub close_codes: RawCloseCodes,
 }
 
 /// Which methods prove who a client is: `any` or `all` of them.
@@ -61,6 +64,8 @@ pub struct AdmissionConfig {
     pub authorization: Option<Expression>,
     /// Who clients have to prove to be; `None` where anybody may come.
     pub authentication: Option<AuthenticationConfig>,
+    /// How sessions are closed whose clients lose the right to them.
+    pub close_codes: CloseCodes,
 }
 
 /// Which methods prove who a client is.
@@ -125,6 +130,7 @@ impl RawAdmission {
             }
             Some(expression)
         });
-        AdmissionConfig { networks, tls, origin, authorization, authentication }
+        let close_codes = self.close_codes.check(problems);
+        AdmissionConfig { networks, tls, origin, authorization, authentication, close_codes }
     }
 }

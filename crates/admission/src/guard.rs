@@ -1,6 +1,7 @@
 //! A route's guard: every check in its order, and the proof that they were passed.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use http::request::Parts;
 use wicketgate_wire::handshake::{Upgrade, is_upgrade_attempt, read_upgrade};
@@ -8,10 +9,13 @@ use wicketgate_wire::handshake::{Upgrade, is_upgrade_attempt, read_upgrade};
 use super::address::Networks;
 use super::authorization::{Expression, Facts};
 use super::client::{Asked, Client};
+use super::close::CloseCodes;
 use super::config::{AdmissionConfig, AuthenticationConfig, Needed};
 use super::identity::{Denied, Identity, Method, Proof};
 use super::origin::OriginConfig;
 use super::refusal::Refusal;
+use super::revocation::Revocations;
+use super::standing::{Lost, Standing};
 use super::tls::TlsPolicy;
 
 /// What a request is: plain HTTP, or a flawless WebSocket handshake.
@@ -50,14 +54,14 @@ impl Admitted {
         self.upgrade.as_ref()
     }
 
+    /// What a session's right to be rests on from now on.
+    pub fn standing(&self) -> Standing {
+        Standing::new(self.facts.clone().unwrap_or_default(), self.identity.clone())
+    }
+
     /// Who was admitted; `None` where anybody may come.
     pub const fn identity(&self) -> Option<&Arc<Identity>> {
         self.identity.as_ref()
-    }
-
-    /// What a session keeps, so that it can be judged again while it lives; `None` for plain HTTP.
-    pub fn take_facts(&mut self) -> Option<Facts> {
-        self.facts.take()
     }
 }
 
@@ -69,6 +73,8 @@ pub struct Guard {
     origin: OriginConfig,
     authorization: Option<Expression>,
     authentication: Option<Authentication>,
+    revocations: Option<Arc<Revocations>>,
+    close_codes: CloseCodes,
 }
 
 #[derive(Debug)]
@@ -79,7 +85,7 @@ struct Authentication {
 
 impl Guard {
     /// Puts a route's guard together out of the methods of its configuration.
-    pub fn new(config: &AdmissionConfig, methods: &[Arc<Method>]) -> Self {
+    pub fn new(config: &AdmissionConfig, methods: &[Arc<Method>], revocations: Arc<Revocations>) -> Self {
         let authentication = config.authentication.as_ref().map(|config| {
             let by_name =
                 |name: &Arc<str>| methods.iter().find(|method| method.config().name == *name).cloned();
@@ -94,7 +100,33 @@ impl Guard {
             origin: config.origin.clone(),
             authorization: config.authorization.clone(),
             authentication,
+            revocations: Some(revocations),
+            close_codes: config.close_codes,
         }
+    }
+
+    /// How sessions are closed whose clients lose the right to them.
+    pub const fn close_codes(&self) -> CloseCodes {
+        self.close_codes
+    }
+
+    /// Whether a live session's client would still be admitted, on what is known of it.
+    ///
+    /// # Errors
+    /// Why it would not.
+    pub fn holds(&self, standing: &Standing) -> Result<(), Lost> {
+        let identity = standing.identity();
+        if let Some(authentication) = &self.authentication {
+            authentication.holds(identity.as_deref())?;
+        }
+        if identity.as_deref().is_some_and(|identity| self.is_revoked(identity)) {
+            return Err(Lost::Revoked);
+        }
+        self.permits(standing.facts(), identity.as_deref()).map_err(|_| Lost::Unadmitted)
+    }
+
+    fn is_revoked(&self, identity: &Identity) -> bool {
+        self.revocations.as_ref().is_some_and(|revocations| revocations.covers(identity))
     }
 
     /// Asks everything that the route asks, in its order. What proved the identity is taken out of the request.
@@ -119,27 +151,28 @@ impl Guard {
             None => None,
             Some(authentication) => Some(authentication.identify(parts, &mut upgrade, client).await?),
         };
-        let facts = self.authorize(parts, client, asked, identity.as_ref(), is_upgrade)?;
+        if identity.as_deref().is_some_and(|identity| self.is_revoked(identity)) {
+            return Err(Denied::Revoked.into());
+        }
+        let facts = self.authorize(parts, client, asked, identity.as_deref(), is_upgrade)?;
         Ok(Admitted { upgrade, identity, facts })
     }
-}
 
-impl Guard {
     /// What is asked of every request whose sender is known. Gives what a session keeps.
     fn authorize(
         &self,
         parts: &Parts,
         client: &Client,
         asked: Asked<'_>,
-        identity: Option<&Arc<Identity>>,
+        identity: Option<&Identity>,
         is_upgrade: bool,
     ) -> Result<Option<Facts>, Refusal> {
         if self.authorization.is_none() && !is_upgrade {
             return Ok(None);
         }
         let needs = self.authorization.as_ref().map(Expression::needs);
-        let facts = Facts::new(parts, client, asked, identity, needs);
-        self.still_admits(&facts).inspect_err(|refusal| {
+        let facts = Facts::new(parts, client, asked, needs);
+        self.permits(&facts, identity).inspect_err(|refusal| {
             if let Refusal::Authorization(_) = refusal {
                 tracing::warn!(route = asked.route, "{refusal}");
             }
@@ -147,23 +180,33 @@ impl Guard {
         Ok(is_upgrade.then_some(facts))
     }
 
-    /// Whether a session of which this is known would be admitted, as far as networks and authorisation go: for one that is
-    /// open when the configuration or its identity changes.
-    ///
-    /// # Errors
-    /// The first check that it does not pass.
-    pub fn still_admits(&self, facts: &Facts) -> Result<(), Refusal> {
-        if !self.networks.admits(facts.address()) {
+    /// Whether networks and authorisation permit what is known of a request.
+    fn permits(&self, facts: &Facts, identity: Option<&Identity>) -> Result<(), Refusal> {
+        if !self.networks.admits(facts.client().address) {
             return Err(Refusal::Network);
         }
         match &self.authorization {
-            Some(expression) => expression.judge(facts),
+            Some(expression) => expression.judge(facts, identity),
             None => Ok(()),
         }
     }
 }
 
 impl Authentication {
+    /// Whether the identity of a live session would still be had.
+    fn holds(&self, identity: Option<&Identity>) -> Result<(), Lost> {
+        let identity = identity.ok_or(Lost::Unadmitted)?;
+        if identity.expires.is_some_and(|expires| expires <= SystemTime::now()) {
+            return Err(Lost::Expired);
+        }
+        let vouches = |method: &&Arc<Method>| method.config().name == identity.method;
+        match self.methods.iter().find(vouches) {
+            Some(method) if method.still_accepts(identity) => Ok(()),
+            Some(_) => Err(Lost::Revoked),
+            None => Err(Lost::Unadmitted),
+        }
+    }
+
     async fn identify(
         &self,
         parts: &mut Parts,

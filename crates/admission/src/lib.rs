@@ -5,18 +5,26 @@
 
 pub mod address;
 pub mod authorization;
+mod changes;
 mod client;
+pub mod close;
 pub mod config;
 pub mod credential;
+pub mod fetch;
+mod file;
 pub mod fuzz;
 pub mod guard;
 pub mod identity;
 pub mod origin;
 pub mod refusal;
+pub mod revocation;
 mod secret;
+pub mod standing;
 pub mod tls;
 
+pub use changes::Changes;
 pub use client::{Asked, Client};
 pub use guard::{Admitted, Guard, Handshake, handshake};
 pub use refusal::Refusal;
-pub use secret::Secret;
+pub use secret::{RawSecret, Secret};
+pub use standing::{Lost, Standing};

@@ -1,7 +1,6 @@
 //! What an expression is told about a request, in a form that a session can keep.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use cel::{Context, Value};
@@ -20,11 +19,9 @@ const MAX_NESTED_VALUES: usize = 128;
 
 /// What is known of a request: enough to judge it again while its session lives. It holds the query and headers only as far
 /// as the expression of the time asked for them; one that asks for others later cannot be evaluated, and refuses.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Facts {
-    address: Option<IpAddr>,
-    secure: bool,
-    identity: Option<Arc<Identity>>,
+    client: Client,
     method: Method,
     route: Box<str>,
     host: Box<str>,
@@ -36,18 +33,10 @@ pub struct Facts {
 
 impl Facts {
     /// Takes from a request what `needs` names, and what every session keeps. WebSocket handshakes count as GET.
-    pub fn new(
-        parts: &Parts,
-        client: &Client,
-        asked: Asked<'_>,
-        identity: Option<&Arc<Identity>>,
-        needs: Option<&Needs>,
-    ) -> Self {
+    pub fn new(parts: &Parts, client: &Client, asked: Asked<'_>, needs: Option<&Needs>) -> Self {
         let headers = needs.map(|needs| needs.headers.as_slice()).unwrap_or_default();
         Self {
-            address: client.address,
-            secure: client.secure,
-            identity: identity.cloned(),
+            client: client.clone(),
             method: if parts.method == Method::CONNECT { Method::GET } else { parts.method.clone() },
             route: asked.route.into(),
             host: asked.host.into(),
@@ -57,26 +46,21 @@ impl Facts {
         }
     }
 
-    /// The client's address.
-    pub const fn address(&self) -> Option<IpAddr> {
-        self.address
-    }
-
-    /// Who was admitted.
-    pub const fn identity(&self) -> Option<&Arc<Identity>> {
-        self.identity.as_ref()
-    }
-
-    /// The same with another identity: of a credential that was renewed.
-    pub fn with_identity(self, identity: Arc<Identity>) -> Self {
-        Self { identity: Some(identity), ..self }
+    /// Who asked.
+    pub const fn client(&self) -> &Client {
+        &self.client
     }
 
     /// Gives an expression the variables that it uses.
-    pub(super) fn bind(&self, needs: &Needs, context: &mut Context<'_, '_>) -> Result<(), &'static str> {
+    pub(super) fn bind(
+        &self,
+        identity: Option<&Identity>,
+        needs: &Needs,
+        context: &mut Context<'_, '_>,
+    ) -> Result<(), &'static str> {
         let mut bind = |name: &str, value: Value| context.add_variable_from_value(name, value);
         if needs.identity || needs.claims {
-            let identity = self.identity.as_ref().ok_or("nobody is identified")?;
+            let identity = identity.ok_or("nobody is identified")?;
             if needs.identity {
                 let token_id = identity.token_id.as_deref();
                 let known = [
@@ -91,8 +75,8 @@ impl Facts {
             }
         }
         if needs.client {
-            let address = self.address.map(|address| text(&address.to_string()));
-            bind("client", map([("address", address), ("secure", Some(Value::Bool(self.secure)))]));
+            let address = self.client.address.map(|address| text(&address.to_string()));
+            bind("client", map([("address", address), ("secure", Some(Value::Bool(self.client.secure)))]));
         }
         if needs.request {
             bind("request", self.request(needs)?);

@@ -13,6 +13,7 @@ use wicketgate_config::{At, Network, Problems};
 pub use facts::Facts;
 pub use survey::{Invalid, Needs};
 
+use super::identity::Identity;
 use super::refusal::Refusal;
 
 /// The longest expression, in bytes.
@@ -79,19 +80,14 @@ impl Expression {
         &self.0.needs
     }
 
-    /// Whether it holds. What cannot be evaluated does not hold.
-    pub fn allows(&self, facts: &Facts) -> bool {
-        self.judge(facts).is_ok()
-    }
-
-    /// Asks whether it holds.
+    /// Asks whether it holds. It may be asked again, of a session and whoever renewed its credential.
     ///
     /// # Errors
     /// [`Refusal::Forbidden`] where it does not, [`Refusal::Authorization`] where that cannot be told.
-    pub fn judge(&self, facts: &Facts) -> Result<(), Refusal> {
+    pub fn judge(&self, facts: &Facts, identity: Option<&Identity>) -> Result<(), Refusal> {
         let mut context = ROOT.new_inner_scope();
         let Compiled { text, program, needs } = &*self.0;
-        facts.bind(needs, &mut context).map_err(|why| Refusal::Authorization(why.into()))?;
+        facts.bind(identity, needs, &mut context).map_err(|why| Refusal::Authorization(why.into()))?;
         match program.execute(&context) {
             Ok(Value::Bool(true)) => Ok(()),
             Ok(Value::Bool(false)) => Err(Refusal::Forbidden),

@@ -11,6 +11,7 @@ use hyper::body::Incoming;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use tokio::time::timeout;
+use wicketgate_audit::Event;
 use wicketgate_wire::Rsv;
 use wicketgate_wire::deflate::{Params, Window, WindowBits, negotiate::NAME};
 use wicketgate_wire::handshake::{Extension, Upgrade};
@@ -25,7 +26,7 @@ use crate::gateway::{Proxy, Route, Shared};
 use crate::net::Stream;
 use crate::observe::access;
 use crate::pump::config::{Mode, WebSocketConfig};
-use crate::pump::{self, End, Ends, Order, Peer, Summary};
+use crate::pump::{self, End, Ends, Order, Peer, Side, Summary};
 use crate::sessions::Registered;
 use crate::upstream::{Offer, Opened, Pick, WebSocket};
 
@@ -81,7 +82,7 @@ pub(super) async fn open(
         arrival: routed.arrival.clone(),
         client: routed.scope.client_address,
         route: routed.route.clone(),
-        registered: routed.shared.sessions.register(&routed.route.name),
+        registered: routed.shared.sessions.register(&routed.route.name, routed.admitted.standing()),
     });
     let on_upgrade = on_upgrade.ok_or(Refused::NoWebSocket)?;
     routed.shared.tracker.spawn(session.run(on_upgrade));
@@ -208,6 +209,7 @@ impl Session {
             },
             config,
             policy,
+            until: route.until(&registered.standing),
             control: registered.control.clone(),
             assembly: shared.assembly.clone(),
             inflate: shared.inflate.clone(),
@@ -239,6 +241,15 @@ impl Record {
             summary,
         }
         .log();
+        self.registered.audit(
+            Some(&self.arrival.listener.config.name),
+            &Event::Closed {
+                reason: summary.end.label(),
+                code: summary.end.code().0,
+                by: summary.end.by().map_or("gateway", Side::label),
+                duration: summary.duration,
+            },
+        );
     }
 }
 

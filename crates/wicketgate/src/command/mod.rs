@@ -4,6 +4,7 @@ mod check;
 mod configuration;
 mod demo;
 mod init;
+mod key;
 mod reference;
 mod run;
 mod schema;
@@ -23,6 +24,8 @@ pub(crate) enum Command {
     Check(check::Check),
     /// Serve.
     Run(run::Run),
+    /// Make, list and revoke API keys.
+    Key(key::Key),
     /// Try it: a chat room, the gateway before it with a certificate made on the spot, and a page that talks through it.
     Demo(demo::Demo),
     /// Print the JSON Schema of the configuration, for editors.
@@ -39,6 +42,7 @@ impl Command {
             Self::Init(init) => init.run(),
             Self::Check(check) => check.run(),
             Self::Run(run) => run.run(),
+            Self::Key(key) => key.run(),
             Self::Demo(demo) => demo.run(),
             Self::Schema => schema::run(),
             Self::Reference => reference::run(),

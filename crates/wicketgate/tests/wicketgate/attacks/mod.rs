@@ -3,7 +3,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+mod api_keys;
 mod client_address;
+mod client_certificates;
 mod compression;
 mod connections;
 mod forged;
