@@ -6,12 +6,16 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use wicketgate_config::{At, Problems, Switch};
 
+use super::limits::config::{LimitsConfig, RawLimits};
+
 /// What a route asks of its clients before anything of theirs goes upstream.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RawAdmission {
     /// Who clients have to prove to be. Without this key anybody may use the route.
     pub authentication: Option<At<RawAuthentication>>,
+    /// How many WebSockets may be opened, and how many may be open. Without this key the section `limits` alone holds.
+    pub limits: Option<RawLimits>,
 }
 
 /// Which methods prove who a client is: `any` or `all` of them.
@@ -32,6 +36,8 @@ pub struct RawAuthentication {
 pub struct AdmissionConfig {
     /// Who clients have to prove to be; `None` where anybody may come.
     pub authentication: Option<AuthenticationConfig>,
+    /// How much may connect; `None` where the gateway's limits alone hold.
+    pub limits: Option<LimitsConfig>,
 }
 
 /// Which methods prove who a client is.
@@ -53,6 +59,10 @@ pub enum Needed {
     /// Each.
     All,
 }
+
+/// What is wrong with a limit for each identity where nobody has one, and what would be right.
+pub const NO_IDENTITY: (&str, &str) =
+    ("clients of this route have no identity", "add `admission.authentication`, or limit `per_address`");
 
 impl RawAdmission {
     /// Checks the values; what is wrong goes to `problems`. `known` are the names of all methods, unless some may not have
@@ -84,6 +94,12 @@ impl RawAdmission {
             let forward_credentials = forward_credentials.is_some_and(Switch::is_on);
             Some(AuthenticationConfig { methods, needed, forward_credentials })
         });
-        AdmissionConfig { authentication }
+        let limits = self.limits.map(|raw| {
+            if let (Some(nobody), None) = (&raw.per_identity, &authentication) {
+                problems.error(nobody.place, NO_IDENTITY.0, NO_IDENTITY.1);
+            }
+            raw.check(problems)
+        });
+        AdmissionConfig { authentication, limits }
     }
 }

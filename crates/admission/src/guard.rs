@@ -8,6 +8,7 @@ use wicketgate_wire::handshake::{Upgrade, is_upgrade_attempt, read_upgrade};
 
 use super::config::{AdmissionConfig, AuthenticationConfig, Needed};
 use super::identity::{ClientCertificate, Denied, Identity, Method, Proof};
+use super::limits::{Claim, IdentityRates, Limits, Slots};
 use super::refusal::Refusal;
 
 /// What a request is: plain HTTP, or a flawless WebSocket handshake.
@@ -48,6 +49,8 @@ pub struct Client {
 pub struct Admitted {
     upgrade: Option<Upgrade>,
     identity: Option<Arc<Identity>>,
+    slots: Slots,
+    rates: Option<IdentityRates>,
 }
 
 impl Admitted {
@@ -60,12 +63,21 @@ impl Admitted {
     pub const fn identity(&self) -> Option<&Arc<Identity>> {
         self.identity.as_ref()
     }
+
+    /// What the session holds of limits, to be kept while it is open; and the meters that all sessions of the identity share,
+    /// where there is one.
+    pub fn into_limits(self) -> (Slots, Option<IdentityRates>) {
+        (self.slots, self.rates)
+    }
 }
 
 /// A route's guard.
 #[derive(Debug, Default)]
 pub struct Guard {
     authentication: Option<Authentication>,
+    limits: Option<Limits>,
+    /// Whether plain requests count for rates.
+    counts_requests: bool,
 }
 
 #[derive(Debug)]
@@ -75,8 +87,8 @@ struct Authentication {
 }
 
 impl Guard {
-    /// Puts a route's guard together out of the methods of its configuration.
-    pub fn new(config: &AdmissionConfig, methods: &[Arc<Method>]) -> Self {
+    /// Puts a route's guard together out of the methods of its configuration and the limits that hold for it.
+    pub fn new(config: &AdmissionConfig, methods: &[Arc<Method>], limits: Limits) -> Self {
         let authentication = config.authentication.as_ref().map(|config| {
             let by_name =
                 |name: &Arc<str>| methods.iter().find(|method| method.config().name == *name).cloned();
@@ -85,7 +97,8 @@ impl Guard {
                 config: config.clone(),
             }
         });
-        Self { authentication }
+        let counts_requests = authentication.is_some() || config.limits.is_some();
+        Self { authentication, limits: Some(limits), counts_requests }
     }
 
     /// Asks everything that the route asks, in its order. What proved the identity is taken out of the request.
@@ -99,11 +112,27 @@ impl Guard {
         client: &Client,
     ) -> Result<Admitted, Refusal> {
         let Handshake(mut upgrade) = handshake;
+        let claim = match upgrade {
+            Some(_) => Some(Claim::Session),
+            None => self.counts_requests.then_some(Claim::Request),
+        };
+        let limits = self.limits.as_ref().zip(claim);
+        let mut slots = match limits {
+            Some((limits, claim)) => limits.address(limits.now(), claim, client.address)?,
+            None => Slots::default(),
+        };
         let identity = match &self.authentication {
             None => None,
             Some(authentication) => Some(authentication.identify(parts, &mut upgrade, client).await?),
         };
-        Ok(Admitted { upgrade, identity })
+        let subject = identity.as_ref().map(|identity| &*identity.subject);
+        let mut rates = None;
+        if let Some((limits, claim)) = limits {
+            let now = limits.now();
+            limits.identity(now, claim, subject, &mut slots)?;
+            rates = subject.filter(|_| claim == Claim::Session).map(|subject| limits.rates(now, subject));
+        }
+        Ok(Admitted { upgrade, identity, slots, rates })
     }
 }
 

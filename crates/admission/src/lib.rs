@@ -7,9 +7,11 @@ pub mod config;
 pub mod credential;
 pub mod guard;
 pub mod identity;
+pub mod limits;
 pub mod refusal;
 mod secret;
 
 pub use guard::{Admitted, Client, Guard, Handshake, handshake};
+pub use limits::{Counts, Limits, SharedRates, Slots};
 pub use refusal::Refusal;
 pub use secret::Secret;

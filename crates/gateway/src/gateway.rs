@@ -6,8 +6,8 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use wicketgate_admission::Guard;
 use wicketgate_admission::identity::Method;
+use wicketgate_admission::{Counts, Guard, Limits};
 use wicketgate_policy::Policy;
 use wicketgate_wire::Budget;
 
@@ -79,6 +79,8 @@ pub struct Shared {
     /// Cancelled when sessions are told to end, and none is opened any more: at once in a stop, later where a successor
     /// serves already.
     pub ending: CancellationToken,
+    /// What is used of limits on who may connect.
+    counts: Arc<Counts>,
     /// Memory for unfinished messages.
     pub assembly: Arc<Budget>,
     /// Memory for inflation.
@@ -94,8 +96,10 @@ impl Shared {
         let metrics = Metrics::default();
         let LimitsConfig { assembly_memory, inflate_memory, .. } = config.limits;
         let bytes = |limit: u64| usize::try_from(limit).unwrap_or(usize::MAX);
+        let counts = Arc::new(Counts::new(&config.limits.tracked));
         Ok(Self {
-            snapshot: ArcSwap::from_pointee(Snapshot::build(config, &metrics, None)?),
+            snapshot: ArcSwap::from_pointee(Snapshot::build(config, &metrics, &counts, None)?),
+            counts,
             sessions: Arc::default(),
             metrics,
             tracker: TaskTracker::new(),
@@ -128,7 +132,7 @@ impl Shared {
     /// An upstream that cannot be started; then nothing has changed.
     pub fn reload(&self, config: &Config, drain: Duration) -> Result<(), UpstreamError> {
         let last = self.snapshot();
-        let next = Arc::new(Snapshot::build(config, &self.metrics, Some(&last))?);
+        let next = Arc::new(Snapshot::build(config, &self.metrics, &self.counts, Some(&last))?);
         let LimitsConfig { assembly_memory, inflate_memory, .. } = config.limits;
         self.assembly.set_limit(usize::try_from(assembly_memory).unwrap_or(usize::MAX));
         self.inflate.set_limit(usize::try_from(inflate_memory).unwrap_or(usize::MAX));
@@ -145,7 +149,12 @@ impl Shared {
 pub const SPREAD: f64 = 0.8;
 
 impl Snapshot {
-    fn build(config: &Config, metrics: &Metrics, last: Option<&Self>) -> Result<Self, UpstreamError> {
+    fn build(
+        config: &Config,
+        metrics: &Metrics,
+        counts: &Arc<Counts>,
+        last: Option<&Self>,
+    ) -> Result<Self, UpstreamError> {
         let lookup = resolve::system();
         let mut upstreams: Vec<Arc<Upstream>> = Vec::with_capacity(config.upstreams.len());
         for wanted in &config.upstreams {
@@ -166,7 +175,11 @@ impl Snapshot {
         let by_name: Vec<Arc<Route>> = config
             .routes
             .iter()
-            .filter_map(|route| Route::build(route, &upstreams, &methods, metrics))
+            .filter_map(|route| {
+                let own = route.admission.limits.unwrap_or_default();
+                let limits = Limits::new(counts, config.limits.admission, &route.name, own);
+                Route::build(route, &upstreams, &methods, limits, metrics)
+            })
             .map(Arc::new)
             .collect();
         let matches = config.routes.iter().map(|route| &route.matching);
@@ -195,6 +208,7 @@ impl Route {
         config: &RouteConfig,
         upstreams: &[Arc<Upstream>],
         methods: &[Arc<Method>],
+        limits: Limits,
         metrics: &Metrics,
     ) -> Option<Self> {
         let target = match &config.action {
@@ -207,7 +221,7 @@ impl Route {
                 config: (**proxy).clone(),
             })),
         };
-        let guard = Guard::new(&config.admission, methods);
+        let guard = Guard::new(&config.admission, methods, limits);
         Some(Self { name: config.name.clone(), guard, target, metrics: metrics.route(&config.name) })
     }
 }

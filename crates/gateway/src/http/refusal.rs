@@ -1,5 +1,7 @@
 //! Every reason for which a request is not served: its status for the peer, its word for log and metrics.
 
+use std::time::Duration;
+
 use http::StatusCode;
 use wicketgate_admission::Refusal;
 use wicketgate_wire::deflate::NegotiationError;
@@ -79,6 +81,14 @@ impl Refused {
     /// The word for log and metrics.
     pub fn label(&self) -> &'static str {
         self.consequence().1
+    }
+
+    /// When another try may succeed, where that is known.
+    pub const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Admission(refusal) => refusal.retry_after(),
+            _ => None,
+        }
     }
 
     fn consequence(&self) -> (StatusCode, &'static str) {

@@ -10,6 +10,8 @@ use hyper::body::Incoming;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use tokio::time::timeout;
+use wicketgate_admission::Slots;
+use wicketgate_admission::limits::IdentityRates;
 use wicketgate_wire::Rsv;
 use wicketgate_wire::deflate::{Params, Window, WindowBits, negotiate::NAME};
 use wicketgate_wire::handshake::{Extension, Upgrade};
@@ -71,8 +73,11 @@ pub(super) async fn open(
     edit_response(&routed, proxy, &mut headers)?;
     headers.remove(http::header::CONTENT_LENGTH);
     response.headers_mut().extend(headers);
+    let (slots, rates) = routed.admitted.into_limits();
     let session = Box::new(Session {
         shared: routed.shared.clone(),
+        rates,
+        slots,
         config,
         policy: proxy.policy.clone(),
         socket,
@@ -166,6 +171,8 @@ impl Terms {
 /// A session whose upstream is open and whose client is about to be.
 struct Session {
     shared: Arc<Shared>,
+    rates: Option<IdentityRates>,
+    slots: Slots,
     config: Arc<WebSocketConfig>,
     policy: Arc<wicketgate_policy::Policy>,
     socket: WebSocket,
@@ -193,7 +200,8 @@ impl Session {
 
     /// What the pump needs, and what is left to do behind it. Everything else is let go.
     fn into_ends(self: Box<Self>, upgraded: Upgraded) -> (Ends, Record) {
-        let Self { shared, config, policy, socket, extensions, arrival, route, registered } = *self;
+        let Self { shared, rates, slots, config, policy, socket, extensions, arrival, route, registered } =
+            *self;
         let (stream, early) = client_stream(upgraded);
         let ends = Ends {
             client: Peer { stream, early, rsv: extensions.client_rsv, deflate: extensions.client },
@@ -208,9 +216,10 @@ impl Session {
             control: registered.control.clone(),
             assembly: shared.assembly.clone(),
             inflate: shared.inflate.clone(),
+            rates: rates.map(IdentityRates::begin),
             traffic: route.metrics.traffic.clone(),
         };
-        (ends, Record { arrival, route, registered, target: socket.target })
+        (ends, Record { arrival, route, registered, target: socket.target, _slots: slots })
     }
 }
 
@@ -220,6 +229,8 @@ struct Record {
     route: Arc<Route>,
     registered: Registered,
     target: Pick,
+    /// Given back when the session has ended.
+    _slots: Slots,
 }
 
 impl Record {
