@@ -19,6 +19,7 @@ mod slow;
 mod smuggling;
 mod start;
 mod tls;
+mod tokens;
 mod upstream;
 mod upstream_frames;
 
