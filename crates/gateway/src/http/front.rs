@@ -10,12 +10,13 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Versio
 use hyper::body::Incoming;
 use hyper::ext::Protocol;
 use wicketgate_admission::identity::Identity;
-use wicketgate_admission::{Admitted, Asked, Refusal, handshake};
+use wicketgate_admission::{Admitted, Asked, Refusal, Step, handshake};
 use wicketgate_audit::{Event, Who};
 
 use super::body::{Answer, Bounded, Passed};
 use super::connection::Arrival;
 use super::refusal::Refused;
+use super::websocket::Opening;
 use super::{forward, websocket};
 use crate::gateway::{Proxy, Route, Shared, Target};
 use crate::observe::{Metrics, access};
@@ -154,7 +155,13 @@ async fn serve(
     let route = snapshot.routes.find(&facts).ok_or(Refused::NoRoute)?;
     line.route = Some(route.clone());
     let asked = Asked { route: &route.name, host: name.as_deref().unwrap_or_default(), path: &path };
-    let admitted = route.guard.admit(&mut parts, handshake, &client, asked).await?;
+    let admitted = match route.guard.admit(&mut parts, handshake, &client, asked).await? {
+        Step::Admitted(admitted) => admitted,
+        Step::FirstMessage(unproven) => {
+            let opening = Opening { shared, arrival, route, host: host.clone(), client, asked };
+            return websocket::open_unproven(opening, parts, unproven);
+        }
+    };
     line.identity = admitted.identity().cloned();
     if admitted.upgrade().is_some() || line.identity.is_some() {
         line.audit(arrival, &Event::Admitted);
