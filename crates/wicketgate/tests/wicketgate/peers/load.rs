@@ -45,17 +45,26 @@ pub(super) enum Fate {
 impl Load {
     /// Opens so many sessions at this target; each has echoed once.
     pub(super) async fn start(endpoint: &Endpoint, target: &str, count: usize) -> Self {
-        let (tick, stop) = (watch::Sender::new(0), watch::Sender::new(false));
-        let mut load = Self { sessions: JoinSet::new(), echoes: Vec::new(), tick, stop };
+        let mut load = Self::none();
         for _ in 0..count {
             load.open(endpoint, target).await;
         }
         load
     }
 
+    /// No session yet.
+    pub(super) fn none() -> Self {
+        let (tick, stop) = (watch::Sender::new(0), watch::Sender::new(false));
+        Self { sessions: JoinSet::new(), echoes: Vec::new(), tick, stop }
+    }
+
     /// Opens one more.
     pub(super) async fn open(&mut self, endpoint: &Endpoint, target: &str) {
-        let mut client = RawClient::open(endpoint, target).await.unwrap();
+        self.join(RawClient::open(endpoint, target).await.unwrap()).await;
+    }
+
+    /// Takes in one that is open; it has echoed once.
+    pub(super) async fn join(&mut self, mut client: RawClient) {
         client.echoes("first").await.unwrap();
         let echoes = Arc::new(AtomicU64::new(0));
         self.echoes.push(echoes.clone());
