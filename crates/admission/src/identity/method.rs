@@ -162,8 +162,12 @@ impl Method {
                 certificate::identify(&self.config.name, *subject, proof.certificate)
             }
             Work::ApiKeys(keys) => {
-                let (place, text) = Place::find_in(keys.places(), proof.parts, proof.upgrade)?;
-                keys.identify(place, &text)
+                let (place, key) = Place::find_in(keys.places(), proof.parts, proof.upgrade)?;
+                // A bearer token may be anybody's.
+                match *place == Place::Bearer && !ApiKeys::knows(&key) {
+                    true => Err(Denied::Missing),
+                    false => keys.identify(&key),
+                }
             }
             Work::Jwt(_) | Work::Introspection(_) => {
                 let (_, token) = Place::find_in(self.places(), proof.parts, proof.upgrade)?;
@@ -179,9 +183,7 @@ impl Method {
     pub async fn identify_token(&self, token: &Secret) -> Result<Identity, Denied> {
         match &self.work {
             Work::Certificate(_) => Err(Denied::Missing),
-            Work::ApiKeys(keys) => {
-                keys.places().first().map_or(Err(Denied::Missing), |place| keys.identify(place, token))
-            }
+            Work::ApiKeys(keys) => keys.identify(token),
             Work::Jwt(jwt) => jwt.identify(token).await,
             Work::Introspection(asked) => asked.identify(token).await,
         }

@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use wicketgate_admission::limits::config::{
+    LimitsConfig as Admitted, RawLimit, RawLimits as RawAdmitted, RawTracked, RawUpgrades, TrackedConfig,
+};
 use wicketgate_config::{At, Problems, Size, Time};
 
 /// What is logged, how and where.
@@ -191,6 +194,19 @@ pub struct RawLimits {
     /// Bytes held by decompressors and by what they have put out, in all sessions together, 1MiB to 1TiB. This is
     /// its own worst case. Beyond it compression is declined, or the session closed with 1013.
     pub inflate_memory: At<Size>,
+    /// Upgrades a second on all routes together, of those that no other check refused; 503 beyond it. There is no limit where
+    /// none is given, nor for the next four.
+    pub upgrades: Option<RawUpgrades>,
+    /// WebSocket sessions open at once on all routes together, 1 to 10000000; 503 beyond it.
+    pub sessions: Option<At<u32>>,
+    /// Upgrades and sessions of each client address.
+    pub per_address: RawLimit,
+    /// Upgrades and sessions of each network of client addresses: /24 of IPv4, /64 of IPv6.
+    pub per_prefix: RawLimit,
+    /// Upgrades and sessions of each identity, by its subject, whatever the number of its addresses.
+    pub per_identity: Option<At<RawLimit>>,
+    /// How many addresses, networks and identities can be told apart at once.
+    pub tracked: RawTracked,
 }
 
 impl Default for RawLimits {
@@ -199,6 +215,12 @@ impl Default for RawLimits {
             connections: At::nowhere(65_536),
             assembly_memory: At::nowhere(Size(256 << 20)),
             inflate_memory: At::nowhere(Size(256 << 20)),
+            upgrades: None,
+            sessions: None,
+            per_address: RawLimit::default(),
+            per_prefix: RawLimit::default(),
+            per_identity: None,
+            tracked: RawTracked::default(),
         }
     }
 }
@@ -212,16 +234,24 @@ pub struct LimitsConfig {
     pub assembly_memory: u64,
     /// Bytes held by decompressors and what they have put out, in all sessions together.
     pub inflate_memory: u64,
+    /// How much may connect.
+    pub admission: Admitted,
+    /// How many clients can be told apart at once.
+    pub tracked: TrackedConfig,
 }
 
 impl RawLimits {
     /// Checks the values; what is wrong goes to `problems`.
     pub fn check(self, problems: &mut Problems) -> LimitsConfig {
         let memory = Size(1 << 20)..=Size(1 << 40);
+        let Self { upgrades, sessions, per_address, per_prefix, per_identity, .. } = self;
+        let admission = RawAdmitted { upgrades, sessions, per_address, per_prefix, per_identity };
         LimitsConfig {
             connections: problems.in_range("connections", &self.connections, 1..=10_000_000) as usize,
             assembly_memory: problems.in_range("assembly_memory", &self.assembly_memory, memory.clone()).0,
             inflate_memory: problems.in_range("inflate_memory", &self.inflate_memory, memory).0,
+            admission: admission.check(problems),
+            tracked: self.tracked.check(problems),
         }
     }
 }
