@@ -19,9 +19,14 @@ function program() {
   return built.find(existsSync) ?? "wicketgate";
 }
 
-const listen = (server, address) => new Promise((listening, failed) => {
+function fail(what) {
+  console.error(what);
+  process.exit(1);
+}
+
+const listen = (server, address) => new Promise((listening) => {
   const [host, port] = address.split(":");
-  server.once("error", failed);
+  server.once("error", (error) => fail(`${error.message}: say another one by GATEWAY, BACKEND or PROVIDER`));
   server.listen(Number(port), host, listening);
 });
 
@@ -33,13 +38,11 @@ const gateway = spawn(program(), ["run"], {
   env: { ...process.env, GATEWAY, BACKEND, PROVIDER },
   stdio: ["ignore", "inherit", "inherit"],
 });
-gateway.on("error", (error) => {
-  console.error(`${error.message}: build it with \`cargo build\`, or say by WICKETGATE where it is`);
-  process.exit(1);
-});
+gateway.on("error", (error) => fail(`${error.message}: build it with \`cargo build\`, or say by WICKETGATE where it is`));
 gateway.on("exit", (code) => process.exit(code ?? 1));
-// A terminal's Ctrl-C reaches the gateway by itself; it drains, and its end is ours.
-for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => gateway.kill("SIGTERM"));
+// A terminal's Ctrl-C reaches the gateway by itself. It drains, and its end is ours.
+process.on("SIGINT", () => {});
+process.on("SIGTERM", () => gateway.kill("SIGTERM"));
 
 console.log(`
   page      ${page}
