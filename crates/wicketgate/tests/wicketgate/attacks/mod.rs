@@ -15,6 +15,7 @@ mod http2;
 mod limits;
 mod liveness;
 mod proxy_protocol;
+mod session_rights;
 mod slow;
 mod smuggling;
 mod start;
