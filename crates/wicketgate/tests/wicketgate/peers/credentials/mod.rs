@@ -3,6 +3,7 @@
 
 mod expiry;
 mod keys;
+mod many;
 mod opaque;
 
 use std::{
@@ -16,7 +17,7 @@ use wicketgate_testkit::{
     gateway::Gateway,
     peers::oidc::{OidcProvider, TokenForm, TokenRequest},
     ports::Port,
-    process::{Ready, raise_open_files},
+    process::{Process, Ready, raise_open_files},
     raw::{EchoBackend, Ended, Endpoint, RawClient, Upgrade},
 };
 
@@ -58,6 +59,11 @@ routes:
     match: {path: /opaque}
     upstream: backend
     admission: {authentication: {any: [opaque]}}
+  - name: going
+    match: {path: /going}
+    upstream: backend
+    admission: {authentication: {any: [signed]}}
+admin: {bind: "ADMIN", token: {value: "${SECRET}"}}
 log: {access: off}
 "#;
 
@@ -66,6 +72,8 @@ struct Site {
     provider: OidcProvider,
     front: Port,
     gateway: Gateway,
+    config: String,
+    _admin: Port,
     _backend: EchoBackend,
 }
 
@@ -77,7 +85,9 @@ impl Site {
     async fn beside(provider: OidcProvider) -> Self {
         raise_open_files().unwrap();
         let (front, backend) = (Port::free().unwrap(), EchoBackend::start().await.unwrap());
+        let admin = Port::free().unwrap();
         let config = CONFIG
+            .replace("ADMIN", &admin.addr().to_string())
             .replace("FRONT", &front.addr().to_string())
             .replace("ISSUER", &provider.issuer())
             .replace("INTROSPECTION", &provider.introspection_endpoint())
@@ -89,7 +99,7 @@ impl Site {
         };
         let ready = Ready::port(front.addr());
         let gateway = Gateway::start_with(super::BINARY, &config, ready, adjust).await.unwrap();
-        Self { provider, front, gateway, _backend: backend }
+        Self { provider, front, gateway, config, _admin: admin, _backend: backend }
     }
 
     /// New tokens of both algorithms.
@@ -100,6 +110,17 @@ impl Site {
 
     async fn token(&self, form: TokenForm, lifetime: Duration) -> String {
         self.provider.token(TokenRequest { form, lifetime, ..TokenRequest::default() }).await.unwrap()
+    }
+
+    /// A command of the operator's; what it printed.
+    async fn operate(&self, arguments: &[&str]) -> String {
+        let mut command = Command::new(super::BINARY);
+        command.current_dir(self.gateway.dir().path()).env("SECRET", self.provider.client_secret());
+        command.args(arguments);
+        let process = Process::spawn(command, Ready::Started).await.unwrap();
+        let (status, output) = process.finish(PATIENCE).await.unwrap();
+        assert!(status.success(), "{arguments:?}: {output}");
+        output
     }
 
     /// A session, or the status of the refusal.
@@ -173,8 +194,11 @@ impl Flood {
 }
 
 async fn open(endpoint: &Endpoint, token: &str) -> Result<RawClient, u16> {
+    open_at(endpoint, if token.contains('.') { "/" } else { "/opaque" }, token).await
+}
+
+async fn open_at(endpoint: &Endpoint, target: &str, token: &str) -> Result<RawClient, u16> {
     let mut client = RawClient::connect(endpoint).await.unwrap();
-    let target = if token.contains('.') { "/" } else { "/opaque" };
     let request = Upgrade::new(target).with("Authorization", &format!("Bearer {token}"));
     client.send(&request.bytes()).await.unwrap();
     match client.head().await.unwrap().status().unwrap() {
