@@ -3,11 +3,13 @@
 mod autobahn;
 mod browser;
 mod clients;
+mod credentials;
 mod http;
 mod init;
 mod intermediaries;
 mod load;
 mod memory;
+mod oidc;
 mod reload;
 
 use std::net::SocketAddr;
