@@ -9,6 +9,7 @@ use wicketgate_config::{At, Problems, Switch};
 use super::address::{Networks, RawNetworks};
 use super::authorization::Expression;
 use super::close::{CloseCodes, RawCloseCodes};
+use super::limits::config::{LimitsConfig, RawLimits};
 use super::origin::{OriginConfig, RawOrigin};
 use super::tls::{RawTlsPolicy, TlsPolicy};
 
@@ -36,6 +37,8 @@ pub struct RawAdmission {
     pub authorization: Option<At<String>>,
     /// How sessions are closed whose clients lose the right to them.
     pub close_codes: RawCloseCodes,
+    /// How many WebSockets may be opened, and how many may be open. Without this key the section `limits` alone holds.
+    pub limits: Option<RawLimits>,
 }
 
 /// Which methods prove who a client is: `any` or `all` of them.
@@ -66,6 +69,8 @@ pub struct AdmissionConfig {
     pub authentication: Option<AuthenticationConfig>,
     /// How sessions are closed whose clients lose the right to them.
     pub close_codes: CloseCodes,
+    /// How much may connect; `None` where the gateway's limits alone hold.
+    pub limits: Option<LimitsConfig>,
 }
 
 /// Which methods prove who a client is.
@@ -87,6 +92,10 @@ pub enum Needed {
     /// Each.
     All,
 }
+
+/// What is wrong with a limit for each identity where nobody has one, and what would be right.
+pub const NO_IDENTITY: (&str, &str) =
+    ("clients of this route have no identity", "add `admission.authentication`, or limit `per_address`");
 
 impl RawAdmission {
     /// Checks the values; what is wrong goes to `problems`. `known` are the names of all methods, unless some may not have
@@ -131,6 +140,12 @@ impl RawAdmission {
             Some(expression)
         });
         let close_codes = self.close_codes.check(problems);
-        AdmissionConfig { networks, tls, origin, authorization, authentication, close_codes }
+        let limits = self.limits.map(|raw| {
+            if let (Some(nobody), None) = (&raw.per_identity, &authentication) {
+                problems.error(nobody.place, NO_IDENTITY.0, NO_IDENTITY.1);
+            }
+            raw.check(problems)
+        });
+        AdmissionConfig { networks, tls, origin, authorization, authentication, limits, close_codes }
     }
 }

@@ -12,6 +12,7 @@ use super::client::{Asked, Client};
 use super::close::CloseCodes;
 use super::config::{AdmissionConfig, AuthenticationConfig, Needed};
 use super::identity::{Denied, Identity, Method, Proof};
+use super::limits::{Claim, IdentityRates, Limits, Slots};
 use super::origin::OriginConfig;
 use super::refusal::Refusal;
 use super::revocation::Revocations;
@@ -46,6 +47,8 @@ pub struct Admitted {
     upgrade: Option<Upgrade>,
     identity: Option<Arc<Identity>>,
     facts: Option<Facts>,
+    slots: Slots,
+    rates: Option<IdentityRates>,
 }
 
 impl Admitted {
@@ -54,15 +57,27 @@ impl Admitted {
         self.upgrade.as_ref()
     }
 
-    /// What a session's right to be rests on from now on.
-    pub fn standing(&self) -> Standing {
-        Standing::new(self.facts.clone().unwrap_or_default(), self.identity.clone())
-    }
-
     /// Who was admitted; `None` where anybody may come.
     pub const fn identity(&self) -> Option<&Arc<Identity>> {
         self.identity.as_ref()
     }
+
+    /// What a session keeps of it.
+    pub fn into_session(self) -> SessionRight {
+        let standing = Standing::new(self.facts.unwrap_or_default(), self.identity);
+        SessionRight { standing, slots: self.slots, rates: self.rates }
+    }
+}
+
+/// What a session keeps of its admission.
+#[derive(Debug)]
+pub struct SessionRight {
+    /// What its client's right to it rests on from now on.
+    pub standing: Standing,
+    /// What it holds of limits, as long as it is open.
+    pub slots: Slots,
+    /// The meters that all sessions of its identity share, where there is one.
+    pub rates: Option<IdentityRates>,
 }
 
 /// A route's guard.
@@ -75,6 +90,9 @@ pub struct Guard {
     authentication: Option<Authentication>,
     revocations: Option<Arc<Revocations>>,
     close_codes: CloseCodes,
+    limits: Option<Limits>,
+    /// Whether plain requests count for rates.
+    counts_requests: bool,
 }
 
 #[derive(Debug)]
@@ -84,8 +102,14 @@ struct Authentication {
 }
 
 impl Guard {
-    /// Puts a route's guard together out of the methods of its configuration.
-    pub fn new(config: &AdmissionConfig, methods: &[Arc<Method>], revocations: Arc<Revocations>) -> Self {
+    /// Puts a route's guard together out of the methods of its configuration, and the limits and revocations that hold
+    /// for it.
+    pub fn new(
+        config: &AdmissionConfig,
+        methods: &[Arc<Method>],
+        limits: Limits,
+        revocations: Arc<Revocations>,
+    ) -> Self {
         let authentication = config.authentication.as_ref().map(|config| {
             let by_name =
                 |name: &Arc<str>| methods.iter().find(|method| method.config().name == *name).cloned();
@@ -94,12 +118,15 @@ impl Guard {
                 config: config.clone(),
             }
         });
+        let counts_requests = authentication.is_some() || config.limits.is_some();
         Self {
             networks: config.networks.clone(),
             tls: config.tls,
             origin: config.origin.clone(),
             authorization: config.authorization.clone(),
             authentication,
+            limits: Some(limits),
+            counts_requests,
             revocations: Some(revocations),
             close_codes: config.close_codes,
         }
@@ -146,6 +173,11 @@ impl Guard {
         }
         let is_upgrade = upgrade.is_some();
         self.tls.check(parts, client, asked, is_upgrade)?;
+        let limits = self.limits_for(is_upgrade);
+        let mut slots = match limits {
+            Some((limits, claim)) => limits.address(limits.now(), claim, client.address)?,
+            None => Slots::default(),
+        };
         self.origin.check(parts, client.secure, is_upgrade)?;
         let identity = match &self.authentication {
             None => None,
@@ -155,7 +187,23 @@ impl Guard {
             return Err(Denied::Revoked.into());
         }
         let facts = self.authorize(parts, client, asked, identity.as_deref(), is_upgrade)?;
-        Ok(Admitted { upgrade, identity, facts })
+        let subject = identity.as_ref().map(|identity| &*identity.subject);
+        let mut rates = None;
+        if let Some((limits, claim)) = limits {
+            let now = limits.now();
+            limits.identity(now, claim, subject, &mut slots)?;
+            rates = subject.filter(|_| claim == Claim::Session).map(|subject| limits.rates(now, subject));
+        }
+        Ok(Admitted { upgrade, identity, facts, slots, rates })
+    }
+
+    /// The limits, and what a request claims of them; none for one that does not count.
+    fn limits_for(&self, is_upgrade: bool) -> Option<(&Limits, Claim)> {
+        let claim = match is_upgrade {
+            true => Some(Claim::Session),
+            false => self.counts_requests.then_some(Claim::Request),
+        };
+        self.limits.as_ref().zip(claim)
     }
 
     /// What is asked of every request whose sender is known. Gives what a session keeps.

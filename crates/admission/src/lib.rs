@@ -15,6 +15,7 @@ mod file;
 pub mod fuzz;
 pub mod guard;
 pub mod identity;
+pub mod limits;
 pub mod origin;
 pub mod refusal;
 pub mod revocation;
@@ -24,7 +25,8 @@ pub mod tls;
 
 pub use changes::Changes;
 pub use client::{Asked, Client};
-pub use guard::{Admitted, Guard, Handshake, handshake};
+pub use guard::{Admitted, Guard, Handshake, SessionRight, handshake};
+pub use limits::{Counts, Limits, SharedRates, Slots};
 pub use refusal::Refusal;
 pub use secret::{RawSecret, Secret};
 pub use standing::{Lost, Standing};

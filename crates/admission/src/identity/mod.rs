@@ -4,7 +4,10 @@
 
 pub mod api_key;
 pub mod certificate;
+pub mod claims;
 mod denied;
+pub mod introspection;
+pub mod jwt;
 mod method;
 
 use std::sync::Arc;

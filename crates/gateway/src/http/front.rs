@@ -283,8 +283,10 @@ fn refusal_response(refused: &Refused) -> Response<Answer> {
             headers.insert(http::header::UPGRADE, HeaderValue::from_static("websocket"));
             headers.insert(http::header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
         }
-        StatusCode::SERVICE_UNAVAILABLE => {
-            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
+            let wait = refused.retry_after().unwrap_or_default();
+            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+            headers.insert(RETRY_AFTER, seconds.max(1).into());
         }
         _ => {}
     }

@@ -119,15 +119,16 @@ impl ApiKeys {
         &self.config.places
     }
 
+    /// Whether this may be meant as a key: other methods have tokens too.
+    pub fn knows(text: &Secret) -> bool {
+        text.reveal().starts_with(PREFIX)
+    }
+
     /// Whose key this is.
     ///
     /// # Errors
     /// One that is no key, or not (any more) one of ours.
-    pub fn identify(&self, place: &Place, text: &Secret) -> Result<Identity, Denied> {
-        // A bearer token may be anybody's.
-        if *place == Place::Bearer && !text.reveal().starts_with(PREFIX) {
-            return Err(Denied::Missing);
-        }
+    pub fn identify(&self, text: &Secret) -> Result<Identity, Denied> {
         let key = ApiKey::parse(text.reveal())?;
         let keys = self.keys.load();
         let record = keys.verify(&key, &self.pepper, SystemTime::now())?;
@@ -234,7 +235,7 @@ mod tests {
         changes.told().await;
         let key = add(&store, "alice");
         changes.told().await;
-        let identity = keys.identify(&Place::Bearer, &key.text()).unwrap();
+        let identity = keys.identify(&key.text()).unwrap();
         assert_eq!((&*identity.subject, identity.token_id.as_deref()), ("alice", Some(key.id.as_str())));
         assert!(keys.still_accepts(&identity));
 
@@ -249,7 +250,7 @@ mod tests {
         add(&store, "bob");
         changes.told().await;
         assert!(!keys.still_accepts(&identity), "the key is not among the new ones");
-        assert_eq!(keys.identify(&Place::Bearer, &key.text()).unwrap_err(), Denied::UnknownKey);
+        assert_eq!(keys.identify(&key.text()).unwrap_err(), Denied::UnknownKey);
     }
 
     #[tokio::test]
@@ -258,7 +259,7 @@ mod tests {
         let store = dir.path().join("keys.jsonl");
         let (key, other) = (add(&store, "alice"), add(&store, "bob"));
         let keys = ApiKeys::start("keys".into(), config(&store), Changes::default());
-        let of = |key: &ApiKey| keys.identify(&Place::Bearer, &key.text());
+        let of = |key: &ApiKey| keys.identify(&key.text());
         let (alice, bob) = (of(&key).unwrap(), of(&other).unwrap());
         LockedStore::open(&store).unwrap().revoke(&key.id, SystemTime::now()).unwrap();
         keys.look();
@@ -266,15 +267,5 @@ mod tests {
         assert_eq!(of(&key).unwrap_err(), Denied::Revoked);
         let changed = Identity { subject: "carol".into(), ..bob };
         assert!(!keys.still_accepts(&changed));
-    }
-
-    #[tokio::test]
-    async fn bearer_tokens_of_others_are_left_to_them() {
-        let dir = tempfile::tempdir().unwrap();
-        let keys = ApiKeys::start("keys".into(), config(&dir.path().join("none")), Changes::default());
-        let by = |place: &Place, text: &str| keys.identify(place, &Secret::new(text)).unwrap_err();
-        assert_eq!(by(&Place::Bearer, "h.p.s"), Denied::Missing);
-        assert!(matches!(by(&Place::Bearer, "wgk_x"), Denied::Malformed(_)));
-        assert!(matches!(by(&Place::Query("key".into()), "h.p.s"), Denied::Malformed(_)));
     }
 }
