@@ -92,6 +92,8 @@ impl MethodConfig {
         match &self.kind {
             Kind::Certificate(_) => true,
             Kind::ApiKey(keys) => keys.places.iter().any(Place::is_ambient),
+            Kind::Jwt(jwt) => jwt.places.iter().any(Place::is_ambient),
+            Kind::Introspection(asked) => asked.places.iter().any(Place::is_ambient),
         }
     }
 }
