@@ -17,10 +17,12 @@ mod limits;
 mod liveness;
 mod origin;
 mod proxy_protocol;
+mod session_rights;
 mod slow;
 mod smuggling;
 mod start;
 mod tls;
+mod tokens;
 mod upstream;
 mod upstream_frames;
 
