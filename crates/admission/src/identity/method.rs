@@ -86,6 +86,18 @@ enum Work {
     Introspection(Box<Introspection>),
 }
 
+impl MethodConfig {
+    /// Whether browsers bring its credential by themselves, to whatever page asks.
+    pub fn is_ambient(&self) -> bool {
+        match &self.kind {
+            Kind::Certificate(_) => true,
+            Kind::ApiKey(keys) => keys.places.iter().any(Place::is_ambient),
+            Kind::Jwt(jwt) => jwt.places.iter().any(Place::is_ambient),
+            Kind::Introspection(asked) => asked.places.iter().any(Place::is_ambient),
+        }
+    }
+}
+
 impl RawMethod {
     /// Checks the values; what is wrong goes to `problems`.
     pub fn check(self, problems: &mut Problems) -> Option<MethodConfig> {

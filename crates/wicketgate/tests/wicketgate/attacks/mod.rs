@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod api_keys;
+mod authorization;
 mod client_address;
 mod client_certificates;
 mod compression;
@@ -15,6 +16,7 @@ mod handshake;
 mod http2;
 mod limits;
 mod liveness;
+mod origin;
 mod proxy_protocol;
 mod session_rights;
 mod slow;
