@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use wicketgate_config::{At, Problems, Switch};
 
+use super::close::{CloseCodes, RawCloseCodes};
 use super::limits::config::{LimitsConfig, RawLimits};
 
 /// What a route asks of its clients before anything of theirs goes upstream.
@@ -16,6 +17,8 @@ pub struct RawAdmission {
     pub authentication: Option<At<RawAuthentication>>,
     /// How many WebSockets may be opened, and how many may be open. Without this key the section `limits` alone holds.
     pub limits: Option<RawLimits>,
+    /// How sessions are closed whose clients lose the right to them.
+    pub close_codes: RawCloseCodes,
 }
 
 /// Which methods prove who a client is: `any` or `all` of them.
@@ -38,6 +41,8 @@ pub struct AdmissionConfig {
     pub authentication: Option<AuthenticationConfig>,
     /// How much may connect; `None` where the gateway's limits alone hold.
     pub limits: Option<LimitsConfig>,
+    /// How sessions are closed whose clients lose the right to them.
+    pub close_codes: CloseCodes,
 }
 
 /// Which methods prove who a client is.
@@ -100,6 +105,6 @@ impl RawAdmission {
             }
             raw.check(problems)
         });
-        AdmissionConfig { authentication, limits }
+        AdmissionConfig { authentication, limits, close_codes: self.close_codes.check(problems) }
     }
 }

@@ -2,14 +2,18 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use http::request::Parts;
 use wicketgate_wire::handshake::{Upgrade, is_upgrade_attempt, read_upgrade};
 
+use super::close::CloseCodes;
 use super::config::{AdmissionConfig, AuthenticationConfig, Needed};
 use super::identity::{ClientCertificate, Denied, Identity, Method, Proof};
 use super::limits::{Claim, IdentityRates, Limits, Slots};
 use super::refusal::Refusal;
+use super::revocation::Revocations;
+use super::standing::{Lost, Standing};
 
 /// What a request is: plain HTTP, or a flawless WebSocket handshake.
 #[derive(Debug)]
@@ -49,6 +53,7 @@ pub struct Client {
 pub struct Admitted {
     upgrade: Option<Upgrade>,
     identity: Option<Arc<Identity>>,
+    client: Client,
     slots: Slots,
     rates: Option<IdentityRates>,
 }
@@ -57,6 +62,11 @@ impl Admitted {
     /// The WebSocket that was asked for; `None` for plain HTTP.
     pub const fn upgrade(&self) -> Option<&Upgrade> {
         self.upgrade.as_ref()
+    }
+
+    /// What a session's right to be rests on from now on.
+    pub fn standing(&self) -> Standing {
+        Standing::new(self.client.clone(), self.identity.clone())
     }
 
     /// Who was admitted; `None` where anybody may come.
@@ -78,6 +88,8 @@ pub struct Guard {
     limits: Option<Limits>,
     /// Whether plain requests count for rates.
     counts_requests: bool,
+    revocations: Option<Arc<Revocations>>,
+    close_codes: CloseCodes,
 }
 
 #[derive(Debug)]
@@ -88,7 +100,12 @@ struct Authentication {
 
 impl Guard {
     /// Puts a route's guard together out of the methods of its configuration and the limits that hold for it.
-    pub fn new(config: &AdmissionConfig, methods: &[Arc<Method>], limits: Limits) -> Self {
+    pub fn new(
+        config: &AdmissionConfig,
+        methods: &[Arc<Method>],
+        limits: Limits,
+        revocations: Arc<Revocations>,
+    ) -> Self {
         let authentication = config.authentication.as_ref().map(|config| {
             let by_name =
                 |name: &Arc<str>| methods.iter().find(|method| method.config().name == *name).cloned();
@@ -98,7 +115,42 @@ impl Guard {
             }
         });
         let counts_requests = authentication.is_some() || config.limits.is_some();
-        Self { authentication, limits: Some(limits), counts_requests }
+        Self {
+            authentication,
+            limits: Some(limits),
+            counts_requests,
+            revocations: Some(revocations),
+            close_codes: config.close_codes,
+        }
+    }
+
+    /// How sessions are closed whose clients lose the right to them.
+    pub const fn close_codes(&self) -> CloseCodes {
+        self.close_codes
+    }
+
+    /// Whether a live session's client would still be admitted, on what is known of it.
+    ///
+    /// # Errors
+    /// Why it would not.
+    pub fn holds(&self, standing: &Standing) -> Result<(), Lost> {
+        let Some(authentication) = &self.authentication else { return Ok(()) };
+        let identity = standing.identity().ok_or(Lost::Unadmitted)?;
+        if identity.expires.is_some_and(|expires| expires <= SystemTime::now()) {
+            return Err(Lost::Expired);
+        }
+        if self.is_revoked(&identity) {
+            return Err(Lost::Revoked);
+        }
+        let vouches = |method: &Arc<Method>| method.config().name == identity.method;
+        match authentication.methods.iter().any(vouches) {
+            true => Ok(()),
+            false => Err(Lost::Unadmitted),
+        }
+    }
+
+    fn is_revoked(&self, identity: &Identity) -> bool {
+        self.revocations.as_ref().is_some_and(|revocations| revocations.covers(identity))
     }
 
     /// Asks everything that the route asks, in its order. What proved the identity is taken out of the request.
@@ -125,14 +177,16 @@ impl Guard {
             None => None,
             Some(authentication) => Some(authentication.identify(parts, &mut upgrade, client).await?),
         };
-        let subject = identity.as_ref().map(|identity| &*identity.subject);
+        if identity.as_deref().is_some_and(|identity| self.is_revoked(identity)) {
+            return Err(Denied::Revoked.into());
+        }
         let mut rates = None;
         if let Some((limits, claim)) = limits {
-            let now = limits.now();
+            let (now, subject) = (limits.now(), identity.as_ref().map(|identity| &*identity.subject));
             limits.identity(now, claim, subject, &mut slots)?;
             rates = subject.filter(|_| claim == Claim::Session).map(|subject| limits.rates(now, subject));
         }
-        Ok(Admitted { upgrade, identity, slots, rates })
+        Ok(Admitted { upgrade, identity, client: client.clone(), slots, rates })
     }
 }
 

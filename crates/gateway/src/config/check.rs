@@ -139,6 +139,7 @@ pub(super) fn check(raw: RawConfig, names: &Names, problems: &mut Problems) -> O
             "remove it, or name it in a route",
         );
     }
+    let revocations = whole(raw.revocations).map(|revocations| revocations.check(problems));
     let admin = raw.admin.and_then(whole).and_then(|admin| admin.check(problems));
     let log = whole(raw.log).map(|log| log.check(problems));
     let drain = whole(raw.drain).map(|drain| drain.check(problems));
@@ -156,6 +157,7 @@ pub(super) fn check(raw: RawConfig, names: &Names, problems: &mut Problems) -> O
         routes: routes.into_iter().map(|(_, route)| route).collect(),
         upstreams,
         authentication,
+        revocations: revocations?,
         admin,
         log: log?,
         drain: drain?,

@@ -73,11 +73,18 @@ pub struct RawLog {
     pub level: LogLevel,
     /// Where a line for every request and session goes: `stdout`, `stderr`, `off`, or the path of a file.
     pub access: At<String>,
+    /// Where audit events go (who was admitted, refused, closed, kicked): `stdout`, `stderr`, `off`, or the path of a file.
+    pub audit: At<String>,
 }
 
 impl Default for RawLog {
     fn default() -> Self {
-        Self { format: LogFormat::Text, level: LogLevel::Info, access: At::nowhere("stdout".into()) }
+        Self {
+            format: LogFormat::Text,
+            level: LogLevel::Info,
+            access: At::nowhere("stdout".into()),
+            audit: At::nowhere("stdout".into()),
+        }
     }
 }
 
@@ -115,12 +122,14 @@ pub struct LogConfig {
     /// The least urgent lines that are written.
     pub level: LogLevel,
     /// Where a line for every request and session goes.
-    pub access: AccessLog,
+    pub access: LogSink,
+    /// Where audit events go.
+    pub audit: LogSink,
 }
 
-/// Where a line for every request and session goes.
+/// Where lines of one kind go.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AccessLog {
+pub enum LogSink {
     /// Nowhere.
     Off,
     /// Standard output.
@@ -134,22 +143,27 @@ pub enum AccessLog {
 impl RawLog {
     /// Checks the values; what is wrong goes to `problems`.
     pub fn check(self, problems: &mut Problems) -> LogConfig {
-        let access = match self.access.as_str() {
-            "off" | "false" => AccessLog::Off,
-            "stdout" => AccessLog::Stdout,
-            "stderr" => AccessLog::Stderr,
-            path => {
-                if !path.contains('/') {
-                    problems.error(
-                        self.access.place,
-                        format!("`{path}` is no place for the access log"),
-                        "give `stdout`, `stderr`, `off`, or a path with a `/`",
-                    );
-                }
-                AccessLog::File(path.into())
+        let access = sink("access log", self.access, problems);
+        let audit = sink("audit log", self.audit, problems);
+        LogConfig { format: self.format, level: self.level, access, audit }
+    }
+}
+
+fn sink(what: &str, given: At<String>, problems: &mut Problems) -> LogSink {
+    match given.as_str() {
+        "off" | "false" => LogSink::Off,
+        "stdout" => LogSink::Stdout,
+        "stderr" => LogSink::Stderr,
+        path => {
+            if !path.contains('/') {
+                problems.error(
+                    given.place,
+                    format!("`{path}` is no place for the {what}"),
+                    "give `stdout`, `stderr`, `off`, or a path with a `/`",
+                );
             }
-        };
-        LogConfig { format: self.format, level: self.level, access }
+            LogSink::File(path.into())
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use prometheus_client::metrics::gauge::Gauge;
+use wicketgate_admission::identity::ClientCertificate;
 
 use super::front::answer;
 use super::patience::{Patient, UnderWay};
@@ -26,6 +27,8 @@ pub struct Arrival {
     pub client: Option<IpAddr>,
     /// Whether the client's side is TLS.
     pub secure: bool,
+    /// The certificate that the client proved to have.
+    pub certificate: Option<Arc<ClientCertificate>>,
     /// Its place among the open connections, kept by its last request or session.
     _permit: Permit,
     _open: Counted,
@@ -58,6 +61,7 @@ pub async fn serve(arrived: Result<Accepted, Refusal>, shared: Arc<Shared>) {
     let arrival = Arc::new(Arrival {
         client: peer.ip(),
         secure: tls.is_some(),
+        certificate: tls.and_then(|tls| tls.client_certificate),
         listener,
         _permit: permit,
         _open: Counted(open),

@@ -8,7 +8,9 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::ext::Protocol;
+use wicketgate_admission::identity::Identity;
 use wicketgate_admission::{Admitted, Client, handshake};
+use wicketgate_audit::{Event, Who};
 
 use super::body::{Answer, Bounded, Passed};
 use super::connection::Arrival;
@@ -18,6 +20,7 @@ use crate::gateway::{Proxy, Route, Shared, Target};
 use crate::observe::{Metrics, access};
 use crate::route::config::HttpConfig;
 use crate::route::{Facts, Scope, normalise_host, normalise_path};
+use crate::sessions::who;
 
 /// A request that was admitted and routed, on its way to an answer.
 pub(super) struct Routed<'a> {
@@ -55,6 +58,10 @@ pub(super) async fn answer(
         Err(refused) => {
             shared.metrics.refused(refused.label());
             tracing::debug!(reason = refused.label(), "{refused}");
+            if refused.is_ours() {
+                let status = Some(refused.status().as_u16());
+                line.audit(&arrival, &Event::Refused { reason: refused.label(), status });
+            }
             (refusal_response(&refused), refused.label())
         }
     };
@@ -68,6 +75,7 @@ struct Line {
     path: String,
     host: String,
     route: Option<Arc<Route>>,
+    identity: Option<Arc<Identity>>,
 }
 
 impl Line {
@@ -78,7 +86,17 @@ impl Line {
             path: request.uri().path().to_owned(),
             host: host.to_owned(),
             route: None,
+            identity: None,
         }
+    }
+
+    fn audit(&self, arrival: &Arrival, event: &Event<'_>) {
+        event.log(&Who {
+            listener: Some(&arrival.listener.config.name),
+            client: arrival.client,
+            route: self.route.as_deref().map(|route| &*route.name),
+            ..who(self.identity.as_deref())
+        });
     }
 
     fn finish(&self, metrics: &Metrics, arrival: &Arrival, status: StatusCode, reason: &str, start: Instant) {
@@ -129,8 +147,13 @@ async fn serve(
     let facts = Facts { host: name.as_deref(), path: &path, method, headers: &parts.headers };
     let route = snapshot.routes.find(&facts).ok_or(Refused::NoRoute)?;
     line.route = Some(route.clone());
-    let client = Client { address: arrival.client, secure: arrival.secure, certificate: None };
+    let client =
+        Client { address: arrival.client, secure: arrival.secure, certificate: arrival.certificate.clone() };
     let admitted = route.guard.admit(&mut parts, handshake, &client).await?;
+    line.identity = admitted.identity().cloned();
+    if admitted.upgrade().is_some() || line.identity.is_some() {
+        line.audit(arrival, &Event::Admitted);
+    }
     let uri = parts.uri.clone();
     let scope = Scope {
         client_address: arrival.client,

@@ -91,6 +91,14 @@ impl Refused {
         }
     }
 
+    /// Whether the gateway itself refuses the request, and not what stands behind it.
+    pub fn is_ours(&self) -> bool {
+        !matches!(
+            self,
+            Self::Draining | Self::Upstream(_) | Self::Answer(_) | Self::Deflate(_) | Self::AnswerHeaders(_)
+        )
+    }
+
     fn consequence(&self) -> (StatusCode, &'static str) {
         match self {
             Self::Admission(refusal) => (refusal.status(), refusal.label()),

@@ -12,6 +12,7 @@ use hyper_util::rt::TokioIo;
 use tokio::time::timeout;
 use wicketgate_admission::Slots;
 use wicketgate_admission::limits::IdentityRates;
+use wicketgate_audit::Event;
 use wicketgate_wire::Rsv;
 use wicketgate_wire::deflate::{Params, Window, WindowBits, negotiate::NAME};
 use wicketgate_wire::handshake::{Extension, Upgrade};
@@ -26,7 +27,7 @@ use crate::gateway::{Proxy, Route, Shared};
 use crate::net::Stream;
 use crate::observe::access;
 use crate::pump::config::{Mode, WebSocketConfig};
-use crate::pump::{self, End, Ends, Order, Peer, Summary};
+use crate::pump::{self, End, Ends, Order, Peer, Side, Summary};
 use crate::sessions::Registered;
 use crate::upstream::{Offer, Opened, Pick, WebSocket};
 
@@ -73,6 +74,7 @@ pub(super) async fn open(
     edit_response(&routed, proxy, &mut headers)?;
     headers.remove(http::header::CONTENT_LENGTH);
     response.headers_mut().extend(headers);
+    let standing = routed.admitted.standing();
     let (slots, rates) = routed.admitted.into_limits();
     let session = Box::new(Session {
         shared: routed.shared.clone(),
@@ -84,7 +86,7 @@ pub(super) async fn open(
         extensions,
         arrival: routed.arrival.clone(),
         route: routed.route.clone(),
-        registered: routed.shared.sessions.register(&routed.route.name),
+        registered: routed.shared.sessions.register(&routed.route.name, standing),
     });
     let on_upgrade = on_upgrade.ok_or(Refused::NoWebSocket)?;
     routed.shared.tracker.spawn(session.run(on_upgrade));
@@ -213,6 +215,7 @@ impl Session {
             },
             config,
             policy,
+            until: route.until(&registered.standing),
             control: registered.control.clone(),
             assembly: shared.assembly.clone(),
             inflate: shared.inflate.clone(),
@@ -246,6 +249,15 @@ impl Record {
             summary,
         }
         .log();
+        self.registered.audit(
+            Some(&self.arrival.listener.config.name),
+            &Event::Closed {
+                reason: summary.end.label(),
+                code: summary.end.code().0,
+                by: summary.end.by().map_or("gateway", Side::label),
+                duration: summary.duration,
+            },
+        );
     }
 }
 

@@ -51,6 +51,8 @@ pub struct Ends {
     pub config: Arc<WebSocketConfig>,
     /// The route's rules for messages.
     pub policy: Arc<Policy>,
+    /// When the session ends whatever happens, and for what reason: with the client's credential.
+    pub until: Option<(Instant, End)>,
     /// Where orders come from.
     pub control: Arc<Control>,
     /// Memory for unfinished messages, shared by all sessions.
@@ -108,6 +110,7 @@ struct Session {
     down: Lane,
     config: Arc<WebSocketConfig>,
     policy: Arc<Policy>,
+    until: Option<(Duration, End)>,
     control: Arc<Control>,
     /// The one that `control` knows.
     waker: Option<Waker>,
@@ -128,7 +131,8 @@ struct Session {
 
 impl Session {
     fn new(ends: Ends) -> Self {
-        let Ends { client, upstream, config, policy, control, assembly, inflate, traffic, rates } = ends;
+        let Ends { client, upstream, config, policy, until, control, assembly, inflate, traffic, rates } =
+            ends;
         let inflation = |from, own: Option<Params>, other| {
             own.map(|own| Inflation::new(from, own, other, &config, inflate.clone()))
         };
@@ -144,6 +148,7 @@ impl Session {
             down: Lane::new(down, upstream.early),
             config,
             policy,
+            until: until.map(|(at, end)| (at.saturating_duration_since(started), end)),
             control,
             waker: None,
             started,
@@ -260,6 +265,10 @@ impl Session {
                 self.config = config;
                 self.armed = Duration::MAX;
             }
+            Order::Until(until) => {
+                self.until = until.map(|(at, end)| (at.saturating_duration_since(self.started), end));
+                self.armed = Duration::MAX;
+            }
             Order::End(end) if self.closing.is_none() => self.begin_close(end, now),
             Order::End(_) => {}
         }
@@ -342,11 +351,13 @@ impl Session {
             config.first_message_timeout,
             Due::End(End::NoFirstMessage(Side::Client)),
         );
+        let until = self.until.map(|(at, end)| (at, Due::End(end)));
         let age = after(Some(Duration::ZERO), config.max_age, Due::End(End::Aged));
         let idle = after(Some(self.last_message), config.idle_timeout, Due::End(End::Idle));
         let up = self.lane_deadlines(&self.up, &self.client, &self.down, now);
         let down = self.lane_deadlines(&self.down, &self.upstream, &self.up, now);
-        let session = [close, first, age, idle].into_iter().chain(up).chain(down).filter(move |_| open);
+        let session =
+            [close, first, until, age, idle].into_iter().chain(up).chain(down).filter(move |_| open);
         session.chain([closing]).flatten()
     }
 

@@ -50,6 +50,7 @@ fn rig_between(
         upstream: peer(upstream_end, upstream_deflate),
         config: Arc::new(config),
         policy: Arc::new(Policy::trivial()),
+        until: None,
         control: control.clone(),
         assembly: budget.clone(),
         inflate: budget.clone(),
@@ -446,5 +447,26 @@ async fn a_compressed_message_goes_on_as_the_other_side_can_read_it() {
             None => assert_eq!(got, text),
         }
         assert_eq!(compressed, upstream.is_some());
+    }
+}
+
+/// The client is told its code when its credential ends; the upstream only that the client goes away.
+#[tokio::test(start_paused = true)]
+async fn a_session_ends_with_its_credential_and_not_before() {
+    for config in modes() {
+        let rig = rig(config);
+        let start = Instant::now();
+        let expires = |seconds| {
+            let end = End::Expired(CloseCode(4401));
+            Order::Until(Some((start + Duration::from_secs(seconds), end)))
+        };
+        rig.control.give(expires(5));
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        rig.control.give(expires(20));
+        let (client, upstream, summary) = rig.finish().await;
+        assert_eq!(summary.end.label(), "credential_expired");
+        assert_eq!((client, upstream), (vec![close_frame(4401)], vec![close_frame(1001)]));
+        let lasted = start.elapsed().as_secs();
+        assert!((20..25).contains(&lasted), "{lasted} s");
     }
 }

@@ -1,0 +1,9 @@
+//! Asking identity providers and others over HTTP: within a time, a size, and the trust that is configured.
+
+mod client;
+mod config;
+#[cfg(test)]
+mod tests;
+
+pub use client::{FetchError, Fetcher};
+pub use config::{Endpoint, FetchConfig, RawFetch};
