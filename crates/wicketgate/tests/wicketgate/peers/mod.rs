@@ -3,6 +3,7 @@
 mod autobahn;
 mod browser;
 mod clients;
+mod flood;
 mod http;
 mod init;
 mod intermediaries;
