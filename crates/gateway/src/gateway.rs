@@ -103,10 +103,11 @@ impl Shared {
         let LimitsConfig { assembly_memory, inflate_memory, .. } = config.limits;
         let bytes = |limit: u64| usize::try_from(limit).unwrap_or(usize::MAX);
         let counts = Arc::new(Counts::new(&config.limits.tracked));
+        let lasting = Lasting { metrics: &metrics, changes: &changes, counts: &counts };
         Ok(Self {
-            snapshot: ArcSwap::from_pointee(Snapshot::build(config, &metrics, &counts, &changes, None)?),
-            counts,
+            snapshot: ArcSwap::from_pointee(Snapshot::build(config, &lasting, None)?),
             changes,
+            counts,
             sessions: Arc::default(),
             metrics,
             tracker: TaskTracker::new(),
@@ -139,8 +140,9 @@ impl Shared {
     /// An upstream that cannot be started; then nothing has changed.
     pub fn reload(&self, config: &Config, drain: Duration) -> Result<(), UpstreamError> {
         let last = self.snapshot();
-        let (counts, changes) = (&self.counts, &self.changes);
-        let next = Arc::new(Snapshot::build(config, &self.metrics, counts, changes, Some(&last))?);
+        let Self { metrics, changes, counts, .. } = self;
+        let lasting = Lasting { metrics, changes, counts };
+        let next = Arc::new(Snapshot::build(config, &lasting, Some(&last))?);
         let LimitsConfig { assembly_memory, inflate_memory, .. } = config.limits;
         self.assembly.set_limit(usize::try_from(assembly_memory).unwrap_or(usize::MAX));
         self.inflate.set_limit(usize::try_from(inflate_memory).unwrap_or(usize::MAX));
@@ -175,14 +177,16 @@ impl Shared {
 /// handshake.
 pub const SPREAD: f64 = 0.8;
 
+/// What outlives a configuration.
+struct Lasting<'a> {
+    metrics: &'a Metrics,
+    changes: &'a Changes,
+    counts: &'a Arc<Counts>,
+}
+
 impl Snapshot {
-    fn build(
-        config: &Config,
-        metrics: &Metrics,
-        counts: &Arc<Counts>,
-        changes: &Changes,
-        last: Option<&Self>,
-    ) -> Result<Self, UpstreamError> {
+    fn build(config: &Config, lasting: &Lasting<'_>, last: Option<&Self>) -> Result<Self, UpstreamError> {
+        let Lasting { metrics, changes, counts } = lasting;
         let lookup = resolve::system();
         let mut upstreams: Vec<Arc<Upstream>> = Vec::with_capacity(config.upstreams.len());
         for wanted in &config.upstreams {
@@ -197,12 +201,12 @@ impl Snapshot {
             .iter()
             .map(|wanted| {
                 let kept = last.and_then(|last| last.methods.iter().find(|method| method.config() == wanted));
-                kept.cloned().unwrap_or_else(|| Arc::new(Method::start(wanted.clone())))
+                kept.cloned().unwrap_or_else(|| Arc::new(Method::start(wanted.clone(), changes)))
             })
             .collect();
         let revocations = match last.map(|last| &last.revocations) {
             Some(last) if *last.config() == config.revocations => last.clone(),
-            _ => Revocations::start(config.revocations.clone(), changes.clone()),
+            _ => Revocations::start(config.revocations.clone(), (*changes).clone()),
         };
         let by_name: Vec<Arc<Route>> = config
             .routes
@@ -211,7 +215,7 @@ impl Snapshot {
                 let own = route.admission.limits.unwrap_or_default();
                 let limits = Limits::new(counts, config.limits.admission, &route.name, own);
                 let guard = Guard::new(&route.admission, &methods, limits, revocations.clone());
-                Route::build(route, &upstreams, guard, metrics)
+                Route::build(route, guard, &upstreams, metrics)
             })
             .map(Arc::new)
             .collect();
@@ -262,8 +266,8 @@ impl Route {
 
     fn build(
         config: &RouteConfig,
-        upstreams: &[Arc<Upstream>],
         guard: Guard,
+        upstreams: &[Arc<Upstream>],
         metrics: &Metrics,
     ) -> Option<Self> {
         let target = match &config.action {

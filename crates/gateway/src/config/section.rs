@@ -1,6 +1,5 @@
-//! The small sections of the file: admin, log, drain, runtime, limits.
+//! The small sections of the file: log, drain, runtime, limits.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,58 +9,6 @@ use wicketgate_admission::limits::config::{
     LimitsConfig as Admitted, RawLimit, RawLimits as RawAdmitted, RawTracked, RawUpgrades, TrackedConfig,
 };
 use wicketgate_config::{At, Problems, Size, Time};
-
-/// The operator's own listener: `/metrics`, `/healthz`, `/readyz`.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct RawAdmin {
-    /// Address and port. It must be a loopback address, because nothing asks for credentials here.
-    pub bind: At<String>,
-    /// Allows an address that others can reach: they then read metrics, and with them the names of routes and
-    /// upstreams.
-    pub dangerous_allow_remote: bool,
-}
-
-impl Default for RawAdmin {
-    fn default() -> Self {
-        Self { bind: At::nowhere("127.0.0.1:9090".into()), dangerous_allow_remote: false }
-    }
-}
-
-/// The operator's own listener.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AdminConfig {
-    /// Where it listens.
-    pub bind: SocketAddr,
-}
-
-impl RawAdmin {
-    /// Checks the values; what is wrong goes to `problems`.
-    pub fn check(self, problems: &mut Problems) -> Option<AdminConfig> {
-        let Ok(bind) = self.bind.parse::<SocketAddr>() else {
-            problems.error(
-                self.bind.place,
-                format!("`{}` is no address with a port", self.bind.value),
-                "write it as in `127.0.0.1:9090` or `[::1]:9090`",
-            );
-            return None;
-        };
-        match (bind.ip().is_loopback(), self.dangerous_allow_remote) {
-            (true, _) => {}
-            (false, true) => problems.warning(
-                self.bind.place,
-                format!("the admin listener can be reached from elsewhere at {bind}"),
-                "keep it behind a firewall: it asks for no credentials",
-            ),
-            (false, false) => problems.error(
-                self.bind.place,
-                format!("the admin listener would be reachable from elsewhere at {bind}"),
-                "bind it to 127.0.0.1 or [::1], or say `dangerous_allow_remote: true`",
-            ),
-        }
-        Some(AdminConfig { bind })
-    }
-}
 
 /// What is logged, how and where.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]

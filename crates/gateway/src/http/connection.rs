@@ -7,25 +7,28 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use http::HeaderMap;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use prometheus_client::metrics::gauge::Gauge;
+use wicketgate_admission::address::Told;
 use wicketgate_admission::identity::ClientCertificate;
+use wicketgate_admission::{Client, Refusal};
 
 use super::front::answer;
 use super::patience::{Patient, UnderWay};
 use crate::gateway::Shared;
-use crate::listener::{Accepted, Listener, Permit, Protocol, Refusal};
+use crate::listener::{self, Accepted, Listener, Permit, Protocol};
 use crate::net::Stream;
 
 /// How a client came.
 pub struct Arrival {
     /// The listener it came through, and that listener's bounds.
     pub listener: Arc<Listener>,
-    /// The client's address, as far as it is believed; none on a Unix socket.
-    pub client: Option<IpAddr>,
-    /// Whether the client's side is TLS.
+    /// The address at its other end, or the one that a trusted peer told by the PROXY protocol; none on a Unix socket.
+    pub peer: Option<IpAddr>,
+    /// Whether the connection is TLS.
     pub secure: bool,
     /// The certificate that the client proved to have.
     pub certificate: Option<Arc<ClientCertificate>>,
@@ -35,9 +38,29 @@ pub struct Arrival {
 }
 
 impl Arrival {
-    /// `http` or `https`.
-    pub const fn scheme(&self) -> &'static str {
-        if self.secure { "https" } else { "http" }
+    /// Who asks with these headers: the connection's other end, or the client that it speaks for as a trusted proxy.
+    ///
+    /// # Errors
+    /// A trusted proxy's headers that cannot be read.
+    pub fn client(&self, headers: &HeaderMap) -> Result<Client, Refusal> {
+        let config = &self.listener.config;
+        let told = match &config.trusted_proxies {
+            Some(proxies) => proxies.told(self.peer, headers)?,
+            None => None,
+        };
+        let is_loopback = |address: Option<IpAddr>| address.is_some_and(|address| address.is_loopback());
+        Ok(match told {
+            // The connection's certificate is the proxy's, and proves nothing about its clients.
+            Some(Told { address, secure }) => {
+                Client { address, secure, remote: !is_loopback(address), certificate: None }
+            }
+            None => Client {
+                address: self.peer,
+                secure: self.secure,
+                remote: !config.is_local() && self.peer.is_some() && !is_loopback(self.peer),
+                certificate: self.certificate.clone(),
+            },
+        })
     }
 }
 
@@ -51,7 +74,7 @@ impl Drop for Counted {
 }
 
 /// Serves a client's connection until it ends, becomes a WebSocket, or the gateway drains; counts one that was refused.
-pub async fn serve(arrived: Result<Accepted, Refusal>, shared: Arc<Shared>) {
+pub async fn serve(arrived: Result<Accepted, listener::Refusal>, shared: Arc<Shared>) {
     let Accepted { stream, protocol, peer, tls, listener, permit } = match arrived {
         Ok(accepted) => accepted,
         Err(refusal) => return shared.metrics.refused(refusal.label()),
@@ -59,7 +82,7 @@ pub async fn serve(arrived: Result<Accepted, Refusal>, shared: Arc<Shared>) {
     let open = shared.metrics.connections(&listener.config.name);
     open.inc();
     let arrival = Arc::new(Arrival {
-        client: peer.ip(),
+        peer: peer.ip(),
         secure: tls.is_some(),
         certificate: tls.and_then(|tls| tls.client_certificate),
         listener,

@@ -1,5 +1,6 @@
 //! From a request to its answer.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -9,7 +10,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Versio
 use hyper::body::Incoming;
 use hyper::ext::Protocol;
 use wicketgate_admission::identity::Identity;
-use wicketgate_admission::{Admitted, Client, handshake};
+use wicketgate_admission::{Admitted, Asked, Refusal, handshake};
 use wicketgate_audit::{Event, Who};
 
 use super::body::{Answer, Bounded, Passed};
@@ -51,7 +52,7 @@ pub(super) async fn answer(
     request: Request<Incoming>,
 ) -> Response<Answer> {
     let start = Instant::now();
-    let mut line = Line::new(&request);
+    let mut line = Line::new(&request, arrival.peer);
     let answered = serve(&shared, &arrival, request, &mut line).await;
     let (response, reason) = match answered {
         Ok(response) => (response, ""),
@@ -74,17 +75,20 @@ struct Line {
     method: Method,
     path: String,
     host: String,
+    /// The client's address, once trusted proxies' headers are read.
+    client: Option<IpAddr>,
     route: Option<Arc<Route>>,
     identity: Option<Arc<Identity>>,
 }
 
 impl Line {
-    fn new(request: &Request<Incoming>) -> Self {
+    fn new(request: &Request<Incoming>, peer: Option<IpAddr>) -> Self {
         let host = raw_host(request.uri().authority().map(|a| a.as_str()), request.headers());
         Self {
             method: request.method().clone(),
             path: request.uri().path().to_owned(),
             host: host.to_owned(),
+            client: peer,
             route: None,
             identity: None,
         }
@@ -93,7 +97,7 @@ impl Line {
     fn audit(&self, arrival: &Arrival, event: &Event<'_>) {
         event.log(&Who {
             listener: Some(&arrival.listener.config.name),
-            client: arrival.client,
+            client: self.client,
             route: self.route.as_deref().map(|route| &*route.name),
             ..who(self.identity.as_deref())
         });
@@ -106,7 +110,7 @@ impl Line {
         }
         access::Request {
             listener: &arrival.listener.config.name,
-            client: arrival.client,
+            client: self.client,
             route: self.route.as_deref().map(|route| &*route.name),
             host: &self.host,
             method: self.method.as_str(),
@@ -134,6 +138,8 @@ async fn serve(
     if parts.headers.len() > arrival.listener.config.headers {
         return Err(Refused::TooManyHeaders);
     }
+    let client = arrival.client(&parts.headers)?;
+    line.client = client.address;
     let protocol = parts.extensions.get::<Protocol>().map(|protocol| protocol.as_str().to_owned());
     let handshake = handshake(&parts, protocol.as_deref())?;
     if parts.method == Method::CONNECT && !handshake.is_upgrade() {
@@ -147,18 +153,17 @@ async fn serve(
     let facts = Facts { host: name.as_deref(), path: &path, method, headers: &parts.headers };
     let route = snapshot.routes.find(&facts).ok_or(Refused::NoRoute)?;
     line.route = Some(route.clone());
-    let client =
-        Client { address: arrival.client, secure: arrival.secure, certificate: arrival.certificate.clone() };
-    let admitted = route.guard.admit(&mut parts, handshake, &client).await?;
+    let asked = Asked { route: &route.name, host: name.as_deref().unwrap_or_default(), path: &path };
+    let admitted = route.guard.admit(&mut parts, handshake, &client, asked).await?;
     line.identity = admitted.identity().cloned();
     if admitted.upgrade().is_some() || line.identity.is_some() {
         line.audit(arrival, &Event::Admitted);
     }
     let uri = parts.uri.clone();
     let scope = Scope {
-        client_address: arrival.client,
-        scheme: arrival.scheme(),
-        host: name.as_deref().unwrap_or_default(),
+        client_address: client.address,
+        scheme: if client.secure { "https" } else { "http" },
+        host: asked.host,
         path: &path,
         query: uri.query(),
         route: &route.name,
@@ -268,6 +273,9 @@ pub(super) fn edit_response(
 fn refusal_response(refused: &Refused) -> Response<Answer> {
     let mut response = plain(refused.status());
     let headers = response.headers_mut();
+    if let Refused::Admission(Refusal::TlsRedirect(location)) = refused {
+        headers.insert(LOCATION, location.clone());
+    }
     match refused.status() {
         StatusCode::UPGRADE_REQUIRED => {
             // RFC 9110 sections 7.8 and 15.5.22, RFC 6455 section 4.4. Over HTTP/2 hyper leaves the first two out.

@@ -83,20 +83,20 @@ impl Refused {
         self.consequence().1
     }
 
-    /// When another try may succeed, where that is known.
-    pub const fn retry_after(&self) -> Option<Duration> {
-        match self {
-            Self::Admission(refusal) => refusal.retry_after(),
-            _ => None,
-        }
-    }
-
     /// Whether the gateway itself refuses the request, and not what stands behind it.
     pub fn is_ours(&self) -> bool {
         !matches!(
             self,
             Self::Draining | Self::Upstream(_) | Self::Answer(_) | Self::Deflate(_) | Self::AnswerHeaders(_)
         )
+    }
+
+    /// When another try may succeed, where that is known.
+    pub const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Admission(refusal) => refusal.retry_after(),
+            _ => None,
+        }
     }
 
     fn consequence(&self) -> (StatusCode, &'static str) {

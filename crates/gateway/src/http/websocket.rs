@@ -10,8 +10,8 @@ use hyper::body::Incoming;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use tokio::time::timeout;
-use wicketgate_admission::Slots;
 use wicketgate_admission::limits::IdentityRates;
+use wicketgate_admission::{SessionRight, Slots};
 use wicketgate_audit::Event;
 use wicketgate_wire::Rsv;
 use wicketgate_wire::deflate::{Params, Window, WindowBits, negotiate::NAME};
@@ -74,8 +74,7 @@ pub(super) async fn open(
     edit_response(&routed, proxy, &mut headers)?;
     headers.remove(http::header::CONTENT_LENGTH);
     response.headers_mut().extend(headers);
-    let standing = routed.admitted.standing();
-    let (slots, rates) = routed.admitted.into_limits();
+    let SessionRight { standing, slots, rates } = routed.admitted.into_session();
     let session = Box::new(Session {
         shared: routed.shared.clone(),
         rates,
@@ -243,7 +242,7 @@ impl Record {
         access::Session {
             id: self.registered.id,
             listener: &self.arrival.listener.config.name,
-            client: self.arrival.client,
+            client: self.registered.standing.client().address,
             route: &self.route.name,
             target: self.target.address().as_str(),
             summary,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use wicketgate_admission::address::{RawTrustedProxies, TrustedProxies};
 use wicketgate_config::{At, Network, Place, Problems, Size, Time};
 
 use super::address::BindAddress;
@@ -35,6 +36,9 @@ pub struct RawListener {
     /// PROXY protocol version 1 or 2 before anything else, from a load balancer in front.
     #[serde(default)]
     pub proxy_protocol: Option<RawProxyProtocol>,
+    /// HTTP proxies in front, whose headers tell the client's address.
+    #[serde(default)]
+    pub trusted_proxies: Option<RawTrustedProxies>,
     /// How long a client may take.
     #[serde(default)]
     pub timeouts: RawTimeouts,
@@ -175,6 +179,8 @@ pub struct ListenerConfig {
     pub protocols: Vec<Protocol>,
     /// Whose PROXY protocol headers are believed.
     pub proxy_protocol: Option<ProxyProtocol>,
+    /// Whose headers about the client are believed.
+    pub trusted_proxies: Option<TrustedProxies>,
     /// Until the TLS handshake is done.
     pub tls_timeout: Duration,
     /// Until a PROXY protocol header or a plain connection's first byte is there.
@@ -210,6 +216,13 @@ pub struct ProxyProtocol {
     pub from: Vec<Network>,
 }
 
+impl ListenerConfig {
+    /// Whether none but clients on this machine can reach it.
+    pub fn is_local(&self) -> bool {
+        self.bind.iter().all(BindAddress::is_local)
+    }
+}
+
 impl RawListener {
     /// Checks the values; what is wrong goes to `problems`.
     pub fn check(self, problems: &mut Problems) -> ListenerConfig {
@@ -222,6 +235,7 @@ impl RawListener {
             mode: self.mode.0,
             protocols: check_protocols(self.protocols, tls.is_some(), problems),
             proxy_protocol: self.proxy_protocol.map(|raw| check_proxy_protocol(raw, problems)),
+            trusted_proxies: self.trusted_proxies.map(|raw| raw.check(problems)),
             tls_timeout: positive(&self.timeouts.tls, problems),
             first_byte_timeout: positive(&self.timeouts.first_byte, problems),
             head_timeout: positive(&self.timeouts.head, problems),

@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod admission_limits;
+mod api_keys;
+mod client_address;
 mod client_certificates;
 mod compression;
 mod connections;
