@@ -16,10 +16,12 @@ mod http2;
 mod limits;
 mod liveness;
 mod proxy_protocol;
+mod session_rights;
 mod slow;
 mod smuggling;
 mod start;
 mod tls;
+mod tokens;
 mod upstream;
 mod upstream_frames;
 
