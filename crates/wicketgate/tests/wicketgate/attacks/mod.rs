@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+mod admission_limits;
 mod api_keys;
 mod authorization;
 mod client_address;

@@ -4,6 +4,7 @@ mod autobahn;
 mod browser;
 mod clients;
 mod credentials;
+mod flood;
 mod http;
 mod init;
 mod intermediaries;
