@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use rustls::ServerConfig;
+use rustls::server::ResolvesServerCert;
 
+use super::acme::{ALPN, ChallengeKind, Challenges, WithChallenges};
 use super::client_certificates::Loaded;
 use super::config::ServerTlsConfig;
 
@@ -13,6 +15,7 @@ use super::config::ServerTlsConfig;
 pub struct TlsServer {
     tls: ServerTlsConfig,
     alpn: Vec<&'static [u8]>,
+    certificates: Arc<dyn ResolvesServerCert>,
     current: ArcSwap<Current>,
 }
 
@@ -24,13 +27,24 @@ struct Current {
 }
 
 impl TlsServer {
-    /// For connections that choose among these ALPN names.
+    /// For connections that choose among these ALPN names. Where names are proven on this listener, the authority's handshakes
+    /// get the answers to its `challenges`.
     ///
     /// # Errors
     /// When rustls cannot be set up.
-    pub fn new(tls: ServerTlsConfig, alpn: Vec<&'static [u8]>) -> Result<Self, rustls::Error> {
-        let current = ArcSwap::from_pointee(Current::new(&tls, &alpn)?);
-        Ok(Self { tls, alpn, current })
+    pub fn new(
+        tls: ServerTlsConfig,
+        mut alpn: Vec<&'static [u8]>,
+        challenges: &Arc<Challenges>,
+    ) -> Result<Self, rustls::Error> {
+        let mut certificates: Arc<dyn ResolvesServerCert> = tls.resolver.clone();
+        if tls.acme.as_ref().is_some_and(|acme| acme.challenge == ChallengeKind::TlsAlpn01) {
+            alpn.push(ALPN);
+            let (own, challenges) = (tls.resolver.clone(), challenges.clone());
+            certificates = Arc::new(WithChallenges { certificates: own, challenges });
+        }
+        let current = ArcSwap::from_pointee(Current::new(&tls, &alpn, certificates.clone())?);
+        Ok(Self { tls, alpn, certificates, current })
     }
 
     /// What the next handshake is made with. rustls names the authorities to clients out of a verifier that does not
@@ -44,16 +58,20 @@ impl TlsServer {
         if current.clients.as_ref().map(Arc::as_ptr) == clients.as_ref().map(Arc::as_ptr) {
             return Ok(current.config.clone());
         }
-        let next = Arc::new(Current::new(&self.tls, &self.alpn)?);
+        let next = Arc::new(Current::new(&self.tls, &self.alpn, self.certificates.clone())?);
         self.current.store(next.clone());
         Ok(next.config.clone())
     }
 }
 
 impl Current {
-    fn new(tls: &ServerTlsConfig, alpn: &[&[u8]]) -> Result<Self, rustls::Error> {
+    fn new(
+        tls: &ServerTlsConfig,
+        alpn: &[&[u8]],
+        certificates: Arc<dyn ResolvesServerCert>,
+    ) -> Result<Self, rustls::Error> {
         let clients = tls.clients.as_ref().map(|clients| clients.loaded());
         let verifier = clients.as_ref().map(|loaded| loaded.verifier.clone());
-        Ok(Self { config: tls.rustls(alpn, verifier)?, clients })
+        Ok(Self { config: tls.rustls(alpn, certificates, verifier)?, clients })
     }
 }

@@ -39,17 +39,23 @@ impl From<PathBuf> for Place {
 pub struct Endpoint {
     place: Place,
     tls: Option<Arc<ClientConfig>>,
+    name: String,
 }
 
 impl Endpoint {
     /// A plain one.
     pub fn plain(place: impl Into<Place>) -> Self {
-        Self { place: place.into(), tls: None }
+        Self { place: place.into(), tls: None, name: "localhost".into() }
     }
 
     /// One with TLS, verified as `localhost`.
     pub fn tls(place: impl Into<Place>, config: Arc<ClientConfig>) -> Self {
-        Self { place: place.into(), tls: Some(config) }
+        Self { place: place.into(), tls: Some(config), name: "localhost".into() }
+    }
+
+    /// The same, verified by this name.
+    pub fn named(self, name: &str) -> Self {
+        Self { name: name.to_owned(), ..self }
     }
 
     /// The place alone.
@@ -78,7 +84,7 @@ impl Endpoint {
         match &self.tls {
             None => Ok(Box::new(stream)),
             Some(config) => {
-                let name = ServerName::try_from("localhost").map_err(io::Error::other)?;
+                let name = ServerName::try_from(self.name.clone()).map_err(io::Error::other)?;
                 Ok(Box::new(TlsConnector::from(config.clone()).connect(name, stream).await?))
             }
         }

@@ -18,6 +18,7 @@ mod slow;
 mod smuggling;
 mod start;
 mod tls;
+mod tls_policy;
 mod upstream;
 mod upstream_frames;
 
