@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Context, Result};
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DnType,
-    ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SerialNumber,
+    ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SanType, SerialNumber,
     date_time_ymd,
 };
 use rustls::{
@@ -74,6 +74,12 @@ impl Authority {
     /// Issues a certificate for these names and IP addresses, good for servers and for clients.
     pub fn issue(&self, names: &[&str]) -> Result<Identity> {
         self.issue_with(names, |_| {})
+    }
+
+    /// Issues a certificate for this URI, such as a SPIFFE ID.
+    pub fn issue_for_uri(&self, uri: &str) -> Result<Identity> {
+        let name = SanType::URI(uri.try_into()?);
+        self.issue_with(&["by-uri"], |params| params.subject_alt_names = vec![name])
     }
 
     /// Issues a certificate that has expired.
