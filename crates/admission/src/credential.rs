@@ -113,6 +113,25 @@ impl Place {
         }
     }
 
+    /// The credential that stands in one of these places, and in which.
+    ///
+    /// # Errors
+    /// None ([`Denied::Missing`]), or more than one.
+    pub fn find_in<'p>(
+        places: &'p [Self],
+        parts: &Parts,
+        upgrade: Option<&Upgrade>,
+    ) -> Result<(&'p Self, Secret), Denied> {
+        let mut found = None;
+        for place in places {
+            let Some(secret) = place.find(parts, upgrade)? else { continue };
+            if found.replace((place, secret)).is_some() {
+                return Err(Denied::Duplicate);
+            }
+        }
+        found.ok_or(Denied::Missing)
+    }
+
     /// Takes the credential out of the request, so that it goes no further.
     pub fn remove(&self, parts: &mut Parts, upgrade: Option<&mut Upgrade>) {
         match self {

@@ -1,34 +1,31 @@
-//! Files that are read anew when they change: lists and keys that others write while the gateway runs.
+//! Files that others write while the gateway runs: how a change is seen.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// How often a file is looked at. A look costs one system call, and works where no watch does: over links that are
-/// turned to another file, and over network file systems.
-pub const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How often a file is looked at where nothing is said. A look costs one system call, and works where no watch does: over
+/// links that are turned to another file, and over network file systems.
+pub(crate) const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// A file and what it looked like when it was last read.
 #[derive(Debug)]
-pub struct Watched {
+pub(crate) struct Watched {
     path: PathBuf,
-    /// `None` before the first look; then what was there, if anything was.
-    seen: Option<Option<Stamp>>,
+    /// `None` before the first look.
+    seen: Option<Stamp>,
 }
-
-/// What tells one state of a file from another: device, inode, size, and time of change to the nanosecond.
-type Stamp = (u64, u64, u64, i64, i64);
 
 impl Watched {
     /// A file that has not been read yet.
-    pub fn new(path: impl Into<PathBuf>) -> Self {
+    pub(crate) fn new(path: impl Into<PathBuf>) -> Self {
         Self { path: path.into(), seen: None }
     }
 
     /// Where it is.
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
@@ -36,8 +33,8 @@ impl Watched {
     ///
     /// # Errors
     /// A file that cannot be read, or is longer; it is told once, until the file changes again.
-    pub fn changed(&mut self, max: u64) -> io::Result<Option<Vec<u8>>> {
-        let stamp = stamp(&self.path).ok();
+    pub(crate) fn changed(&mut self, max: u64) -> io::Result<Option<String>> {
+        let stamp = Stamp::of(&self.path);
         if self.seen == Some(stamp) {
             return Ok(None);
         }
@@ -46,29 +43,42 @@ impl Watched {
     }
 }
 
-/// Reads a file of at most `max` bytes.
-///
-/// # Errors
-/// A file that cannot be read, or is longer.
-pub fn read(path: &Path, max: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    File::open(path)?.take(max + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > max {
-        return Err(io::Error::other(format!("it is longer than {max} bytes")));
+/// What tells a file from the one that stood there before. The time is that of the last change to content or permissions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stamp(Option<(u64, u64, u64, i64, i64)>);
+
+impl Stamp {
+    /// No file.
+    pub(crate) const NONE: Self = Self(None);
+
+    /// The file at `path` as it is now, links followed.
+    pub(crate) fn of(path: &Path) -> Self {
+        let stamp =
+            |file: fs::Metadata| (file.dev(), file.ino(), file.len(), file.ctime(), file.ctime_nsec());
+        Self(fs::metadata(path).ok().map(stamp))
     }
-    Ok(bytes)
 }
 
-fn stamp(path: &Path) -> io::Result<Stamp> {
-    let meta = path.metadata()?;
-    Ok((meta.dev(), meta.ino(), meta.size(), meta.ctime(), meta.ctime_nsec()))
+/// The whole text of a regular file of at most `max` bytes.
+///
+/// # Errors
+/// What the system says, or what the file is instead.
+pub(crate) fn read(path: &Path, max: u64) -> io::Result<String> {
+    // Asked before it is opened: a pipe without a writer would never be.
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("not a regular file"));
+    }
+    let mut text = String::new();
+    File::open(path)?.take(max.saturating_add(1)).read_to_string(&mut text)?;
+    match text.len() as u64 > max {
+        true => Err(io::Error::other(format!("longer than {max} bytes"))),
+        false => Ok(text),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use std::fs;
-
     use super::*;
 
     #[test]
@@ -78,12 +88,12 @@ mod tests {
         let mut file = Watched::new(&path);
         assert!(file.changed(10).is_err());
         fs::write(&path, "one").unwrap();
-        assert_eq!(file.changed(10).unwrap().unwrap(), b"one");
+        assert_eq!(file.changed(10).unwrap().unwrap(), "one");
         assert_eq!(file.changed(10).unwrap(), None);
         let next = folder.path().join("next");
         fs::write(&next, "two").unwrap();
         fs::rename(&next, &path).unwrap();
-        assert_eq!(file.changed(10).unwrap().unwrap(), b"two");
+        assert_eq!(file.changed(10).unwrap().unwrap(), "two");
         fs::write(&path, "much too long").unwrap();
         assert!(file.changed(10).is_err());
         assert_eq!(file.changed(10).unwrap(), None);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use http::StatusCode;
+use http::{HeaderValue, StatusCode};
 use wicketgate_wire::handshake::HandshakeError;
 
 use super::identity::Denied;
@@ -22,6 +22,9 @@ pub enum Refusal {
     /// The client's side is not TLS, and has to be.
     #[error("TLS is required")]
     TlsRequired,
+    /// The client's side is not TLS, and is told where it could be.
+    #[error("TLS is required, and the client is sent there")]
+    TlsRedirect(HeaderValue),
     /// A page of another origin asks.
     #[error("the origin is not among those allowed")]
     Origin,
@@ -34,6 +37,9 @@ pub enum Refusal {
     /// Who asks may not use the route.
     #[error("not authorised")]
     Forbidden,
+    /// Whether who asks may use the route cannot be told.
+    #[error("the authorization cannot be evaluated: {0}")]
+    Authorization(String),
     /// A limit is reached.
     #[error("limit reached: {limit}")]
     Limit {
@@ -71,10 +77,12 @@ impl Refusal {
             Self::Forwarded(_) => (StatusCode::BAD_REQUEST, "forwarded_malformed"),
             Self::Network => (StatusCode::FORBIDDEN, "network"),
             Self::TlsRequired => (StatusCode::FORBIDDEN, "tls_required"),
+            Self::TlsRedirect(_) => (StatusCode::PERMANENT_REDIRECT, "tls_redirect"),
             Self::Origin => (StatusCode::FORBIDDEN, "origin"),
             Self::NoOrigin => (StatusCode::FORBIDDEN, "origin_missing"),
             Self::Identity(denied) => (denied.status(), denied.label()),
             Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden"),
+            Self::Authorization(_) => (StatusCode::FORBIDDEN, "authorization_error"),
             Self::Limit { limit, everybody: false, .. } => (StatusCode::TOO_MANY_REQUESTS, limit),
             Self::Limit { limit, everybody: true, .. } => (StatusCode::SERVICE_UNAVAILABLE, limit),
         }

@@ -51,7 +51,7 @@ impl RawRevocations {
         let entries = problems.in_range("entries", &self.entries, 1..=10_000_000) as usize;
         if let Some(file) = &self.file {
             let read = super::file::read(file, longest(entries)).map_err(|error| error.to_string());
-            if let Err(error) = read.and_then(|bytes| List::read(&bytes, entries)) {
+            if let Err(error) = read.and_then(|text| List::read(&text, entries)) {
                 let what = format!("{} is no list of revocations: {error}", file.display());
                 problems.error(file.place, what, "make it, empty or with one JSON object a line");
             }
@@ -152,7 +152,7 @@ impl Revocations {
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let read = match file.changed(longest(self.config.entries)) {
             Ok(None) => return,
-            Ok(Some(bytes)) => List::read(&bytes, self.config.entries),
+            Ok(Some(text)) => List::read(&text, self.config.entries),
             Err(error) => Err(error.to_string()),
         };
         match read {
@@ -184,8 +184,7 @@ fn longest(entries: usize) -> u64 {
 }
 
 impl List {
-    fn read(bytes: &[u8], entries: usize) -> Result<Self, String> {
-        let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
+    fn read(text: &str, entries: usize) -> Result<Self, String> {
         let mut list = Self::default();
         for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
             let entry =
@@ -244,7 +243,7 @@ mod tests {
     fn list(text: &str) -> Revocations {
         Revocations {
             config: RevocationsConfig { file: None, entries: 3 },
-            list: ArcSwap::from_pointee(List::read(text.as_bytes(), 3).unwrap()),
+            list: ArcSwap::from_pointee(List::read(text, 3).unwrap()),
             writing: Mutex::default(),
             changes: Changes::default(),
         }
@@ -272,7 +271,7 @@ mod tests {
             ("{\"subject\": \"a\", \"when\": 1}", "line 1"),
             ("{\"subject\":\"1\"}\n{\"subject\":\"2\"}\n{\"subject\":\"3\"}\n{\"subject\":\"4\"}", "entries"),
         ] {
-            assert!(List::read(text.as_bytes(), 3).unwrap_err().contains(what), "{text}");
+            assert!(List::read(text, 3).unwrap_err().contains(what), "{text}");
         }
     }
 

@@ -5,13 +5,14 @@ use std::time::SystemTime;
 
 use arc_swap::ArcSwapOption;
 
-use super::guard::Client;
+use super::authorization::Facts;
+use super::client::Client;
 use super::identity::Identity;
 
 /// What a live session's right to be rests on: kept as long as it lives, so that it can be judged again.
 #[derive(Debug, Default)]
 pub struct Standing {
-    client: Client,
+    facts: Facts,
     /// Replaced when the client renews its credential.
     identity: ArcSwapOption<Identity>,
 }
@@ -28,13 +29,18 @@ pub enum Lost {
 }
 
 impl Standing {
-    pub(super) fn new(client: Client, identity: Option<Arc<Identity>>) -> Self {
-        Self { client, identity: ArcSwapOption::new(identity) }
+    pub(super) fn new(facts: Facts, identity: Option<Arc<Identity>>) -> Self {
+        Self { facts, identity: ArcSwapOption::new(identity) }
     }
 
     /// Who asked.
     pub const fn client(&self) -> &Client {
-        &self.client
+        self.facts.client()
+    }
+
+    /// What else is known of the request that opened the session.
+    pub const fn facts(&self) -> &Facts {
+        &self.facts
     }
 
     /// Who was admitted; `None` where anybody may come.

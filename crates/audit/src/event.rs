@@ -39,12 +39,10 @@ pub enum Event<'a> {
         /// How many there were.
         sessions: usize,
     },
-    /// A credential or subject was revoked, or its revocation taken back.
+    /// An operator revoked a credential or subject.
     Revoked {
         /// Which one.
         selector: Selector<'a>,
-        /// Whether the revocation was taken back.
-        taken_back: bool,
     },
 }
 
@@ -66,8 +64,7 @@ impl Event<'_> {
             Self::Closed { .. } => "session.closed",
             Self::Renewed => "session.renewed",
             Self::Kicked { .. } => "session.kicked",
-            Self::Revoked { taken_back: false, .. } => "credential.revoked",
-            Self::Revoked { taken_back: true, .. } => "credential.restored",
+            Self::Revoked { .. } => "credential.revoked",
         }
     }
 
@@ -85,7 +82,7 @@ impl Event<'_> {
             Self::Kicked { selector: which, sessions: many } => {
                 (selector, sessions) = (Some(which), Some(many));
             }
-            Self::Revoked { selector: which, .. } => selector = Some(which),
+            Self::Revoked { selector: which } => selector = Some(which),
         }
         info!(
             target: TARGET,

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use wicketgate_admission::identity::Method;
 use wicketgate_admission::revocation::Revocations;
-use wicketgate_admission::{Changes, Guard, Lost, Standing};
+use wicketgate_admission::{Changes, Counts, Guard, Limits, Lost, Standing};
 use wicketgate_policy::Policy;
 use wicketgate_wire::Budget;
 
@@ -86,6 +86,8 @@ pub struct Shared {
     /// Cancelled when sessions are told to end, and none is opened any more: at once in a stop, later where a successor
     /// serves already.
     pub ending: CancellationToken,
+    /// What is used of limits on who may connect.
+    counts: Arc<Counts>,
     /// Memory for unfinished messages.
     pub assembly: Arc<Budget>,
     /// Memory for inflation.
@@ -103,9 +105,12 @@ impl Shared {
         let (metrics, changes) = (Metrics::default(), Changes::default());
         let LimitsConfig { assembly_memory, inflate_memory, .. } = config.limits;
         let bytes = |limit: u64| usize::try_from(limit).unwrap_or(usize::MAX);
+        let counts = Arc::new(Counts::new(&config.limits.tracked));
+        let lasting = Lasting { metrics: &metrics, changes: &changes, counts: &counts };
         Ok(Self {
-            snapshot: ArcSwap::from_pointee(Snapshot::build(config, &metrics, &changes, None)?),
+            snapshot: ArcSwap::from_pointee(Snapshot::build(config, &lasting, None)?),
             changes,
+            counts,
             sessions: Arc::default(),
             metrics,
             tracker: TaskTracker::new(),
@@ -139,7 +144,9 @@ impl Shared {
     /// An upstream that cannot be started; then nothing has changed.
     pub fn reload(&self, config: &Config, drain: Duration) -> Result<(), UpstreamError> {
         let last = self.snapshot();
-        let next = Arc::new(Snapshot::build(config, &self.metrics, &self.changes, Some(&last))?);
+        let Self { metrics, changes, counts, .. } = self;
+        let lasting = Lasting { metrics, changes, counts };
+        let next = Arc::new(Snapshot::build(config, &lasting, Some(&last))?);
         let LimitsConfig { assembly_memory, inflate_memory, .. } = config.limits;
         self.assembly.set_limit(usize::try_from(assembly_memory).unwrap_or(usize::MAX));
         self.inflate.set_limit(usize::try_from(inflate_memory).unwrap_or(usize::MAX));
@@ -174,13 +181,16 @@ impl Shared {
 /// handshake.
 pub const SPREAD: f64 = 0.8;
 
+/// What outlives a configuration.
+struct Lasting<'a> {
+    metrics: &'a Metrics,
+    changes: &'a Changes,
+    counts: &'a Arc<Counts>,
+}
+
 impl Snapshot {
-    fn build(
-        config: &Config,
-        metrics: &Metrics,
-        changes: &Changes,
-        last: Option<&Self>,
-    ) -> Result<Self, UpstreamError> {
+    fn build(config: &Config, lasting: &Lasting<'_>, last: Option<&Self>) -> Result<Self, UpstreamError> {
+        let Lasting { metrics, changes, counts } = lasting;
         let lookup = resolve::system();
         let mut upstreams: Vec<Arc<Upstream>> = Vec::with_capacity(config.upstreams.len());
         for wanted in &config.upstreams {
@@ -195,17 +205,22 @@ impl Snapshot {
             .iter()
             .map(|wanted| {
                 let kept = last.and_then(|last| last.methods.iter().find(|method| method.config() == wanted));
-                kept.cloned().unwrap_or_else(|| Arc::new(Method::start(wanted.clone())))
+                kept.cloned().unwrap_or_else(|| Arc::new(Method::start(wanted.clone(), changes)))
             })
             .collect();
         let revocations = match last.map(|last| &last.revocations) {
             Some(last) if *last.config() == config.revocations => last.clone(),
-            _ => Revocations::start(config.revocations.clone(), changes.clone()),
+            _ => Revocations::start(config.revocations.clone(), (*changes).clone()),
         };
         let by_name: Vec<Arc<Route>> = config
             .routes
             .iter()
-            .filter_map(|route| Route::build(route, &upstreams, &methods, &revocations, metrics))
+            .filter_map(|route| {
+                let own = route.admission.limits.unwrap_or_default();
+                let limits = Limits::new(counts, config.limits.admission, &route.name, own);
+                let guard = Guard::new(&route.admission, &methods, limits, revocations.clone());
+                Route::build(route, guard, &upstreams, metrics)
+            })
             .map(Arc::new)
             .collect();
         let matches = config.routes.iter().map(|route| &route.matching);
@@ -255,9 +270,8 @@ impl Route {
 
     fn build(
         config: &RouteConfig,
+        guard: Guard,
         upstreams: &[Arc<Upstream>],
-        methods: &[Arc<Method>],
-        revocations: &Arc<Revocations>,
         metrics: &Metrics,
     ) -> Option<Self> {
         let target = match &config.action {
@@ -270,7 +284,6 @@ impl Route {
                 config: (**proxy).clone(),
             })),
         };
-        let guard = Guard::new(&config.admission, methods, revocations.clone());
         Some(Self { name: config.name.clone(), guard, target, metrics: metrics.route(&config.name) })
     }
 }

@@ -5,11 +5,13 @@
 //! - [`peers`] nginx, HAProxy, Caddy, Envoy, Python, Node, Chromium, an OpenID provider, Autobahn's cases
 //! - [`raw`] clients and backends that write the very bytes they are told to
 //! - [`attack`] rejected, not forwarded, and the next honest client served: one line an attack
+//! - [`issuer`] signed tokens, good and forged, and whoever publishes their keys
 //! - [`gateway`] the built binary with a configuration of the test's own
 
 pub mod attack;
 pub mod dir;
 pub mod gateway;
+pub mod issuer;
 pub mod peers;
 pub mod ports;
 pub mod process;

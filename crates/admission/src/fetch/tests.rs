@@ -26,7 +26,7 @@ async fn peer(answer: &'static [u8]) -> Endpoint {
         while let Ok((mut stream, _)) = listener.accept().await {
             tokio::spawn(async move {
                 let mut head = [0; 4096];
-                stream.read(&mut head).await.unwrap();
+                assert!(stream.read(&mut head).await.unwrap() > 0);
                 stream.write_all(answer).await.unwrap();
                 if answer.is_empty() {
                     std::future::pending::<()>().await;
@@ -87,7 +87,7 @@ async fn only_a_trusted_authority_is_believed() {
             let (stream, _) = listener.accept().await.unwrap();
             if let Ok(mut stream) = server.accept(stream).await {
                 let mut head = [0; 4096];
-                stream.read(&mut head).await.unwrap();
+                assert!(stream.read(&mut head).await.unwrap() > 0);
                 stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await.unwrap();
                 stream.shutdown().await.unwrap();
             }

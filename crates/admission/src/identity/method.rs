@@ -1,6 +1,7 @@
 //! A method of proof: one variant a kind, and what each is configured by.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::request::Parts;
 use schemars::JsonSchema;
@@ -8,9 +9,14 @@ use serde::Deserialize;
 use wicketgate_config::{At, Problems};
 use wicketgate_wire::handshake::Upgrade;
 
+use super::api_key::{ApiKeyConfig, ApiKeys, RawApiKey};
 use super::certificate::{self, ClientCertificate, RawCertificateMethod, SubjectName};
+use super::introspection::{Introspection, IntrospectionConfig, RawIntrospection};
+use super::jwt::{Jwt, JwtConfig, RawJwt};
 use super::{Denied, Identity};
+use crate::changes::Changes;
 use crate::credential::Place;
+use crate::secret::Secret;
 
 /// A method by which clients prove who they are. It has one of the keys beside `name`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -21,6 +27,15 @@ pub struct RawMethod {
     /// The client certificate of the TLS connection.
     #[serde(default)]
     pub certificate: Option<At<RawCertificateMethod>>,
+    /// API keys: long-lived secrets for programs, which `wicketgate key` makes and revokes.
+    #[serde(default)]
+    pub api_key: Option<At<RawApiKey>>,
+    /// Signed tokens (JWT), verified here with the issuer's keys.
+    #[serde(default)]
+    pub jwt: Option<At<RawJwt>>,
+    /// Opaque tokens, about which the authorisation server is asked.
+    #[serde(default)]
+    pub introspection: Option<At<RawIntrospection>>,
 }
 
 /// A method, checked and complete.
@@ -44,6 +59,12 @@ impl MethodConfig {
 pub enum Kind {
     /// The client certificate of the TLS connection.
     Certificate(SubjectName),
+    /// API keys.
+    ApiKey(ApiKeyConfig),
+    /// Signed tokens.
+    Jwt(Box<JwtConfig>),
+    /// Opaque tokens.
+    Introspection(Box<IntrospectionConfig>),
 }
 
 /// What a request brings to prove who sent it.
@@ -61,13 +82,27 @@ pub struct Proof<'a> {
 #[derive(Debug)]
 pub struct Method {
     config: MethodConfig,
+    work: Work,
+}
+
+#[derive(Debug)]
+enum Work {
+    Certificate(SubjectName),
+    ApiKeys(Arc<ApiKeys>),
+    Jwt(Box<Jwt>),
+    Introspection(Box<Introspection>),
 }
 
 impl RawMethod {
     /// Checks the values; what is wrong goes to `problems`.
     pub fn check(self, problems: &mut Problems) -> Option<MethodConfig> {
         let name: Arc<str> = self.name.value.as_str().into();
-        let kinds = [self.certificate.as_ref().map(|at| (at.place, "certificate"))];
+        let kinds = [
+            self.certificate.as_ref().map(|at| (at.place, "certificate")),
+            self.api_key.as_ref().map(|at| (at.place, "api_key")),
+            self.jwt.as_ref().map(|at| (at.place, "jwt")),
+            self.introspection.as_ref().map(|at| (at.place, "introspection")),
+        ];
         let mut kinds = kinds.into_iter().flatten();
         let Some(first) = kinds.next() else {
             let what = format!("the method `{name}` proves nothing");
@@ -78,15 +113,34 @@ impl RawMethod {
             let what = format!("the method `{name}` has `{}` beside `{}`", second.1, first.1);
             problems.clash(second.0, what, "make it a method of its own", (first.0, "the other one"));
         }
-        let kind = Kind::Certificate(self.certificate?.value.subject);
+        let kind = if let Some(certificate) = self.certificate {
+            Kind::Certificate(certificate.value.subject)
+        } else if let Some(keys) = self.api_key {
+            Kind::ApiKey(keys.value.check(problems)?)
+        } else if let Some(jwt) = self.jwt {
+            Kind::Jwt(Box::new(jwt.value.check(problems)?))
+        } else {
+            Kind::Introspection(Box::new(self.introspection?.value.check(problems)?))
+        };
         Some(MethodConfig { name, kind })
     }
 }
 
 impl Method {
-    /// A method that knows nothing yet.
-    pub fn start(config: MethodConfig) -> Self {
-        Self { config }
+    /// Starts what the method needs to learn; it tells `changes` whenever [`Self::still_accepts`] may say otherwise than
+    /// before. Must be called inside a tokio runtime.
+    pub fn start(config: MethodConfig, changes: &Changes) -> Self {
+        let work = match &config.kind {
+            Kind::Certificate(subject) => Work::Certificate(*subject),
+            Kind::ApiKey(keys) => {
+                Work::ApiKeys(ApiKeys::start(config.name.clone(), keys.clone(), changes.clone()))
+            }
+            Kind::Jwt(jwt) => Work::Jwt(Box::new(Jwt::start(config.name.clone(), (**jwt).clone()))),
+            Kind::Introspection(asked) => {
+                Work::Introspection(Box::new(Introspection::start(config.name.clone(), (**asked).clone())))
+            }
+        };
+        Self { config, work }
     }
 
     /// What it was started with.
@@ -96,8 +150,11 @@ impl Method {
 
     /// Where in a request its credential stands.
     pub fn places(&self) -> &[Place] {
-        match &self.config.kind {
-            Kind::Certificate(_) => &[],
+        match &self.work {
+            Work::Certificate(_) => &[],
+            Work::ApiKeys(keys) => keys.places(),
+            Work::Jwt(jwt) => jwt.places(),
+            Work::Introspection(asked) => asked.places(),
         }
     }
 
@@ -107,10 +164,67 @@ impl Method {
     /// [`Denied::Missing`] where the request brings nothing for this method, so that another may be tried; anything else
     /// where it brings something that proves nothing.
     pub async fn identify(&self, proof: Proof<'_>) -> Result<Identity, Denied> {
-        match &self.config.kind {
-            Kind::Certificate(subject) => {
+        match &self.work {
+            Work::Certificate(subject) => {
                 certificate::identify(&self.config.name, *subject, proof.certificate)
             }
+            Work::ApiKeys(keys) => {
+                let (place, key) = Place::find_in(keys.places(), proof.parts, proof.upgrade)?;
+                // A bearer token may be anybody's.
+                match *place == Place::Bearer && !ApiKeys::knows(&key) {
+                    true => Err(Denied::Missing),
+                    false => keys.identify(&key),
+                }
+            }
+            Work::Jwt(_) | Work::Introspection(_) => {
+                let (_, token) = Place::find_in(self.places(), proof.parts, proof.upgrade)?;
+                self.identify_token(&token).await
+            }
+        }
+    }
+
+    /// Who a token proves its bearer to be, wherever it was found: in a first message, or in one that renews a session.
+    ///
+    /// # Errors
+    /// [`Denied::Missing`] where the method knows no tokens; anything else where the token proves nothing.
+    pub async fn identify_token(&self, token: &Secret) -> Result<Identity, Denied> {
+        match &self.work {
+            Work::Certificate(_) => Err(Denied::Missing),
+            Work::ApiKeys(keys) => keys.identify(token),
+            Work::Jwt(jwt) => jwt.identify(token).await,
+            Work::Introspection(asked) => asked.identify(token).await,
+        }
+    }
+
+    /// How often the credentials of open sessions have to be rechecked, by [`Self::recheck`]; `None` for never.
+    pub fn recheck_interval(&self) -> Option<Duration> {
+        match &self.work {
+            Work::Certificate(_) | Work::ApiKeys(_) | Work::Jwt(_) => None,
+            Work::Introspection(asked) => Some(asked.recheck_interval()),
+        }
+    }
+
+    /// Who the token of an open session proves its bearer to be by now: whoever can revoke it is asked anew.
+    ///
+    /// # Errors
+    /// [`Denied::Unavailable`] where that could not be asked, which says nothing about the token; anything else where the
+    /// session has to end.
+    pub async fn recheck(&self, token: &Secret) -> Result<Identity, Denied> {
+        match &self.work {
+            Work::Certificate(_) | Work::ApiKeys(_) | Work::Jwt(_) => self.identify_token(token).await,
+            Work::Introspection(asked) => asked.recheck(token).await,
+        }
+    }
+
+    /// Whether an identity that this method, or one of its name in an earlier configuration, has made would be made again, as
+    /// far as is known here and now: its claims hold, and its credential was not revoked since. Sessions by one for which it
+    /// says no have to end.
+    pub fn still_accepts(&self, identity: &Identity) -> bool {
+        match &self.work {
+            Work::Certificate(_) => true,
+            Work::ApiKeys(keys) => keys.still_accepts(identity),
+            Work::Jwt(jwt) => jwt.still_accepts(identity),
+            Work::Introspection(asked) => asked.still_accepts(identity),
         }
     }
 }

@@ -2,8 +2,12 @@
 //!
 //! Every method of proof makes an [`Identity`] out of a credential, or says why not with a [`Denied`].
 
+pub mod api_key;
 pub mod certificate;
+pub mod claims;
 mod denied;
+pub mod introspection;
+pub mod jwt;
 mod method;
 
 use std::sync::Arc;
@@ -11,7 +15,7 @@ use std::time::SystemTime;
 
 pub use certificate::ClientCertificate;
 pub use denied::Denied;
-pub use method::{Method, MethodConfig, Proof, RawMethod};
+pub use method::{Kind, Method, MethodConfig, Proof, RawMethod};
 
 /// The claims of a token, or what a method knows about an identity in their place.
 pub type Claims = serde_json::Map<String, serde_json::Value>;

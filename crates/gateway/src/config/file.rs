@@ -6,7 +6,8 @@ use wicketgate_admission::identity::RawMethod;
 use wicketgate_admission::revocation::RawRevocations;
 use wicketgate_config::{At, Item, OneOrMany};
 
-use super::section::{RawAdmin, RawDrain, RawLimits, RawLog, RawRuntime};
+use super::section::{RawDrain, RawLimits, RawLog, RawRuntime};
+use crate::admin::config::RawAdmin;
 use crate::listener::config::RawListener;
 use crate::route::config::RawRoute;
 use crate::upstream::config::RawUpstream;

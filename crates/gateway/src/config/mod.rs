@@ -22,11 +22,10 @@ use crate::route::RouteTable;
 use crate::route::config::RouteConfig;
 use crate::upstream::config::UpstreamConfig;
 
+pub use crate::admin::config::AdminConfig;
 pub use file::RawConfig;
 pub use load::{load, parse};
-pub use section::{
-    AdminConfig, DrainConfig, LimitsConfig, LogConfig, LogFormat, LogLevel, LogSink, RuntimeConfig,
-};
+pub use section::{DrainConfig, LimitsConfig, LogConfig, LogFormat, LogLevel, LogSink, RuntimeConfig};
 pub use watch::ConfigWatch;
 pub use wicketgate_config::{Report, Style};
 

@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Versio
 use hyper::body::Incoming;
 use hyper::ext::Protocol;
 use wicketgate_admission::identity::Identity;
-use wicketgate_admission::{Admitted, Asked, handshake};
+use wicketgate_admission::{Admitted, Asked, Refusal, handshake};
 use wicketgate_audit::{Event, Who};
 
 use super::body::{Answer, Bounded, Passed};
@@ -286,6 +286,9 @@ pub(super) fn edit_response(
 fn refusal_response(refused: &Refused) -> Response<Answer> {
     let mut response = plain(refused.status());
     let headers = response.headers_mut();
+    if let Refused::Admission(Refusal::TlsRedirect(location)) = refused {
+        headers.insert(LOCATION, location.clone());
+    }
     match refused.status() {
         StatusCode::UPGRADE_REQUIRED => {
             // RFC 9110 sections 7.8 and 15.5.22, RFC 6455 section 4.4. Over HTTP/2 hyper leaves the first two out.
@@ -293,8 +296,10 @@ fn refusal_response(refused: &Refused) -> Response<Answer> {
             headers.insert(http::header::UPGRADE, HeaderValue::from_static("websocket"));
             headers.insert(http::header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
         }
-        StatusCode::SERVICE_UNAVAILABLE => {
-            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
+            let wait = refused.retry_after().unwrap_or_default();
+            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+            headers.insert(RETRY_AFTER, seconds.max(1).into());
         }
         _ => {}
     }

@@ -1,5 +1,7 @@
 //! Every reason for which a request is not served: its status for the peer, its word for log and metrics.
 
+use std::time::Duration;
+
 use http::StatusCode;
 use wicketgate_admission::Refusal;
 use wicketgate_wire::deflate::NegotiationError;
@@ -87,6 +89,14 @@ impl Refused {
             self,
             Self::Draining | Self::Upstream(_) | Self::Answer(_) | Self::Deflate(_) | Self::AnswerHeaders(_)
         )
+    }
+
+    /// When another try may succeed, where that is known.
+    pub const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Admission(refusal) => refusal.retry_after(),
+            _ => None,
+        }
     }
 
     fn consequence(&self) -> (StatusCode, &'static str) {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::io::AsyncWrite;
 use tokio::time::{Instant, Sleep, sleep};
+use wicketgate_admission::SharedRates;
 use wicketgate_policy::Policy;
 use wicketgate_wire::deflate::Params;
 use wicketgate_wire::{Budget, Close, CloseCode, Opcode, Rsv, write_control};
@@ -60,6 +61,8 @@ pub struct Ends {
     pub inflate: Arc<Budget>,
     /// Where the route's traffic is counted.
     pub traffic: Arc<Traffic>,
+    /// What all sessions of the client's identity have used together, where it has one.
+    pub rates: Option<SharedRates>,
 }
 
 /// What a session came to.
@@ -128,14 +131,15 @@ struct Session {
 
 impl Session {
     fn new(ends: Ends) -> Self {
-        let Ends { client, upstream, config, policy, until, control, assembly, inflate, traffic } = ends;
+        let Ends { client, upstream, config, policy, until, control, assembly, inflate, traffic, rates } =
+            ends;
         let inflation = |from, own: Option<Params>, other| {
             own.map(|own| Inflation::new(from, own, other, &config, inflate.clone()))
         };
         let up = inflation(Side::Client, client.deflate, upstream.deflate);
         let down = inflation(Side::Upstream, upstream.deflate, client.deflate);
-        let up = Flow::new(Side::Client, &config, client.rsv, up, assembly.clone());
-        let down = Flow::new(Side::Upstream, &config, upstream.rsv, down, assembly);
+        let up = Flow::new(Side::Client, &config, client.rsv, up, assembly.clone(), rates.clone());
+        let down = Flow::new(Side::Upstream, &config, upstream.rsv, down, assembly, rates);
         let started = Instant::now();
         Self {
             client: Port::new(Side::Client, client.stream),

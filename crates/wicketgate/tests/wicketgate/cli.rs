@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 /// Runs `wicketgate` in `folder`; gives its exit code, standard output and standard error.
-fn wicketgate(folder: &Path, arguments: &[&str]) -> (i32, String, String) {
+pub(crate) fn wicketgate(folder: &Path, arguments: &[&str]) -> (i32, String, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wicketgate"));
     command.current_dir(folder).args(arguments).env_clear();
     let Output { status, stdout, stderr } = command.output().unwrap();

@@ -7,4 +7,5 @@ mod attacks;
 mod cli;
 mod demo;
 mod examples;
+mod keys;
 mod peers;

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+mod api_keys;
 mod client_address;
 mod client_certificates;
 mod compression;
@@ -14,6 +15,7 @@ mod http2;
 mod limits;
 mod liveness;
 mod proxy_protocol;
+mod session_rights;
 mod slow;
 mod smuggling;
 mod start;
