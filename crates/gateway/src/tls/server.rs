@@ -75,3 +75,100 @@ impl Current {
         Ok(Self { config: tls.rustls(alpn, certificates, verifier)?, clients })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::large_futures)]
+    use rustls::pki_types::ServerName;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio_rustls::TlsConnector;
+    use wicketgate_config::{At, OneOrMany, Problems};
+    use wicketgate_testkit::tls::Authority;
+
+    use super::*;
+    use crate::net::Socket;
+    use crate::tls::certificate::RawCertificate;
+    use crate::tls::client_certificates::RawClientCertificates;
+    use crate::tls::config::RawServerTls;
+    use crate::tls::stream::TlsStream;
+    use crate::tls::testing::tcp_pair;
+
+    fn server(authority: &Authority, clients: Option<RawClientCertificates>) -> TlsServer {
+        let own = authority.localhost().unwrap();
+        let pair = RawCertificate { cert: At::nowhere(own.certificate_file), key: At::nowhere(own.key_file) };
+        let certificates = At::nowhere(vec![pair]);
+        let raw = RawServerTls { certificates, client_certificates: clients, ..Default::default() };
+        let mut problems = Problems::default();
+        let tls = raw.check(&mut problems);
+        assert!(!problems.has_errors(), "{problems:?}");
+        TlsServer::new(tls, Vec::new(), &Arc::default()).unwrap()
+    }
+
+    fn asking(authority: &Authority) -> RawClientCertificates {
+        RawClientCertificates { ca: Some(At::nowhere(authority.ca_file())), ..Default::default() }
+    }
+
+    /// Whether each of two connections was a resumed one.
+    async fn resumed(server: &TlsServer, client: Arc<rustls::ClientConfig>) -> [bool; 2] {
+        let mut seen = [false; 2];
+        for seen in &mut seen {
+            let (near, far) = tcp_pair().await;
+            let accepting = TlsStream::accept(Socket::Tcp(far), server.config().unwrap(), None);
+            let name = ServerName::try_from("localhost").unwrap();
+            let connector = TlsConnector::from(client.clone());
+            let (ours, theirs) = tokio::join!(accepting, connector.connect(name, near));
+            let (mut ours, mut theirs) = (ours.unwrap(), theirs.unwrap());
+            ours.write_all(b"x").await.unwrap();
+            ours.flush().await.unwrap();
+            theirs.read_u8().await.unwrap();
+            *seen = ours.is_resumed();
+        }
+        seen
+    }
+
+    #[tokio::test]
+    async fn where_clients_are_asked_for_certificates_nothing_is_resumed() {
+        let authority = Authority::new().unwrap();
+        let device = authority.issue(&["device"]).unwrap();
+        let client = || authority.client_as(&[], &device).unwrap();
+        assert_eq!(resumed(&server(&authority, None), client()).await, [false, true]);
+        let asking = server(&authority, Some(asking(&authority)));
+        assert_eq!(resumed(&asking, client()).await, [false, false]);
+        let (version, alpn) = (&rustls::version::TLS12, &[]);
+        let old = authority.client_of(version, alpn).unwrap();
+        assert_eq!(resumed(&server(&authority, None), old).await, [false, true]);
+    }
+
+    #[test]
+    fn what_cannot_verify_clients_is_told() {
+        let authority = Authority::new().unwrap();
+        let expired = authority.revocations(&[], false).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let list = folder.path().join("list.crl");
+        std::fs::write(&list, expired).unwrap();
+        let crl = |path: &std::path::Path| OneOrMany(vec![At::nowhere(path.to_owned())]);
+        for (raw, errors, expected) in [
+            (RawClientCertificates::default(), true, "without an authority"),
+            (RawClientCertificates { crl: crl(&list), ..asking(&authority) }, false, "has expired"),
+            (
+                RawClientCertificates { crl: crl(&authority.ca_file()), ..asking(&authority) },
+                true,
+                "no certificate revocation list",
+            ),
+            (
+                RawClientCertificates {
+                    dangerous_accept_expired_crl: At::nowhere(true),
+                    ..asking(&authority)
+                },
+                false,
+                "no effect",
+            ),
+        ] {
+            let mut problems = Problems::default();
+            raw.check(&mut problems);
+            let found: Vec<_> = problems.iter().map(|problem| problem.what.clone()).collect();
+            assert_eq!(problems.has_errors(), errors, "{found:?}");
+            assert!(found.iter().any(|what| what.contains(expected)), "{found:?} should hold {expected}");
+        }
+    }
+}
