@@ -47,6 +47,13 @@ pub struct MethodConfig {
     pub kind: Kind,
 }
 
+impl MethodConfig {
+    /// Whether it takes the client certificate of the TLS connection.
+    pub const fn is_by_certificate(&self) -> bool {
+        matches!(self.kind, Kind::Certificate(_))
+    }
+}
+
 /// What proves an identity.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Kind {

@@ -8,8 +8,8 @@ use wicketgate_admission::identity::MethodConfig;
 use wicketgate_admission::tls::TlsPolicy;
 use wicketgate_config::{At, Content, Item, Node, Place, Problems, alternatives};
 
-use super::Config;
 use super::file::RawConfig;
+use super::{Config, tls};
 use crate::listener::config::ListenerConfig;
 use crate::route::config::{Action, RouteConfig};
 use crate::upstream::config::UpstreamConfig;
@@ -139,6 +139,13 @@ pub(super) fn check(raw: RawConfig, names: &Names, problems: &mut Problems) -> O
         }
     }
     check_same_match(&routes, problems);
+    tls::check(
+        &listeners,
+        &authentication,
+        routes.iter().map(|(_, route)| &**route),
+        names.incomplete,
+        problems,
+    );
     for upstream in names.unused_upstreams() {
         problems.warning(
             upstream.place,

@@ -4,7 +4,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use http::header::{CONTENT_TYPE, HOST, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{
+    CONTENT_TYPE, Entry, HOST, LOCATION, RETRY_AFTER, STRICT_TRANSPORT_SECURITY, WWW_AUTHENTICATE,
+};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
@@ -55,7 +57,7 @@ pub(super) async fn answer(
     let start = Instant::now();
     let mut line = Line::new(&request, arrival.peer);
     let answered = serve(&shared, &arrival, request, &mut line).await;
-    let (response, reason) = match answered {
+    let (mut response, reason) = match answered {
         Ok(response) => (response, ""),
         Err(refused) => {
             shared.metrics.refused(refused.label());
@@ -68,6 +70,12 @@ pub(super) async fn answer(
         }
     };
     line.finish(&shared.metrics, &arrival, response.status(), reason, start);
+    // RFC 6797 section 7.1: one header field, and over TLS alone.
+    if let Some(hsts) = arrival.listener.config.tls.as_ref().and_then(|tls| tls.hsts.as_ref())
+        && let Entry::Vacant(absent) = response.headers_mut().entry(STRICT_TRANSPORT_SECURITY)
+    {
+        absent.insert(hsts.clone());
+    }
     response
 }
 
@@ -138,6 +146,13 @@ async fn serve(
     // Over HTTP/2 nothing has counted them before.
     if parts.headers.len() > arrival.listener.config.headers {
         return Err(Refused::TooManyHeaders);
+    }
+    // Before routes and their admission: an authority proves nothing, and follows no redirect to what is not there yet.
+    if !arrival.secure
+        && matches!(parts.method, Method::GET | Method::HEAD)
+        && let Some(answer) = shared.challenges.answer(parts.uri.path())
+    {
+        return Ok(Response::new(Answer::text(answer)));
     }
     let client = arrival.client(&parts.headers)?;
     line.client = client.address;

@@ -45,22 +45,28 @@ pub struct Endpoint {
     place: Place,
     tls: Option<Arc<ClientConfig>>,
     source: Option<IpAddr>,
+    name: String,
 }
 
 impl Endpoint {
     /// A plain one.
     pub fn plain(place: impl Into<Place>) -> Self {
-        Self { place: place.into(), tls: None, source: None }
+        Self { place: place.into(), tls: None, source: None, name: "localhost".into() }
     }
 
     /// One with TLS, verified as `localhost`.
     pub fn tls(place: impl Into<Place>, config: Arc<ClientConfig>) -> Self {
-        Self { place: place.into(), tls: Some(config), source: None }
+        Self { place: place.into(), tls: Some(config), source: None, name: "localhost".into() }
     }
 
     /// The same, reached from this address; all of 127.0.0.0/8 are this machine's own.
     pub fn from(self, source: impl Into<IpAddr>) -> Self {
         Self { source: Some(source.into()), ..self }
+    }
+
+    /// The same, verified by this name.
+    pub fn named(self, name: &str) -> Self {
+        Self { name: name.to_owned(), ..self }
     }
 
     /// The place alone.
@@ -99,7 +105,7 @@ impl Endpoint {
         match &self.tls {
             None => Ok(Box::new(stream)),
             Some(config) => {
-                let name = ServerName::try_from("localhost").map_err(io::Error::other)?;
+                let name = ServerName::try_from(self.name.clone()).map_err(io::Error::other)?;
                 Ok(Box::new(TlsConnector::from(config.clone()).connect(name, stream).await?))
             }
         }

@@ -36,7 +36,10 @@ fn certificates(authority: &Authority) -> (Dir, Identity) {
         let key = dir.write(format!("{name}.key"), &issued.key).unwrap();
         fs::set_permissions(key, fs::Permissions::from_mode(0o600)).unwrap();
     }
-    fs::copy(authority.ca_file(), dir.join("backend-ca.pem")).unwrap();
+    for name in ["backend-ca.pem", "devices-ca.pem"] {
+        fs::copy(authority.ca_file(), dir.join(name)).unwrap();
+    }
+    dir.write("devices.crl", authority.revocations(&[], true).unwrap()).unwrap();
     dir.write("issuer.pem", SigningKey::es256("issuer").unwrap().public_pem).unwrap();
     let backend = authority.issue(&["chat.internal"]).unwrap();
     (dir, backend)
@@ -132,6 +135,25 @@ async fn tls_serves_on_both_sides() {
     assert!(redirected.contains("location: https://chat.example.com/x?y"), "{redirected}");
     let answered = curl("chat.example.com", &["--http1.1"]);
     assert!(answered.contains("HTTP/1.1 200") && answered.contains("max-age=31536000"), "{answered}");
+}
+
+#[tokio::test]
+async fn devices_need_their_certificate_on_their_path_alone() {
+    let authority = Authority::new().unwrap();
+    let (certificates, _) = certificates(&authority);
+    let backend = EchoBackend::start().await.unwrap();
+    let (_gateway, port) = serve("client-certificates", &backend.addr().unwrap().to_string(), |command| {
+        command.env("CERTIFICATES", certificates.path());
+    })
+    .await;
+    let endpoint = |client| Endpoint::tls(port.addr(), client).named("chat.example.com");
+    let nobody = endpoint(authority.client(&["http/1.1"]).unwrap());
+    let mut client = RawClient::connect(&nobody).await.unwrap();
+    client.send(&Upgrade::new("/devices").bytes()).await.unwrap();
+    assert_eq!(client.head().await.unwrap().status().unwrap(), 401);
+    let device = authority.issue_for_uri("spiffe://example.com/device/7").unwrap();
+    let device = endpoint(authority.client_as(&["http/1.1"], &device).unwrap());
+    RawClient::open(&device, "/devices").await.unwrap().echoes("hello").await.unwrap();
 }
 
 #[tokio::test]

@@ -24,6 +24,7 @@ mod slow;
 mod smuggling;
 mod start;
 mod tls;
+mod tls_policy;
 mod tokens;
 mod upstream;
 mod upstream_frames;

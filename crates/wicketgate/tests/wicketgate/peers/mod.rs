@@ -1,5 +1,6 @@
 //! Real clients, backends and intermediaries around the gateway, and its reload and restart under load.
 
+mod acme;
 mod autobahn;
 mod browser;
 mod clients;
