@@ -8,6 +8,7 @@ use wicketgate_wire::handshake::{Upgrade, is_upgrade_attempt, read_upgrade};
 
 use super::address::Networks;
 use super::config::{AdmissionConfig, AuthenticationConfig, Needed};
+use super::identity::ticket::{Issued, Tickets};
 use super::identity::{ClientCertificate, Denied, Identity, Method, Proof};
 use super::refusal::Refusal;
 
@@ -112,7 +113,7 @@ impl Guard {
         parts: &mut Parts,
         handshake: Handshake,
         client: &Client,
-        _asked: Asked<'_>,
+        asked: Asked<'_>,
     ) -> Result<Admitted, Refusal> {
         let Handshake(mut upgrade) = handshake;
         if !self.networks.admits(client.address) {
@@ -120,9 +121,31 @@ impl Guard {
         }
         let identity = match &self.authentication {
             None => None,
-            Some(authentication) => Some(authentication.identify(parts, &mut upgrade, client).await?),
+            Some(authentication) => {
+                Some(authentication.identify(parts, &mut upgrade, client, asked.route).await?)
+            }
         };
         Ok(Admitted { upgrade, identity })
+    }
+
+    /// Whether clients can get tickets for the route.
+    pub fn has_tickets(&self) -> bool {
+        self.tickets().is_some()
+    }
+
+    /// Gives whoever was admitted to the route a ticket for it.
+    ///
+    /// # Errors
+    /// [`Denied::Missing`] where there are no tickets, or nobody is known; otherwise why there is none now.
+    pub fn issue_ticket(&self, admitted: &Admitted, asked: Asked<'_>) -> Result<Issued, Refusal> {
+        match (self.tickets(), admitted.identity()) {
+            (Some(tickets), Some(identity)) => Ok(tickets.issue(asked.route, identity)?),
+            _ => Err(Denied::Missing.into()),
+        }
+    }
+
+    fn tickets(&self) -> Option<&Tickets> {
+        self.authentication.as_ref()?.methods.iter().find_map(|method| method.tickets())
     }
 }
 
@@ -132,12 +155,17 @@ impl Authentication {
         parts: &mut Parts,
         upgrade: &mut Option<Upgrade>,
         client: &Client,
+        route: &str,
     ) -> Result<Arc<Identity>, Denied> {
-        let proof = Proof { parts, upgrade: upgrade.as_ref(), certificate: client.certificate.as_deref() };
+        let certificate = client.certificate.as_deref();
+        let proof = Proof { parts, upgrade: upgrade.as_ref(), route, certificate };
         let mut first = None;
         for method in &self.methods {
             match (method.identify(proof).await, self.config.needed) {
-                (Ok(identity), _) => drop(first.get_or_insert(identity)),
+                (Ok(identity), _) => {
+                    self.confirm(method, &identity)?;
+                    first.get_or_insert(identity);
+                }
                 (Err(Denied::Missing), Needed::Any) => continue,
                 (Err(denied), _) => return Err(denied),
             }
@@ -151,6 +179,18 @@ impl Authentication {
             }
         }
         first.map(Arc::new).ok_or(Denied::Missing)
+    }
+
+    /// A ticket is worth no more than what it stands for: its method is still the route's, and still vouches.
+    fn confirm(&self, by: &Method, identity: &Identity) -> Result<(), Denied> {
+        if by.config().name == identity.method {
+            return Ok(());
+        }
+        match self.methods.iter().find(|method| method.config().name == identity.method) {
+            Some(method) if method.still_accepts(identity) => Ok(()),
+            Some(_) => Err(Denied::Revoked),
+            None => Err(Denied::Issuer),
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use wicketgate_wire::handshake::Upgrade;
 use super::api_key::{ApiKeyConfig, ApiKeys, RawApiKey};
 use super::certificate::{self, ClientCertificate, RawCertificateMethod, SubjectName};
 use super::jwt::{Jwt, JwtConfig, RawJwt};
+use super::ticket::{RawTicket, TicketConfig, Tickets};
 use super::{Denied, Identity};
 use crate::credential::Place;
 use crate::secret::Secret;
@@ -31,6 +32,9 @@ pub struct RawMethod {
     /// Signed tokens (JWT), verified here with the issuer's keys.
     #[serde(default)]
     pub jwt: Option<At<RawJwt>>,
+    /// One-time tickets, for browsers, which can set no header on a WebSocket.
+    #[serde(default)]
+    pub ticket: Option<At<RawTicket>>,
 }
 
 /// A method, checked and complete.
@@ -51,6 +55,8 @@ pub enum Kind {
     ApiKey(ApiKeyConfig),
     /// Signed tokens.
     Jwt(Box<JwtConfig>),
+    /// One-time tickets that stand for what another method has proved.
+    Ticket(TicketConfig),
 }
 
 /// What a request brings to prove who sent it.
@@ -60,6 +66,8 @@ pub struct Proof<'a> {
     pub parts: &'a Parts,
     /// The WebSocket that it asks for, if any.
     pub upgrade: Option<&'a Upgrade>,
+    /// The name of the route that it takes.
+    pub route: &'a str,
     /// The certificate of its connection, if any.
     pub certificate: Option<&'a ClientCertificate>,
 }
@@ -76,6 +84,7 @@ enum Work {
     Certificate(SubjectName),
     ApiKeys(Arc<ApiKeys>),
     Jwt(Box<Jwt>),
+    Tickets(Tickets),
 }
 
 impl RawMethod {
@@ -86,6 +95,7 @@ impl RawMethod {
             self.certificate.as_ref().map(|at| (at.place, "certificate")),
             self.api_key.as_ref().map(|at| (at.place, "api_key")),
             self.jwt.as_ref().map(|at| (at.place, "jwt")),
+            self.ticket.as_ref().map(|at| (at.place, "ticket")),
         ];
         let mut kinds = kinds.into_iter().flatten();
         let Some(first) = kinds.next() else {
@@ -101,8 +111,10 @@ impl RawMethod {
             Kind::Certificate(certificate.value.subject)
         } else if let Some(jwt) = self.jwt {
             Kind::Jwt(Box::new(jwt.value.check(problems)?))
+        } else if let Some(keys) = self.api_key {
+            Kind::ApiKey(keys.value.check(problems)?)
         } else {
-            Kind::ApiKey(self.api_key?.value.check(problems)?)
+            Kind::Ticket(self.ticket?.value.check(problems)?)
         };
         Some(MethodConfig { name, kind })
     }
@@ -115,6 +127,7 @@ impl Method {
             Kind::Certificate(subject) => Work::Certificate(*subject),
             Kind::ApiKey(keys) => Work::ApiKeys(ApiKeys::start(config.name.clone(), keys.clone())),
             Kind::Jwt(jwt) => Work::Jwt(Box::new(Jwt::start(config.name.clone(), (**jwt).clone()))),
+            Kind::Ticket(tickets) => Work::Tickets(Tickets::start(tickets.clone())),
         };
         Self { config, work }
     }
@@ -130,6 +143,7 @@ impl Method {
             Work::Certificate(_) => &[],
             Work::ApiKeys(keys) => keys.places(),
             Work::Jwt(jwt) => jwt.places(),
+            Work::Tickets(tickets) => tickets.places(),
         }
     }
 
@@ -155,6 +169,13 @@ impl Method {
                 let (_, token) = Place::find_in(self.places(), proof.parts, proof.upgrade)?;
                 self.identify_token(&token).await
             }
+            Work::Tickets(tickets) => {
+                let (_, ticket) = Place::find_in(tickets.places(), proof.parts, proof.upgrade)?;
+                match proof.upgrade {
+                    Some(_) => tickets.redeem(proof.route, &ticket),
+                    None => Err(Denied::Malformed("a ticket is for a WebSocket")),
+                }
+            }
         }
     }
 
@@ -164,7 +185,7 @@ impl Method {
     /// [`Denied::Missing`] where the method knows no such tokens; anything else where the token proves nothing.
     pub async fn identify_token(&self, token: &Secret) -> Result<Identity, Denied> {
         match &self.work {
-            Work::Certificate(_) => Err(Denied::Missing),
+            Work::Certificate(_) | Work::Tickets(_) => Err(Denied::Missing),
             Work::ApiKeys(keys) if ApiKeys::knows(token) => keys.identify(token),
             Work::ApiKeys(_) => Err(Denied::Missing),
             Work::Jwt(jwt) => jwt.identify(token).await,
@@ -175,7 +196,8 @@ impl Method {
     /// far as is known here and now. Sessions by one for which it says no have to end.
     pub fn still_accepts(&self, identity: &Identity) -> bool {
         match &self.work {
-            Work::Certificate(_) => true,
+            // Identities by tickets are those of the methods that the tickets stand for.
+            Work::Certificate(_) | Work::Tickets(_) => true,
             Work::ApiKeys(keys) => keys.still_accepts(identity),
             Work::Jwt(jwt) => jwt.still_accepts(identity),
         }
@@ -185,7 +207,15 @@ impl Method {
     pub fn changes(&self) -> Option<watch::Receiver<u64>> {
         match &self.work {
             Work::ApiKeys(keys) => Some(keys.changes()),
-            Work::Certificate(_) | Work::Jwt(_) => None,
+            Work::Certificate(_) | Work::Jwt(_) | Work::Tickets(_) => None,
+        }
+    }
+
+    /// The tickets that it issues, if it does.
+    pub fn tickets(&self) -> Option<&Tickets> {
+        match &self.work {
+            Work::Tickets(tickets) => Some(tickets),
+            _ => None,
         }
     }
 }

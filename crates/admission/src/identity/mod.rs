@@ -8,6 +8,7 @@ pub mod claims;
 mod denied;
 pub mod jwt;
 mod method;
+pub mod ticket;
 
 use std::sync::Arc;
 use std::time::SystemTime;

@@ -14,6 +14,7 @@ use wicketgate_admission::{Admitted, Asked, handshake};
 use super::body::{Answer, Bounded, Passed};
 use super::connection::Arrival;
 use super::refusal::Refused;
+use super::ticket::{self, Wish};
 use super::{forward, websocket};
 use crate::gateway::{Proxy, Route, Shared, Target};
 use crate::observe::{Metrics, access};
@@ -132,6 +133,11 @@ async fn serve(
     let path = normalise_path(parts.uri.path())?.into_owned();
     let method = if handshake.is_upgrade() { &Method::GET } else { &parts.method };
     let snapshot = shared.snapshot();
+    if path == ticket::PATH {
+        let wish =
+            Wish { parts, handshake, client: &client, host: name.as_deref(), authority: host.as_ref() };
+        return Box::pin(ticket::issue(wish, &snapshot, &mut line.route)).await;
+    }
     let facts = Facts { host: name.as_deref(), path: &path, method, headers: &parts.headers };
     let route = snapshot.routes.find(&facts).ok_or(Refused::NoRoute)?;
     line.route = Some(route.clone());

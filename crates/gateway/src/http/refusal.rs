@@ -29,6 +29,9 @@ pub enum Refused {
     /// No route takes it.
     #[error("no route matches")]
     NoRoute,
+    /// A ticket was asked for, and not for one path.
+    #[error("a ticket is for one `path`, which begins with `/`")]
+    TicketPath,
     /// The route takes no WebSockets.
     #[error("the route takes no WebSocket sessions")]
     NoWebSocket,
@@ -89,6 +92,7 @@ impl Refused {
             Self::Path(_) => (StatusCode::BAD_REQUEST, "path"),
             Self::HopByHop(error) => (error.status(), error.label()),
             Self::NoRoute => (StatusCode::NOT_FOUND, "no_route"),
+            Self::TicketPath => (StatusCode::BAD_REQUEST, "ticket_path"),
             Self::NoWebSocket => (StatusCode::FORBIDDEN, "no_websocket"),
             Self::WebSocketOnly => (StatusCode::UPGRADE_REQUIRED, "websocket_only"),
             Self::Connect => (StatusCode::METHOD_NOT_ALLOWED, "connect"),

@@ -17,6 +17,7 @@ mod proxy_protocol;
 mod slow;
 mod smuggling;
 mod start;
+mod tickets;
 mod tls;
 mod upstream;
 mod upstream_frames;
