@@ -7,6 +7,11 @@ use serde::Deserialize;
 use wicketgate_config::{At, Problems, Switch};
 
 use super::address::{Networks, RawNetworks};
+use super::authorization::Expression;
+use super::close::{CloseCodes, RawCloseCodes};
+use super::limits::config::{LimitsConfig, RawLimits};
+use super::origin::{OriginConfig, RawOrigin};
+use super::tls::{RawTlsPolicy, TlsPolicy};
 
 /// What a route asks of its clients before anything of theirs goes upstream.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -14,8 +19,26 @@ use super::address::{Networks, RawNetworks};
 pub struct RawAdmission {
     /// Which networks may use the route; all of them by default.
     pub networks: Option<At<RawNetworks>>,
+    /// Whether the client's side has to be TLS: `required`, `redirect` or `optional`. Where it is left out, it has to be for
+    /// WebSocket sessions (others are answered 403), unless the client is on this machine or the listener can be reached
+    /// from this machine alone. A trusted proxy says whether its client's side is TLS.
+    pub tls: Option<At<RawTlsPolicy>>,
+    /// Which pages may use the route, by the `Origin` that browsers send; others are answered 403. Where it is left out,
+    /// `same` for WebSocket handshakes; plain HTTP requests are asked only where it is written.
+    pub origin: Option<At<RawOrigin>>,
     /// Who clients have to prove to be. Without this key anybody may use the route.
     pub authentication: Option<At<RawAuthentication>>,
+    /// An expression in CEL that has to be true, or the answer is 403: `claims.team == "blue" && client.secure`. It has
+    /// `identity.subject`, `identity.method`, `identity.token_id`, `claims`, `client.address`, `client.secure`,
+    /// `request.method`, `request.host`, `request.path`, `request.query`, `request.headers["name"]`, `route`, and
+    /// `in_network(client.address, "10.0.0.0/8")`. What cannot be evaluated, such as a claim that is not there, is answered
+    /// 403 too. At most 4096 bytes, and two lists deep; claims of more than 2048 values (128 where it goes two lists deep)
+    /// are refused by one that goes through lists.
+    pub authorization: Option<At<String>>,
+    /// How sessions are closed whose clients lose the right to them.
+    pub close_codes: RawCloseCodes,
+    /// How many WebSockets may be opened, and how many may be open. Without this key the section `limits` alone holds.
+    pub limits: Option<RawLimits>,
 }
 
 /// Which methods prove who a client is: `any` or `all` of them.
@@ -36,8 +59,18 @@ pub struct RawAuthentication {
 pub struct AdmissionConfig {
     /// Which networks may use the route.
     pub networks: Networks,
+    /// Whether the client's side has to be TLS.
+    pub tls: TlsPolicy,
+    /// Which pages may use the route.
+    pub origin: OriginConfig,
+    /// What has to be true of who asks.
+    pub authorization: Option<Expression>,
     /// Who clients have to prove to be; `None` where anybody may come.
     pub authentication: Option<AuthenticationConfig>,
+    /// How sessions are closed whose clients lose the right to them.
+    pub close_codes: CloseCodes,
+    /// How much may connect; `None` where the gateway's limits alone hold.
+    pub limits: Option<LimitsConfig>,
 }
 
 /// Which methods prove who a client is.
@@ -60,10 +93,15 @@ pub enum Needed {
     All,
 }
 
+/// What is wrong with a limit for each identity where nobody has one, and what would be right.
+pub const NO_IDENTITY: (&str, &str) =
+    ("clients of this route have no identity", "add `admission.authentication`, or limit `per_address`");
+
 impl RawAdmission {
     /// Checks the values; what is wrong goes to `problems`. `known` are the names of all methods, unless some may not have
     /// been read.
     pub fn check(self, known: Option<&[&str]>, problems: &mut Problems) -> AdmissionConfig {
+        let is_open = self.authentication.is_none();
         let authentication = self.authentication.and_then(|raw| {
             let place = raw.place;
             let RawAuthentication { any, all, forward_credentials } = raw.value;
@@ -91,6 +129,23 @@ impl RawAdmission {
             Some(AuthenticationConfig { methods, needed, forward_credentials })
         });
         let networks = self.networks.map(|raw| raw.value.check(raw.place, problems)).unwrap_or_default();
-        AdmissionConfig { networks, authentication }
+        let tls = self.tls.map(|raw| raw.value.into()).unwrap_or_default();
+        let origin = self.origin.map(|raw| raw.value.check(problems)).unwrap_or_default();
+        let authorization = self.authorization.and_then(|raw| {
+            let expression = Expression::check(&raw, problems)?;
+            if is_open && (expression.needs().identity || expression.needs().claims) {
+                let what = "the expression asks who the client is, and the route does not";
+                problems.error(raw.place, what, "add `authentication` beside it");
+            }
+            Some(expression)
+        });
+        let close_codes = self.close_codes.check(problems);
+        let limits = self.limits.map(|raw| {
+            if let (Some(nobody), None) = (&raw.per_identity, &authentication) {
+                problems.error(nobody.place, NO_IDENTITY.0, NO_IDENTITY.1);
+            }
+            raw.check(problems)
+        });
+        AdmissionConfig { networks, tls, origin, authorization, authentication, limits, close_codes }
     }
 }

@@ -1,16 +1,24 @@
 //! A route's guard: every check in its order, and the proof that they were passed.
 
-use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use http::request::Parts;
 use wicketgate_wire::handshake::{Upgrade, is_upgrade_attempt, read_upgrade};
 
 use super::address::Networks;
+use super::authorization::{Expression, Facts};
+use super::client::{Asked, Client};
+use super::close::CloseCodes;
 use super::config::{AdmissionConfig, AuthenticationConfig, Needed};
 use super::identity::ticket::{Issued, Tickets};
-use super::identity::{ClientCertificate, Denied, Identity, Method, Proof};
+use super::identity::{Denied, Identity, Method, Proof};
+use super::limits::{Claim, IdentityRates, Limits, Slots};
+use super::origin::OriginConfig;
 use super::refusal::Refusal;
+use super::revocation::Revocations;
+use super::standing::{Lost, Standing};
+use super::tls::TlsPolicy;
 
 /// What a request is: plain HTTP, or a flawless WebSocket handshake.
 #[derive(Debug)]
@@ -34,35 +42,14 @@ impl Handshake {
     }
 }
 
-/// Who asks, as far as the connection and trusted proxies tell.
-#[derive(Clone, Debug, Default)]
-pub struct Client {
-    /// The address; none on a Unix socket that tells none.
-    pub address: Option<IpAddr>,
-    /// Whether the client's side is TLS.
-    pub secure: bool,
-    /// Whether the client's side is a network that others can listen on, and neither loopback nor a Unix socket.
-    pub remote: bool,
-    /// The certificate that the client proved to have.
-    pub certificate: Option<Arc<ClientCertificate>>,
-}
-
-/// What is asked for, as routing understood it.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Asked<'a> {
-    /// The name of the route.
-    pub route: &'a str,
-    /// The host in one spelling, without its port; empty where the request names none.
-    pub host: &'a str,
-    /// The path in one spelling.
-    pub path: &'a str,
-}
-
 /// Proof that a request passed every check. Dialling an upstream asks for one.
 #[derive(Debug)]
 pub struct Admitted {
     upgrade: Option<Upgrade>,
     identity: Option<Arc<Identity>>,
+    facts: Option<Facts>,
+    slots: Slots,
+    rates: Option<IdentityRates>,
 }
 
 impl Admitted {
@@ -75,13 +62,38 @@ impl Admitted {
     pub const fn identity(&self) -> Option<&Arc<Identity>> {
         self.identity.as_ref()
     }
+
+    /// What a session keeps of it.
+    pub fn into_session(self) -> SessionRight {
+        let standing = Standing::new(self.facts.unwrap_or_default(), self.identity);
+        SessionRight { standing, slots: self.slots, rates: self.rates }
+    }
+}
+
+/// What a session keeps of its admission.
+#[derive(Debug)]
+pub struct SessionRight {
+    /// What its client's right to it rests on from now on.
+    pub standing: Standing,
+    /// What it holds of limits, as long as it is open.
+    pub slots: Slots,
+    /// The meters that all sessions of its identity share, where there is one.
+    pub rates: Option<IdentityRates>,
 }
 
 /// A route's guard.
 #[derive(Debug, Default)]
 pub struct Guard {
     networks: Networks,
+    tls: TlsPolicy,
+    origin: OriginConfig,
+    authorization: Option<Expression>,
     authentication: Option<Authentication>,
+    revocations: Option<Arc<Revocations>>,
+    close_codes: CloseCodes,
+    limits: Option<Limits>,
+    /// Whether plain requests count for rates.
+    counts_requests: bool,
 }
 
 #[derive(Debug)]
@@ -91,8 +103,14 @@ struct Authentication {
 }
 
 impl Guard {
-    /// Puts a route's guard together out of the methods of its configuration.
-    pub fn new(config: &AdmissionConfig, methods: &[Arc<Method>]) -> Self {
+    /// Puts a route's guard together out of the methods of its configuration, and the limits and revocations that hold
+    /// for it.
+    pub fn new(
+        config: &AdmissionConfig,
+        methods: &[Arc<Method>],
+        limits: Limits,
+        revocations: Arc<Revocations>,
+    ) -> Self {
         let authentication = config.authentication.as_ref().map(|config| {
             let by_name =
                 |name: &Arc<str>| methods.iter().find(|method| method.config().name == *name).cloned();
@@ -101,7 +119,42 @@ impl Guard {
                 config: config.clone(),
             }
         });
-        Self { networks: config.networks.clone(), authentication }
+        let counts_requests = authentication.is_some() || config.limits.is_some();
+        Self {
+            networks: config.networks.clone(),
+            tls: config.tls,
+            origin: config.origin.clone(),
+            authorization: config.authorization.clone(),
+            authentication,
+            limits: Some(limits),
+            counts_requests,
+            revocations: Some(revocations),
+            close_codes: config.close_codes,
+        }
+    }
+
+    /// How sessions are closed whose clients lose the right to them.
+    pub const fn close_codes(&self) -> CloseCodes {
+        self.close_codes
+    }
+
+    /// Whether a live session's client would still be admitted, on what is known of it.
+    ///
+    /// # Errors
+    /// Why it would not.
+    pub fn holds(&self, standing: &Standing) -> Result<(), Lost> {
+        let identity = standing.identity();
+        if let Some(authentication) = &self.authentication {
+            authentication.holds(identity.as_deref())?;
+        }
+        if identity.as_deref().is_some_and(|identity| self.is_revoked(identity)) {
+            return Err(Lost::Revoked);
+        }
+        self.permits(standing.facts(), identity.as_deref()).map_err(|_| Lost::Unadmitted)
+    }
+
+    fn is_revoked(&self, identity: &Identity) -> bool {
+        self.revocations.as_ref().is_some_and(|revocations| revocations.covers(identity))
     }
 
     /// Asks everything that the route asks, in its order. What proved the identity is taken out of the request.
@@ -119,13 +172,74 @@ impl Guard {
         if !self.networks.admits(client.address) {
             return Err(Refusal::Network);
         }
+        let is_upgrade = upgrade.is_some();
+        self.tls.check(parts, client, asked, is_upgrade)?;
+        let limits = self.limits_for(is_upgrade);
+        let mut slots = match limits {
+            Some((limits, claim)) => limits.address(limits.now(), claim, client.address)?,
+            None => Slots::default(),
+        };
+        self.origin.check(parts, client.secure, is_upgrade)?;
         let identity = match &self.authentication {
             None => None,
             Some(authentication) => {
                 Some(authentication.identify(parts, &mut upgrade, client, asked.route).await?)
             }
         };
-        Ok(Admitted { upgrade, identity })
+        if identity.as_deref().is_some_and(|identity| self.is_revoked(identity)) {
+            return Err(Denied::Revoked.into());
+        }
+        let facts = self.authorize(parts, client, asked, identity.as_deref(), is_upgrade)?;
+        let subject = identity.as_ref().map(|identity| &*identity.subject);
+        let mut rates = None;
+        if let Some((limits, claim)) = limits {
+            let now = limits.now();
+            limits.identity(now, claim, subject, &mut slots)?;
+            rates = subject.filter(|_| claim == Claim::Session).map(|subject| limits.rates(now, subject));
+        }
+        Ok(Admitted { upgrade, identity, facts, slots, rates })
+    }
+
+    /// The limits, and what a request claims of them; none for one that does not count.
+    fn limits_for(&self, is_upgrade: bool) -> Option<(&Limits, Claim)> {
+        let claim = match is_upgrade {
+            true => Some(Claim::Session),
+            false => self.counts_requests.then_some(Claim::Request),
+        };
+        self.limits.as_ref().zip(claim)
+    }
+
+    /// What is asked of every request whose sender is known. Gives what a session keeps.
+    fn authorize(
+        &self,
+        parts: &Parts,
+        client: &Client,
+        asked: Asked<'_>,
+        identity: Option<&Identity>,
+        is_upgrade: bool,
+    ) -> Result<Option<Facts>, Refusal> {
+        if self.authorization.is_none() && !is_upgrade {
+            return Ok(None);
+        }
+        let needs = self.authorization.as_ref().map(Expression::needs);
+        let facts = Facts::new(parts, client, asked, needs);
+        self.permits(&facts, identity).inspect_err(|refusal| {
+            if let Refusal::Authorization(_) = refusal {
+                tracing::warn!(route = asked.route, "{refusal}");
+            }
+        })?;
+        Ok(is_upgrade.then_some(facts))
+    }
+
+    /// Whether networks and authorisation permit what is known of a request.
+    fn permits(&self, facts: &Facts, identity: Option<&Identity>) -> Result<(), Refusal> {
+        if !self.networks.admits(facts.client().address) {
+            return Err(Refusal::Network);
+        }
+        match &self.authorization {
+            Some(expression) => expression.judge(facts, identity),
+            None => Ok(()),
+        }
     }
 
     /// Whether clients can get tickets for the route.
@@ -150,6 +264,20 @@ impl Guard {
 }
 
 impl Authentication {
+    /// Whether the identity of a live session would still be had.
+    fn holds(&self, identity: Option<&Identity>) -> Result<(), Lost> {
+        let identity = identity.ok_or(Lost::Unadmitted)?;
+        if identity.expires.is_some_and(|expires| expires <= SystemTime::now()) {
+            return Err(Lost::Expired);
+        }
+        let vouches = |method: &&Arc<Method>| method.config().name == identity.method;
+        match self.methods.iter().find(vouches) {
+            Some(method) if method.still_accepts(identity) => Ok(()),
+            Some(_) => Err(Lost::Revoked),
+            None => Err(Lost::Unadmitted),
+        }
+    }
+
     async fn identify(
         &self,
         parts: &mut Parts,

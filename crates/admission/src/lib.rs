@@ -4,6 +4,10 @@
 //! TLS, limits of the address, origin, identity, authorisation, limits of the identity.
 
 pub mod address;
+pub mod authorization;
+mod changes;
+mod client;
+pub mod close;
 pub mod config;
 pub mod credential;
 pub mod fetch;
@@ -11,9 +15,18 @@ mod file;
 pub mod fuzz;
 pub mod guard;
 pub mod identity;
+pub mod limits;
+pub mod origin;
 pub mod refusal;
+pub mod revocation;
 mod secret;
+pub mod standing;
+pub mod tls;
 
-pub use guard::{Admitted, Asked, Client, Guard, Handshake, handshake};
+pub use changes::Changes;
+pub use client::{Asked, Client};
+pub use guard::{Admitted, Guard, Handshake, SessionRight, handshake};
+pub use limits::{Counts, Limits, SharedRates, Slots};
 pub use refusal::Refusal;
 pub use secret::{RawSecret, Secret};
+pub use standing::{Lost, Standing};

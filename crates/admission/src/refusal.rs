@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use http::StatusCode;
+use http::{HeaderValue, StatusCode};
 use wicketgate_wire::handshake::HandshakeError;
 
 use super::identity::Denied;
@@ -23,6 +23,9 @@ pub enum Refusal {
     /// The client's side is not TLS, and has to be.
     #[error("TLS is required")]
     TlsRequired,
+    /// The client's side is not TLS, and is told where it could be.
+    #[error("TLS is required, and the client is sent there")]
+    TlsRedirect(HeaderValue),
     /// A page of another origin asks.
     #[error("the origin is not among those allowed")]
     Origin,
@@ -35,6 +38,9 @@ pub enum Refusal {
     /// Who asks may not use the route.
     #[error("not authorised")]
     Forbidden,
+    /// Whether who asks may use the route cannot be told.
+    #[error("the authorization cannot be evaluated: {0}")]
+    Authorization(String),
     /// There is no ticket, now or ever.
     #[error(transparent)]
     Ticket(#[from] NoTicket),
@@ -77,10 +83,12 @@ impl Refusal {
             Self::Forwarded(_) => (StatusCode::BAD_REQUEST, "forwarded_malformed"),
             Self::Network => (StatusCode::FORBIDDEN, "network"),
             Self::TlsRequired => (StatusCode::FORBIDDEN, "tls_required"),
+            Self::TlsRedirect(_) => (StatusCode::PERMANENT_REDIRECT, "tls_redirect"),
             Self::Origin => (StatusCode::FORBIDDEN, "origin"),
             Self::NoOrigin => (StatusCode::FORBIDDEN, "origin_missing"),
             Self::Identity(denied) => (denied.status(), denied.label()),
             Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden"),
+            Self::Authorization(_) => (StatusCode::FORBIDDEN, "authorization_error"),
             Self::Ticket(NoTicket::Full { everybody: false, .. }) => {
                 (StatusCode::TOO_MANY_REQUESTS, "tickets")
             }

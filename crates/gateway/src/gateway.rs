@@ -1,13 +1,15 @@
 //! The gateway at work: what its connections share, and the configuration snapshot they follow.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use wicketgate_admission::Guard;
 use wicketgate_admission::identity::Method;
+use wicketgate_admission::revocation::Revocations;
+use wicketgate_admission::{Changes, Counts, Guard, Limits, Lost, Standing};
 use wicketgate_policy::Policy;
 use wicketgate_wire::Budget;
 
@@ -62,12 +64,16 @@ pub struct Snapshot {
     pub upstreams: Vec<Arc<Upstream>>,
     /// All methods of authentication, with what they have learnt.
     pub methods: Vec<Arc<Method>>,
+    /// What is not accepted any more.
+    pub revocations: Arc<Revocations>,
     by_name: Vec<Arc<Route>>,
 }
 
 /// What all connections share.
 pub struct Shared {
     snapshot: ArcSwap<Snapshot>,
+    /// The news that a session's client may have lost the right to it.
+    pub changes: Changes,
     /// The live WebSocket sessions.
     pub sessions: Arc<Sessions>,
     /// All metrics.
@@ -79,6 +85,8 @@ pub struct Shared {
     /// Cancelled when sessions are told to end, and none is opened any more: at once in a stop, later where a successor
     /// serves already.
     pub ending: CancellationToken,
+    /// What is used of limits on who may connect.
+    counts: Arc<Counts>,
     /// Memory for unfinished messages.
     pub assembly: Arc<Budget>,
     /// Memory for inflation.
@@ -91,11 +99,15 @@ impl Shared {
     /// # Errors
     /// An upstream that cannot be started.
     pub fn new(config: &Config) -> Result<Self, UpstreamError> {
-        let metrics = Metrics::default();
+        let (metrics, changes) = (Metrics::default(), Changes::default());
         let LimitsConfig { assembly_memory, inflate_memory, .. } = config.limits;
         let bytes = |limit: u64| usize::try_from(limit).unwrap_or(usize::MAX);
+        let counts = Arc::new(Counts::new(&config.limits.tracked));
+        let lasting = Lasting { metrics: &metrics, changes: &changes, counts: &counts };
         Ok(Self {
-            snapshot: ArcSwap::from_pointee(Snapshot::build(config, &metrics, None)?),
+            snapshot: ArcSwap::from_pointee(Snapshot::build(config, &lasting, None)?),
+            changes,
+            counts,
             sessions: Arc::default(),
             metrics,
             tracker: TaskTracker::new(),
@@ -128,15 +140,36 @@ impl Shared {
     /// An upstream that cannot be started; then nothing has changed.
     pub fn reload(&self, config: &Config, drain: Duration) -> Result<(), UpstreamError> {
         let last = self.snapshot();
-        let next = Arc::new(Snapshot::build(config, &self.metrics, Some(&last))?);
+        let Self { metrics, changes, counts, .. } = self;
+        let lasting = Lasting { metrics, changes, counts };
+        let next = Arc::new(Snapshot::build(config, &lasting, Some(&last))?);
         let LimitsConfig { assembly_memory, inflate_memory, .. } = config.limits;
         self.assembly.set_limit(usize::try_from(assembly_memory).unwrap_or(usize::MAX));
         self.inflate.set_limit(usize::try_from(inflate_memory).unwrap_or(usize::MAX));
         self.snapshot.store(next.clone());
-        let gone = self.sessions.all().into_iter().filter(|live| !next.keeps(live)).collect();
+        let mut spread = Vec::new();
+        for live in self.sessions.all() {
+            match next.judge(&live) {
+                Ok(()) => {}
+                Err(end @ (End::Drained | End::Unadmitted)) => spread.push((live, end)),
+                Err(end) => live.control.give(Order::End(end)),
+            }
+        }
         // Not tracked: a drain waits for the sessions, not for the moments at which they would have been told to end.
-        tokio::spawn(end_spread(gone, End::Drained, drain.mul_f64(SPREAD)));
+        tokio::spawn(end_spread(spread, drain.mul_f64(SPREAD)));
         Ok(())
+    }
+
+    /// Ends the sessions whose clients have lost the right to them since they were admitted.
+    pub fn end_revoked(&self) {
+        let snapshot = self.snapshot();
+        for live in self.sessions.all() {
+            if let Some(route) = snapshot.route(&live.route)
+                && let Err(lost) = route.guard.holds(&live.standing)
+            {
+                live.control.give(Order::End(route.lost(lost)));
+            }
+        }
     }
 }
 
@@ -144,8 +177,16 @@ impl Shared {
 /// handshake.
 pub const SPREAD: f64 = 0.8;
 
+/// What outlives a configuration.
+struct Lasting<'a> {
+    metrics: &'a Metrics,
+    changes: &'a Changes,
+    counts: &'a Arc<Counts>,
+}
+
 impl Snapshot {
-    fn build(config: &Config, metrics: &Metrics, last: Option<&Self>) -> Result<Self, UpstreamError> {
+    fn build(config: &Config, lasting: &Lasting<'_>, last: Option<&Self>) -> Result<Self, UpstreamError> {
+        let Lasting { metrics, changes, counts } = lasting;
         let lookup = resolve::system();
         let mut upstreams: Vec<Arc<Upstream>> = Vec::with_capacity(config.upstreams.len());
         for wanted in &config.upstreams {
@@ -160,13 +201,22 @@ impl Snapshot {
             .iter()
             .map(|wanted| {
                 let kept = last.and_then(|last| last.methods.iter().find(|method| method.config() == wanted));
-                kept.cloned().unwrap_or_else(|| Arc::new(Method::start(wanted.clone())))
+                kept.cloned().unwrap_or_else(|| Arc::new(Method::start(wanted.clone(), changes)))
             })
             .collect();
+        let revocations = match last.map(|last| &last.revocations) {
+            Some(last) if *last.config() == config.revocations => last.clone(),
+            _ => Revocations::start(config.revocations.clone(), (*changes).clone()),
+        };
         let by_name: Vec<Arc<Route>> = config
             .routes
             .iter()
-            .filter_map(|route| Route::build(route, &upstreams, &methods, metrics))
+            .filter_map(|route| {
+                let own = route.admission.limits.unwrap_or_default();
+                let limits = Limits::new(counts, config.limits.admission, &route.name, own);
+                let guard = Guard::new(&route.admission, &methods, limits, revocations.clone());
+                Route::build(route, guard, &upstreams, metrics)
+            })
             .map(Arc::new)
             .collect();
         let matches = config.routes.iter().map(|route| &route.matching);
@@ -174,27 +224,50 @@ impl Snapshot {
             routes: RouteTable::new(matches.zip(by_name.iter().cloned())),
             upstreams,
             methods,
+            revocations,
             by_name,
         })
     }
 
-    /// Gives a live session its route's settings; `false` where the route takes no sessions any more.
-    fn keeps(&self, live: &Live) -> bool {
-        let route = self.by_name.iter().find(|route| *route.name == *live.route);
-        let Some(Target::Proxy(proxy)) = route.map(|route| &route.target) else { return false };
-        match &proxy.websocket {
-            Some(config) => live.control.give(Order::Settings(config.clone())),
-            None => return false,
-        }
-        true
+    /// The route of this name.
+    pub fn route(&self, name: &str) -> Option<&Arc<Route>> {
+        self.by_name.iter().find(|route| *route.name == *name)
+    }
+
+    /// Gives a live session its route's settings; or says why it has to end.
+    fn judge(&self, live: &Live) -> Result<(), End> {
+        let route = self.route(&live.route).ok_or(End::Drained)?;
+        let Target::Proxy(proxy) = &route.target else { return Err(End::Drained) };
+        let config = proxy.websocket.as_ref().ok_or(End::Drained)?;
+        route.guard.holds(&live.standing).map_err(|lost| route.lost(lost))?;
+        live.control.give(Order::Settings(config.clone()));
+        live.control.give(Order::Until(route.until(&live.standing)));
+        Ok(())
     }
 }
 
 impl Route {
+    /// When a session has to end with its client's credential, and how.
+    pub fn until(&self, standing: &Standing) -> Option<(Instant, End)> {
+        let left = standing.expires()?.duration_since(SystemTime::now()).unwrap_or_default();
+        // Farther than any session lives: as good as never.
+        Some((Instant::now().checked_add(left)?, self.lost(Lost::Expired)))
+    }
+
+    /// How a session ends whose client lost the right to it.
+    pub fn lost(&self, lost: Lost) -> End {
+        let codes = self.guard.close_codes();
+        match lost {
+            Lost::Expired => End::Expired(codes.expired),
+            Lost::Revoked => End::Revoked(codes.revoked),
+            Lost::Unadmitted => End::Unadmitted,
+        }
+    }
+
     fn build(
         config: &RouteConfig,
+        guard: Guard,
         upstreams: &[Arc<Upstream>],
-        methods: &[Arc<Method>],
         metrics: &Metrics,
     ) -> Option<Self> {
         let target = match &config.action {
@@ -207,7 +280,6 @@ impl Route {
                 config: (**proxy).clone(),
             })),
         };
-        let guard = Guard::new(&config.admission, methods);
         Some(Self { name: config.name.clone(), guard, target, metrics: metrics.route(&config.name) })
     }
 }

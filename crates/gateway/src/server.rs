@@ -17,7 +17,7 @@ use crate::listener::{
 };
 use crate::pump::End;
 use crate::sessions::end_spread;
-use crate::tls::CertificateWatcher;
+use crate::tls::{CertificateWatcher, Watched};
 use crate::upstream::UpstreamError;
 use crate::workers::Workers;
 
@@ -93,6 +93,7 @@ impl Server {
         };
         let opened = server.open(config, &mut inherited)?;
         server.serve(opened);
+        data.first().spawn(follow_changes(server.shared.clone()));
         if let Some(takeover) = takeover {
             takeover.complete()?;
             tracing::info!("listening sockets taken over; the process before drains");
@@ -241,7 +242,8 @@ impl Server {
             }
             // In this order: a session that is not among them sees that it has to end.
             shared.ending.cancel();
-            end_spread(shared.sessions.all(), End::Drained, spread).await;
+            let all = shared.sessions.all().into_iter().map(|live| (live, End::Drained)).collect();
+            end_spread(all, spread).await;
         });
         self.intake.tracker.close();
         self.shared.tracker.close();
@@ -279,7 +281,21 @@ enum Socket {
     New(BoundSocket),
 }
 
+/// Judges the live sessions again whenever something may have been revoked.
+async fn follow_changes(shared: Arc<Shared>) {
+    loop {
+        tokio::select! {
+            () = shared.changes.told() => shared.end_revoked(),
+            () = shared.ending.cancelled() => return,
+        }
+    }
+}
+
 fn watch(config: &Config) -> notify::Result<CertificateWatcher> {
     let tls = config.listeners.iter().filter_map(|listener| listener.tls.as_ref());
-    CertificateWatcher::start(tls.map(|tls| tls.resolver.clone()).collect())
+    let watched = tls.flat_map(|tls| {
+        let clients = tls.clients.clone().map(Watched::Clients);
+        [Some(Watched::Certificates(tls.resolver.clone())), clients].into_iter().flatten()
+    });
+    CertificateWatcher::start(watched.collect())
 }

@@ -3,9 +3,12 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::time::{Instant, sleep_until};
+use wicketgate_admission::Standing;
+use wicketgate_admission::identity::Identity;
+use wicketgate_audit::{Event, Who};
 
 use crate::pump::{Control, End, Order};
 
@@ -15,9 +18,37 @@ pub struct Live {
     /// Its number, unique while this process runs.
     pub id: u64,
     /// The name of its route.
-    pub route: String,
+    pub route: Arc<str>,
+    /// When it was opened.
+    pub since: SystemTime,
+    /// What its client's right to it rests on.
+    pub standing: Standing,
     /// Where orders to it go.
     pub control: Arc<Control>,
+}
+
+impl Live {
+    /// Writes an audit event about the session.
+    pub fn audit(&self, listener: Option<&str>, event: &Event<'_>) {
+        let identity = self.standing.identity();
+        event.log(&Who {
+            listener,
+            client: self.standing.client().address,
+            route: Some(&self.route),
+            session: Some(self.id),
+            ..who(identity.as_deref())
+        });
+    }
+}
+
+/// What an audit event says about an identity.
+pub fn who(identity: Option<&Identity>) -> Who<'_> {
+    Who {
+        subject: identity.map(|identity| &*identity.subject),
+        method: identity.map(|identity| &*identity.method),
+        token_id: identity.and_then(|identity| identity.token_id.as_deref()),
+        ..Who::default()
+    }
 }
 
 /// All live sessions.
@@ -52,9 +83,15 @@ impl Drop for Registered {
 
 impl Sessions {
     /// Enters a session of `route`.
-    pub fn register(self: &Arc<Self>, route: &str) -> Registered {
+    pub fn register(self: &Arc<Self>, route: &Arc<str>, standing: Standing) -> Registered {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
-        let live = Arc::new(Live { id, route: route.to_owned(), control: Arc::default() });
+        let live = Arc::new(Live {
+            id,
+            route: route.clone(),
+            since: SystemTime::now(),
+            standing,
+            control: Arc::default(),
+        });
         self.lock().insert(id, live.clone());
         Registered { live, sessions: Arc::downgrade(self) }
     }
@@ -80,12 +117,12 @@ impl Sessions {
 }
 
 /// Ends sessions, each at a random moment within `spread`, so that their clients do not all come back at once.
-pub async fn end_spread(sessions: Vec<Arc<Live>>, end: End, spread: Duration) {
+pub async fn end_spread(sessions: Vec<(Arc<Live>, End)>, spread: Duration) {
     let start = Instant::now();
-    let mut due: Vec<_> =
-        sessions.into_iter().map(|live| (start + spread.mul_f64(rand::random::<f64>()), live)).collect();
+    let at = |session| (start + spread.mul_f64(rand::random::<f64>()), session);
+    let mut due: Vec<_> = sessions.into_iter().map(at).collect();
     due.sort_by_key(|(at, _)| *at);
-    for (at, live) in due {
+    for (at, (live, end)) in due {
         sleep_until(at).await;
         live.control.give(Order::End(end));
     }
@@ -98,20 +135,21 @@ mod tests {
     #[test]
     fn sessions_are_live_as_long_as_they_are_registered() {
         let sessions = Arc::new(Sessions::default());
-        let one = sessions.register("a");
-        let two = sessions.register("b");
+        let one = sessions.register(&"a".into(), Standing::default());
+        let two = sessions.register(&"b".into(), Standing::default());
         assert_eq!(sessions.len(), 2);
         assert_ne!(one.id, two.id);
         drop(one);
-        assert_eq!(sessions.all().iter().map(|live| live.route.as_str()).collect::<Vec<_>>(), ["b"]);
+        assert_eq!(sessions.all().iter().map(|live| live.route.to_string()).collect::<Vec<_>>(), ["b"]);
     }
 
     #[tokio::test(start_paused = true)]
     async fn ends_are_spread_and_all_given() {
         let sessions = Arc::new(Sessions::default());
-        let _live: Vec<_> = (0..100).map(|_| sessions.register("a")).collect();
+        let _live: Vec<_> = (0..100).map(|_| sessions.register(&"a".into(), Standing::default())).collect();
         let start = Instant::now();
-        end_spread(sessions.all(), End::Drained, Duration::from_secs(10)).await;
+        let all = sessions.all().into_iter().map(|live| (live, End::Drained)).collect();
+        end_spread(all, Duration::from_secs(10)).await;
         let took = start.elapsed();
         assert!(took > Duration::from_secs(5) && took <= Duration::from_secs(10), "{took:?}");
     }

@@ -1,15 +1,23 @@
 //! A certificate authority of the test's own, its certificates, and TLS settings that trust it.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use anyhow::{Context, Result};
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
-    KeyUsagePurpose,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DnType,
+    ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SerialNumber,
+    date_time_ymd,
 };
 use rustls::{
     ClientConfig, RootCertStore, ServerConfig,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    sign::{CertifiedKey, SingleCertAndKey},
 };
 
 use crate::dir::Dir;
@@ -34,6 +42,7 @@ pub struct Identity {
     pub key_file: PathBuf,
     /// File with both, as HAProxy wants it.
     pub combined_file: PathBuf,
+    serial: u64,
 }
 
 impl Authority {
@@ -61,6 +70,40 @@ impl Authority {
 
     /// Issues a certificate for these names and IP addresses, good for servers and for clients.
     pub fn issue(&self, names: &[&str]) -> Result<Identity> {
+        self.issue_with(names, |_| {})
+    }
+
+    /// Issues a certificate that has expired.
+    pub fn issue_expired(&self, names: &[&str]) -> Result<Identity> {
+        self.issue_with(names, |params| params.not_after = date_time_ymd(2001, 1, 1))
+    }
+
+    /// Issues a list of these revoked certificates, in PEM; one that is not `current` has expired.
+    pub fn revocations(&self, revoked: &[&Identity], current: bool) -> Result<String> {
+        let (this_update, next_update) = match current {
+            true => (date_time_ymd(2020, 1, 1), date_time_ymd(2090, 1, 1)),
+            false => (date_time_ymd(2020, 1, 1), date_time_ymd(2021, 1, 1)),
+        };
+        let entry = |identity: &&Identity| RevokedCertParams {
+            serial_number: SerialNumber::from(identity.serial),
+            revocation_time: this_update,
+            reason_code: None,
+            invalidity_date: None,
+        };
+        let list = CertificateRevocationListParams {
+            this_update,
+            next_update,
+            crl_number: SerialNumber::from(1),
+            issuing_distribution_point: None,
+            revoked_certs: revoked.iter().map(entry).collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        Ok(list.signed_by(&self.issuer)?.pem()?)
+    }
+
+    fn issue_with(&self, names: &[&str], adjust: impl FnOnce(&mut CertificateParams)) -> Result<Identity> {
+        static SERIAL: AtomicU64 = AtomicU64::new(1);
+        let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let first = names.first().context("a certificate needs a name")?.clone();
         let mut params = CertificateParams::new(names)?;
@@ -69,6 +112,8 @@ impl Authority {
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages =
             vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+        params.serial_number = Some(SerialNumber::from(serial));
+        adjust(&mut params);
         let key = KeyPair::generate()?;
         let certificate = params.signed_by(&key, &self.issuer)?.pem();
         let key = key.serialize_pem();
@@ -79,6 +124,7 @@ impl Authority {
             combined_file: self.dir.write(format!("{stem}.both.pem"), format!("{certificate}{key}"))?,
             certificate,
             key,
+            serial,
         })
     }
 
@@ -105,7 +151,12 @@ impl Authority {
             .with_root_certificates(roots);
         let mut config = match identity {
             None => builder.with_no_client_auth(),
-            Some(identity) => builder.with_client_auth_cert(identity.chain()?, identity.private_key()?)?,
+            // Unchecked: an attacker shows a certificate without having its key.
+            Some(identity) => {
+                let key = provider().key_provider.load_private_key(identity.private_key()?)?;
+                let shown = CertifiedKey::new(identity.chain()?, key);
+                builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(shown)))
+            }
         };
         config.alpn_protocols = protocols(alpn);
         Ok(Arc::new(config))

@@ -1,4 +1,4 @@
-//! Logs: the gateway's own on standard error, access lines where the operator wants them. Lines are written by
+//! Logs: the gateway's own on standard error, access and audit lines where the operator wants them. Lines are written by
 //! threads of their own; a full disk or a slow terminal costs lines, never sessions.
 
 use std::fs::{File, OpenOptions};
@@ -15,7 +15,7 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
-use wicketgate_gateway::config::{AccessLog, LogConfig, LogFormat, LogLevel};
+use wicketgate_gateway::config::{LogConfig, LogFormat, LogLevel, LogSink};
 use wicketgate_gateway::observe::access;
 
 /// Lines that wait to be written; more are dropped. About 300 bytes each.
@@ -24,21 +24,22 @@ const WAITING: usize = 32_768;
 /// Keeps the writers running; what waits is written when it is dropped.
 pub(crate) struct Logs {
     _guards: Vec<WorkerGuard>,
-    reopen: Arc<AtomicBool>,
+    reopen: Vec<Arc<AtomicBool>>,
 }
 
 impl Logs {
-    /// Opens the access log's file anew, for those who rotate it.
+    /// Opens the files of the access and audit log anew, for those who rotate it.
     pub(crate) fn reopen(&self) {
-        self.reopen.store(true, Ordering::Relaxed);
+        self.reopen.iter().for_each(|file| file.store(true, Ordering::Relaxed));
     }
 }
 
 /// Sets the process's logging up.
 pub(crate) fn init(config: &LogConfig) -> anyhow::Result<Logs> {
-    let reopen = Arc::new(AtomicBool::new(false));
+    let mut reopen = Vec::new();
     let (own, own_guard) = writer("log", io::stderr());
     let mut guards = vec![own_guard];
+    let mut sinks = Vec::new();
     let level = match config.level {
         LogLevel::Error => LevelFilter::ERROR,
         LogLevel::Warn => LevelFilter::WARN,
@@ -49,22 +50,34 @@ pub(crate) fn init(config: &LogConfig) -> anyhow::Result<Logs> {
     let own_targets = Targets::new()
         .with_default(LevelFilter::WARN)
         .with_target("wicketgate", level)
-        .with_target(access::TARGET, LevelFilter::OFF);
+        .with_target(access::TARGET, LevelFilter::OFF)
+        .with_target(wicketgate_audit::TARGET, LevelFilter::OFF);
     let colour =
         io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let own = layer(config.format, own, colour, own_targets);
-    let access = match &config.access {
-        AccessLog::Off => None,
-        AccessLog::Stdout => Some(writer("access log", io::stdout())),
-        AccessLog::Stderr => Some(writer("access log", io::stderr())),
-        AccessLog::File(path) => Some(writer("access log", Appended::open(path.clone(), reopen.clone())?)),
-    };
-    let access = access.map(|(writer, guard)| {
+    for (what, target, sink) in [
+        ("access log", access::TARGET, &config.access),
+        ("audit log", wicketgate_audit::TARGET, &config.audit),
+    ] {
+        let (writer, guard) = match sink {
+            LogSink::Off => continue,
+            LogSink::Stdout => writer(what, io::stdout()),
+            LogSink::Stderr => writer(what, io::stderr()),
+            LogSink::File(path) => {
+                let again = Arc::new(AtomicBool::new(false));
+                reopen.push(again.clone());
+                writer(what, Appended::open(what, path.clone(), again)?)
+            }
+        };
         guards.push(guard);
-        let only = Targets::new().with_target(access::TARGET, LevelFilter::INFO);
-        layer(config.format, writer, false, only)
-    });
-    tracing_subscriber::registry().with(own).with(access).try_init().context("logging is set up already")?;
+        sinks.push(layer(
+            config.format,
+            writer,
+            false,
+            Targets::new().with_target(target, LevelFilter::INFO),
+        ));
+    }
+    tracing_subscriber::registry().with(own).with(sinks).try_init().context("logging is set up already")?;
     Ok(Logs { _guards: guards, reopen })
 }
 
@@ -136,9 +149,9 @@ struct Appended {
 }
 
 impl Appended {
-    fn open(path: PathBuf, reopen: Arc<AtomicBool>) -> anyhow::Result<Self> {
-        let file = Self::file(&path)
-            .with_context(|| format!("cannot write the access log to {}", path.display()))?;
+    fn open(what: &str, path: PathBuf, reopen: Arc<AtomicBool>) -> anyhow::Result<Self> {
+        let file =
+            Self::file(&path).with_context(|| format!("cannot write the {what} to {}", path.display()))?;
         Ok(Self { path, file, reopen })
     }
 

@@ -115,6 +115,11 @@ const PEERS: &[Peer] = &[
     Peer { name: "ws", source: Source::Npm { package: "ws", version: "8.23.0" }, sets: TEST },
     Peer { name: "undici", source: Source::Npm { package: "undici", version: "8.12.4" }, sets: TEST },
     Peer {
+        name: "oidc-provider",
+        source: Source::Npm { package: "oidc-provider", version: "9.13.3" },
+        sets: TEST,
+    },
+    Peer {
         name: "playwright-core",
         source: Source::Npm { package: "playwright-core", version: "1.65.1" },
         sets: TEST,

@@ -173,7 +173,8 @@ fn find<'a>(claims: &'a Claims, name: &str) -> Option<&'a Value> {
 fn says(found: &Value, wanted: &str) -> bool {
     match found {
         Value::String(text) => text == wanted,
-        Value::Bool(_) | Value::Number(_) => found.to_string() == wanted,
+        Value::Bool(yes) => wanted == if *yes { "true" } else { "false" },
+        Value::Number(number) => number.to_string() == wanted,
         Value::Array(items) => items.iter().any(|item| !item.is_array() && says(item, wanted)),
         Value::Null | Value::Object(_) => false,
     }

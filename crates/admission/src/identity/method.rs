@@ -1,19 +1,21 @@
 //! A method of proof: one variant a kind, and what each is configured by.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::request::Parts;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use tokio::sync::watch;
 use wicketgate_config::{At, Problems};
 use wicketgate_wire::handshake::Upgrade;
 
 use super::api_key::{ApiKeyConfig, ApiKeys, RawApiKey};
 use super::certificate::{self, ClientCertificate, RawCertificateMethod, SubjectName};
+use super::introspection::{Introspection, IntrospectionConfig, RawIntrospection};
 use super::jwt::{Jwt, JwtConfig, RawJwt};
 use super::ticket::{RawTicket, TicketConfig, Tickets};
 use super::{Denied, Identity};
+use crate::changes::Changes;
 use crate::credential::Place;
 use crate::secret::Secret;
 
@@ -32,6 +34,9 @@ pub struct RawMethod {
     /// Signed tokens (JWT), verified here with the issuer's keys.
     #[serde(default)]
     pub jwt: Option<At<RawJwt>>,
+    /// Opaque tokens, about which the authorisation server is asked.
+    #[serde(default)]
+    pub introspection: Option<At<RawIntrospection>>,
     /// One-time tickets, for browsers, which can set no header on a WebSocket.
     #[serde(default)]
     pub ticket: Option<At<RawTicket>>,
@@ -55,6 +60,8 @@ pub enum Kind {
     ApiKey(ApiKeyConfig),
     /// Signed tokens.
     Jwt(Box<JwtConfig>),
+    /// Opaque tokens.
+    Introspection(Box<IntrospectionConfig>),
     /// One-time tickets that stand for what another method has proved.
     Ticket(TicketConfig),
 }
@@ -84,6 +91,7 @@ enum Work {
     Certificate(SubjectName),
     ApiKeys(Arc<ApiKeys>),
     Jwt(Box<Jwt>),
+    Introspection(Box<Introspection>),
     Tickets(Tickets),
 }
 
@@ -95,6 +103,7 @@ impl RawMethod {
             self.certificate.as_ref().map(|at| (at.place, "certificate")),
             self.api_key.as_ref().map(|at| (at.place, "api_key")),
             self.jwt.as_ref().map(|at| (at.place, "jwt")),
+            self.introspection.as_ref().map(|at| (at.place, "introspection")),
             self.ticket.as_ref().map(|at| (at.place, "ticket")),
         ];
         let mut kinds = kinds.into_iter().flatten();
@@ -109,10 +118,12 @@ impl RawMethod {
         }
         let kind = if let Some(certificate) = self.certificate {
             Kind::Certificate(certificate.value.subject)
-        } else if let Some(jwt) = self.jwt {
-            Kind::Jwt(Box::new(jwt.value.check(problems)?))
         } else if let Some(keys) = self.api_key {
             Kind::ApiKey(keys.value.check(problems)?)
+        } else if let Some(jwt) = self.jwt {
+            Kind::Jwt(Box::new(jwt.value.check(problems)?))
+        } else if let Some(asked) = self.introspection {
+            Kind::Introspection(Box::new(asked.value.check(problems)?))
         } else {
             Kind::Ticket(self.ticket?.value.check(problems)?)
         };
@@ -121,12 +132,18 @@ impl RawMethod {
 }
 
 impl Method {
-    /// Starts what the method needs to learn. Must be called inside a tokio runtime.
-    pub fn start(config: MethodConfig) -> Self {
+    /// Starts what the method needs to learn; it tells `changes` whenever [`Self::still_accepts`] may say otherwise than
+    /// before. Must be called inside a tokio runtime.
+    pub fn start(config: MethodConfig, changes: &Changes) -> Self {
         let work = match &config.kind {
             Kind::Certificate(subject) => Work::Certificate(*subject),
-            Kind::ApiKey(keys) => Work::ApiKeys(ApiKeys::start(config.name.clone(), keys.clone())),
+            Kind::ApiKey(keys) => {
+                Work::ApiKeys(ApiKeys::start(config.name.clone(), keys.clone(), changes.clone()))
+            }
             Kind::Jwt(jwt) => Work::Jwt(Box::new(Jwt::start(config.name.clone(), (**jwt).clone()))),
+            Kind::Introspection(asked) => {
+                Work::Introspection(Box::new(Introspection::start(config.name.clone(), (**asked).clone())))
+            }
             Kind::Ticket(tickets) => Work::Tickets(Tickets::start(tickets.clone())),
         };
         Self { config, work }
@@ -143,6 +160,7 @@ impl Method {
             Work::Certificate(_) => &[],
             Work::ApiKeys(keys) => keys.places(),
             Work::Jwt(jwt) => jwt.places(),
+            Work::Introspection(asked) => asked.places(),
             Work::Tickets(tickets) => tickets.places(),
         }
     }
@@ -165,7 +183,7 @@ impl Method {
                     false => keys.identify(&key),
                 }
             }
-            Work::Jwt(_) => {
+            Work::Jwt(_) | Work::Introspection(_) => {
                 let (_, token) = Place::find_in(self.places(), proof.parts, proof.upgrade)?;
                 self.identify_token(&token).await
             }
@@ -186,28 +204,46 @@ impl Method {
     pub async fn identify_token(&self, token: &Secret) -> Result<Identity, Denied> {
         match &self.work {
             Work::Certificate(_) | Work::Tickets(_) => Err(Denied::Missing),
-            Work::ApiKeys(keys) if ApiKeys::knows(token) => keys.identify(token),
-            Work::ApiKeys(_) => Err(Denied::Missing),
+            // Another method may know it.
+            Work::ApiKeys(_) if !ApiKeys::knows(token) => Err(Denied::Missing),
+            Work::ApiKeys(keys) => keys.identify(token),
             Work::Jwt(jwt) => jwt.identify(token).await,
+            Work::Introspection(asked) => asked.identify(token).await,
+        }
+    }
+
+    /// How often the credentials of open sessions have to be rechecked, by [`Self::recheck`]; `None` for never.
+    pub fn recheck_interval(&self) -> Option<Duration> {
+        match &self.work {
+            Work::Certificate(_) | Work::ApiKeys(_) | Work::Jwt(_) | Work::Tickets(_) => None,
+            Work::Introspection(asked) => Some(asked.recheck_interval()),
+        }
+    }
+
+    /// Who the token of an open session proves its bearer to be by now: whoever can revoke it is asked anew.
+    ///
+    /// # Errors
+    /// [`Denied::Unavailable`] where that could not be asked, which says nothing about the token; anything else where the
+    /// session has to end.
+    pub async fn recheck(&self, token: &Secret) -> Result<Identity, Denied> {
+        match &self.work {
+            Work::Certificate(_) | Work::ApiKeys(_) | Work::Jwt(_) | Work::Tickets(_) => {
+                self.identify_token(token).await
+            }
+            Work::Introspection(asked) => asked.recheck(token).await,
         }
     }
 
     /// Whether an identity that this method, or one of its name in an earlier configuration, has made would be made again, as
-    /// far as is known here and now. Sessions by one for which it says no have to end.
+    /// far as is known here and now: its claims hold, and its credential was not revoked since. Sessions by one for which it
+    /// says no have to end.
     pub fn still_accepts(&self, identity: &Identity) -> bool {
         match &self.work {
             // Identities by tickets are those of the methods that the tickets stand for.
             Work::Certificate(_) | Work::Tickets(_) => true,
             Work::ApiKeys(keys) => keys.still_accepts(identity),
             Work::Jwt(jwt) => jwt.still_accepts(identity),
-        }
-    }
-
-    /// Changes whenever [`Self::still_accepts`] may say otherwise than before; `None` where it does not by itself.
-    pub fn changes(&self) -> Option<watch::Receiver<u64>> {
-        match &self.work {
-            Work::ApiKeys(keys) => Some(keys.changes()),
-            Work::Certificate(_) | Work::Jwt(_) | Work::Tickets(_) => None,
+            Work::Introspection(asked) => asked.still_accepts(identity),
         }
     }
 

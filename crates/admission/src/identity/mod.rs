@@ -6,6 +6,7 @@ pub mod api_key;
 pub mod certificate;
 pub mod claims;
 mod denied;
+pub mod introspection;
 pub mod jwt;
 mod method;
 pub mod ticket;

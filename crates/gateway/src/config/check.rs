@@ -141,16 +141,25 @@ pub(super) fn check(raw: RawConfig, names: &Names, problems: &mut Problems) -> O
             "remove it, or name it in a route",
         );
     }
+    let revocations = whole(raw.revocations).map(|revocations| revocations.check(problems));
     let admin = raw.admin.and_then(whole).and_then(|admin| admin.check(problems));
     let log = whole(raw.log).map(|log| log.check(problems));
     let drain = whole(raw.drain).map(|drain| drain.check(problems));
     let runtime = whole(raw.runtime).map(|runtime| runtime.check(problems));
-    let limits = whole(raw.limits).map(|limits| limits.check(problems));
+    let limits = whole(raw.limits).map(|limits| {
+        let identity = limits.per_identity.as_ref().map(|at| at.place);
+        if let Some(place) = identity.filter(|_| names.none("authentication")) {
+            let what = "no client has an identity";
+            problems.warning(place, what, "add a method under `authentication:`, or limit `per_address`");
+        }
+        limits.check(problems)
+    });
     Some(Config {
         listeners,
         routes: routes.into_iter().map(|(_, route)| route).collect(),
         upstreams,
         authentication,
+        revocations: revocations?,
         admin,
         log: log?,
         drain: drain?,

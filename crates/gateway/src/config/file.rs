@@ -3,9 +3,11 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 use wicketgate_admission::identity::RawMethod;
+use wicketgate_admission::revocation::RawRevocations;
 use wicketgate_config::{At, Item, OneOrMany};
 
-use super::section::{RawAdmin, RawDrain, RawLimits, RawLog, RawRuntime};
+use super::section::{RawDrain, RawLimits, RawLog, RawRuntime};
+use crate::admin::config::RawAdmin;
 use crate::listener::config::RawListener;
 use crate::route::config::RawRoute;
 use crate::upstream::config::RawUpstream;
@@ -31,6 +33,8 @@ pub struct RawConfig {
     pub upstreams: Vec<Item<RawUpstream>>,
     /// Methods by which clients prove who they are, for routes to ask for by name.
     pub authentication: Vec<Item<RawMethod>>,
+    /// Credentials and subjects that are not accepted any more.
+    pub revocations: Item<RawRevocations>,
     /// The operator's own listener: metrics and health. Without this key there is none.
     pub admin: Option<Item<RawAdmin>>,
     /// What is logged, how and where.

@@ -14,17 +14,17 @@ mod watch;
 use std::sync::Arc;
 
 use wicketgate_admission::identity::MethodConfig;
+use wicketgate_admission::revocation::RevocationsConfig;
 
 use crate::listener::config::ListenerConfig;
 use crate::route::RouteTable;
 use crate::route::config::RouteConfig;
 use crate::upstream::config::UpstreamConfig;
 
+pub use crate::admin::config::AdminConfig;
 pub use file::RawConfig;
 pub use load::{load, parse};
-pub use section::{
-    AccessLog, AdminConfig, DrainConfig, LimitsConfig, LogConfig, LogFormat, LogLevel, RuntimeConfig,
-};
+pub use section::{DrainConfig, LimitsConfig, LogConfig, LogFormat, LogLevel, LogSink, RuntimeConfig};
 pub use watch::ConfigWatch;
 pub use wicketgate_config::{Report, Style};
 
@@ -39,6 +39,8 @@ pub struct Config {
     pub upstreams: Vec<Arc<UpstreamConfig>>,
     /// Methods by which clients prove who they are, each with a name of its own; every one that a route names is here.
     pub authentication: Vec<MethodConfig>,
+    /// Where revocations come from.
+    pub revocations: RevocationsConfig,
     /// The operator's own listener, if there is one.
     pub admin: Option<AdminConfig>,
     /// What is logged, how and where.

@@ -11,6 +11,7 @@ impl Config {
             ("admin", self.admin != next.admin),
             ("log", self.log != next.log),
             ("limits.connections", self.limits.connections != next.limits.connections),
+            ("limits.tracked", self.limits.tracked != next.limits.tracked),
         ];
         changed.into_iter().filter_map(|(name, changed)| changed.then_some(name)).collect()
     }
@@ -35,6 +36,7 @@ mod tests {
             ("drain: {timeout: 5s}", &[][..]),
             ("limits: {assembly_memory: 1MiB}", &[]),
             ("limits: {connections: 7}", &["limits.connections"]),
+            ("limits: {sessions: 7, tracked: {prefixes: 128}}", &["limits.tracked"]),
             ("admin: {bind: 127.0.0.1:2}", &["admin"]),
             ("log: {format: text, level: debug}\nruntime: {threads: 99}", &["runtime.threads", "log"]),
             ("runtime: {handover: /run/x.sock}", &["runtime.handover"]),

@@ -1,64 +1,14 @@
-//! The small sections of the file: admin, log, drain, runtime, limits.
+//! The small sections of the file: log, drain, runtime, limits.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use wicketgate_admission::limits::config::{
+    LimitsConfig as Admitted, RawLimit, RawLimits as RawAdmitted, RawTracked, RawUpgrades, TrackedConfig,
+};
 use wicketgate_config::{At, Problems, Size, Time};
-
-/// The operator's own listener: `/metrics`, `/healthz`, `/readyz`.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct RawAdmin {
-    /// Address and port. It must be a loopback address, because nothing asks for credentials here.
-    pub bind: At<String>,
-    /// Allows an address that others can reach: they then read metrics, and with them the names of routes and
-    /// upstreams.
-    pub dangerous_allow_remote: bool,
-}
-
-impl Default for RawAdmin {
-    fn default() -> Self {
-        Self { bind: At::nowhere("127.0.0.1:9090".into()), dangerous_allow_remote: false }
-    }
-}
-
-/// The operator's own listener.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AdminConfig {
-    /// Where it listens.
-    pub bind: SocketAddr,
-}
-
-impl RawAdmin {
-    /// Checks the values; what is wrong goes to `problems`.
-    pub fn check(self, problems: &mut Problems) -> Option<AdminConfig> {
-        let Ok(bind) = self.bind.parse::<SocketAddr>() else {
-            problems.error(
-                self.bind.place,
-                format!("`{}` is no address with a port", self.bind.value),
-                "write it as in `127.0.0.1:9090` or `[::1]:9090`",
-            );
-            return None;
-        };
-        match (bind.ip().is_loopback(), self.dangerous_allow_remote) {
-            (true, _) => {}
-            (false, true) => problems.warning(
-                self.bind.place,
-                format!("the admin listener can be reached from elsewhere at {bind}"),
-                "keep it behind a firewall: it asks for no credentials",
-            ),
-            (false, false) => problems.error(
-                self.bind.place,
-                format!("the admin listener would be reachable from elsewhere at {bind}"),
-                "bind it to 127.0.0.1 or [::1], or say `dangerous_allow_remote: true`",
-            ),
-        }
-        Some(AdminConfig { bind })
-    }
-}
 
 /// What is logged, how and where.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -70,11 +20,18 @@ pub struct RawLog {
     pub level: LogLevel,
     /// Where a line for every request and session goes: `stdout`, `stderr`, `off`, or the path of a file.
     pub access: At<String>,
+    /// Where audit events go (who was admitted, refused, closed, kicked): `stdout`, `stderr`, `off`, or the path of a file.
+    pub audit: At<String>,
 }
 
 impl Default for RawLog {
     fn default() -> Self {
-        Self { format: LogFormat::Text, level: LogLevel::Info, access: At::nowhere("stdout".into()) }
+        Self {
+            format: LogFormat::Text,
+            level: LogLevel::Info,
+            access: At::nowhere("stdout".into()),
+            audit: At::nowhere("stdout".into()),
+        }
     }
 }
 
@@ -112,12 +69,14 @@ pub struct LogConfig {
     /// The least urgent lines that are written.
     pub level: LogLevel,
     /// Where a line for every request and session goes.
-    pub access: AccessLog,
+    pub access: LogSink,
+    /// Where audit events go.
+    pub audit: LogSink,
 }
 
-/// Where a line for every request and session goes.
+/// Where lines of one kind go.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AccessLog {
+pub enum LogSink {
     /// Nowhere.
     Off,
     /// Standard output.
@@ -131,22 +90,27 @@ pub enum AccessLog {
 impl RawLog {
     /// Checks the values; what is wrong goes to `problems`.
     pub fn check(self, problems: &mut Problems) -> LogConfig {
-        let access = match self.access.as_str() {
-            "off" | "false" => AccessLog::Off,
-            "stdout" => AccessLog::Stdout,
-            "stderr" => AccessLog::Stderr,
-            path => {
-                if !path.contains('/') {
-                    problems.error(
-                        self.access.place,
-                        format!("`{path}` is no place for the access log"),
-                        "give `stdout`, `stderr`, `off`, or a path with a `/`",
-                    );
-                }
-                AccessLog::File(path.into())
+        let access = sink("access log", self.access, problems);
+        let audit = sink("audit log", self.audit, problems);
+        LogConfig { format: self.format, level: self.level, access, audit }
+    }
+}
+
+fn sink(what: &str, given: At<String>, problems: &mut Problems) -> LogSink {
+    match given.as_str() {
+        "off" | "false" => LogSink::Off,
+        "stdout" => LogSink::Stdout,
+        "stderr" => LogSink::Stderr,
+        path => {
+            if !path.contains('/') {
+                problems.error(
+                    given.place,
+                    format!("`{path}` is no place for the {what}"),
+                    "give `stdout`, `stderr`, `off`, or a path with a `/`",
+                );
             }
-        };
-        LogConfig { format: self.format, level: self.level, access }
+            LogSink::File(path.into())
+        }
     }
 }
 
@@ -230,6 +194,19 @@ pub struct RawLimits {
     /// Bytes held by decompressors and by what they have put out, in all sessions together, 1MiB to 1TiB. This is
     /// its own worst case. Beyond it compression is declined, or the session closed with 1013.
     pub inflate_memory: At<Size>,
+    /// Upgrades a second on all routes together, of those that no other check refused; 503 beyond it. There is no limit where
+    /// none is given, nor for the next four.
+    pub upgrades: Option<RawUpgrades>,
+    /// WebSocket sessions open at once on all routes together, 1 to 10000000; 503 beyond it.
+    pub sessions: Option<At<u32>>,
+    /// Upgrades and sessions of each client address.
+    pub per_address: RawLimit,
+    /// Upgrades and sessions of each network of client addresses: /24 of IPv4, /64 of IPv6.
+    pub per_prefix: RawLimit,
+    /// Upgrades and sessions of each identity, by its subject, whatever the number of its addresses.
+    pub per_identity: Option<At<RawLimit>>,
+    /// How many addresses, networks and identities can be told apart at once.
+    pub tracked: RawTracked,
 }
 
 impl Default for RawLimits {
@@ -238,6 +215,12 @@ impl Default for RawLimits {
             connections: At::nowhere(65_536),
             assembly_memory: At::nowhere(Size(256 << 20)),
             inflate_memory: At::nowhere(Size(256 << 20)),
+            upgrades: None,
+            sessions: None,
+            per_address: RawLimit::default(),
+            per_prefix: RawLimit::default(),
+            per_identity: None,
+            tracked: RawTracked::default(),
         }
     }
 }
@@ -251,16 +234,24 @@ pub struct LimitsConfig {
     pub assembly_memory: u64,
     /// Bytes held by decompressors and what they have put out, in all sessions together.
     pub inflate_memory: u64,
+    /// How much may connect.
+    pub admission: Admitted,
+    /// How many clients can be told apart at once.
+    pub tracked: TrackedConfig,
 }
 
 impl RawLimits {
     /// Checks the values; what is wrong goes to `problems`.
     pub fn check(self, problems: &mut Problems) -> LimitsConfig {
         let memory = Size(1 << 20)..=Size(1 << 40);
+        let Self { upgrades, sessions, per_address, per_prefix, per_identity, .. } = self;
+        let admission = RawAdmitted { upgrades, sessions, per_address, per_prefix, per_identity };
         LimitsConfig {
             connections: problems.in_range("connections", &self.connections, 1..=10_000_000) as usize,
             assembly_memory: problems.in_range("assembly_memory", &self.assembly_memory, memory.clone()).0,
             inflate_memory: problems.in_range("inflate_memory", &self.inflate_memory, memory).0,
+            admission: admission.check(problems),
+            tracked: self.tracked.check(problems),
         }
     }
 }

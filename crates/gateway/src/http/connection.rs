@@ -13,6 +13,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use prometheus_client::metrics::gauge::Gauge;
 use wicketgate_admission::address::Told;
+use wicketgate_admission::identity::ClientCertificate;
 use wicketgate_admission::{Client, Refusal};
 
 use super::front::answer;
@@ -29,6 +30,8 @@ pub struct Arrival {
     pub peer: Option<IpAddr>,
     /// Whether the connection is TLS.
     pub secure: bool,
+    /// The certificate that the client proved to have.
+    pub certificate: Option<Arc<ClientCertificate>>,
     /// Its place among the open connections, kept by its last request or session.
     _permit: Permit,
     _open: Counted,
@@ -55,7 +58,7 @@ impl Arrival {
                 address: self.peer,
                 secure: self.secure,
                 remote: !config.is_local() && self.peer.is_some() && !is_loopback(self.peer),
-                certificate: None,
+                certificate: self.certificate.clone(),
             },
         })
     }
@@ -81,6 +84,7 @@ pub async fn serve(arrived: Result<Accepted, listener::Refusal>, shared: Arc<Sha
     let arrival = Arc::new(Arrival {
         peer: peer.ip(),
         secure: tls.is_some(),
+        certificate: tls.and_then(|tls| tls.client_certificate),
         listener,
         _permit: permit,
         _open: Counted(open),

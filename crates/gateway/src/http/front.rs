@@ -9,7 +9,9 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::ext::Protocol;
-use wicketgate_admission::{Admitted, Asked, handshake};
+use wicketgate_admission::identity::Identity;
+use wicketgate_admission::{Admitted, Asked, Refusal, handshake};
+use wicketgate_audit::{Event, Who};
 
 use super::body::{Answer, Bounded, Passed};
 use super::connection::Arrival;
@@ -20,6 +22,7 @@ use crate::gateway::{Proxy, Route, Shared, Target};
 use crate::observe::{Metrics, access};
 use crate::route::config::HttpConfig;
 use crate::route::{Facts, Scope, normalise_host, normalise_path};
+use crate::sessions::who;
 
 /// A request that was admitted and routed, on its way to an answer.
 pub(super) struct Routed<'a> {
@@ -57,6 +60,10 @@ pub(super) async fn answer(
         Err(refused) => {
             shared.metrics.refused(refused.label());
             tracing::debug!(reason = refused.label(), "{refused}");
+            if refused.is_ours() {
+                let status = Some(refused.status().as_u16());
+                line.audit(&arrival, &Event::Refused { reason: refused.label(), status });
+            }
             (refusal_response(&refused), refused.label())
         }
     };
@@ -72,6 +79,7 @@ struct Line {
     /// The client's address, once trusted proxies' headers are read.
     client: Option<IpAddr>,
     route: Option<Arc<Route>>,
+    identity: Option<Arc<Identity>>,
 }
 
 impl Line {
@@ -83,7 +91,17 @@ impl Line {
             host: host.to_owned(),
             client: peer,
             route: None,
+            identity: None,
         }
+    }
+
+    fn audit(&self, arrival: &Arrival, event: &Event<'_>) {
+        event.log(&Who {
+            listener: Some(&arrival.listener.config.name),
+            client: self.client,
+            route: self.route.as_deref().map(|route| &*route.name),
+            ..who(self.identity.as_deref())
+        });
     }
 
     fn finish(&self, metrics: &Metrics, arrival: &Arrival, status: StatusCode, reason: &str, start: Instant) {
@@ -143,6 +161,10 @@ async fn serve(
     line.route = Some(route.clone());
     let asked = Asked { route: &route.name, host: name.as_deref().unwrap_or_default(), path: &path };
     let admitted = route.guard.admit(&mut parts, handshake, &client, asked).await?;
+    line.identity = admitted.identity().cloned();
+    if admitted.upgrade().is_some() || line.identity.is_some() {
+        line.audit(arrival, &Event::Admitted);
+    }
     let uri = parts.uri.clone();
     let scope = Scope {
         client_address: client.address,
@@ -257,6 +279,9 @@ pub(super) fn edit_response(
 fn refusal_response(refused: &Refused) -> Response<Answer> {
     let mut response = plain(refused.status());
     let headers = response.headers_mut();
+    if let Refused::Admission(Refusal::TlsRedirect(location)) = refused {
+        headers.insert(LOCATION, location.clone());
+    }
     match refused.status() {
         StatusCode::UPGRADE_REQUIRED => {
             // RFC 9110 sections 7.8 and 15.5.22, RFC 6455 section 4.4. Over HTTP/2 hyper leaves the first two out.
@@ -264,8 +289,10 @@ fn refusal_response(refused: &Refused) -> Response<Answer> {
             headers.insert(http::header::UPGRADE, HeaderValue::from_static("websocket"));
             headers.insert(http::header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
         }
-        StatusCode::SERVICE_UNAVAILABLE => {
-            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
+            let wait = refused.retry_after().unwrap_or_default();
+            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+            headers.insert(RETRY_AFTER, seconds.max(1).into());
         }
         _ => {}
     }

@@ -1,5 +1,7 @@
 //! Every reason for which a request is not served: its status for the peer, its word for log and metrics.
 
+use std::time::Duration;
+
 use http::StatusCode;
 use wicketgate_admission::Refusal;
 use wicketgate_wire::deflate::NegotiationError;
@@ -82,6 +84,22 @@ impl Refused {
     /// The word for log and metrics.
     pub fn label(&self) -> &'static str {
         self.consequence().1
+    }
+
+    /// Whether the gateway itself refuses the request, and not what stands behind it.
+    pub fn is_ours(&self) -> bool {
+        !matches!(
+            self,
+            Self::Draining | Self::Upstream(_) | Self::Answer(_) | Self::Deflate(_) | Self::AnswerHeaders(_)
+        )
+    }
+
+    /// When another try may succeed, where that is known.
+    pub const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Admission(refusal) => refusal.retry_after(),
+            _ => None,
+        }
     }
 
     fn consequence(&self) -> (StatusCode, &'static str) {

@@ -1,6 +1,5 @@
 //! A WebSocket handshake passed on, and the session that follows it.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +10,9 @@ use hyper::body::Incoming;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use tokio::time::timeout;
+use wicketgate_admission::limits::IdentityRates;
+use wicketgate_admission::{SessionRight, Slots};
+use wicketgate_audit::Event;
 use wicketgate_wire::Rsv;
 use wicketgate_wire::deflate::{Params, Window, WindowBits, negotiate::NAME};
 use wicketgate_wire::handshake::{Extension, Upgrade};
@@ -25,7 +27,7 @@ use crate::gateway::{Proxy, Route, Shared};
 use crate::net::Stream;
 use crate::observe::access;
 use crate::pump::config::{Mode, WebSocketConfig};
-use crate::pump::{self, End, Ends, Order, Peer, Summary};
+use crate::pump::{self, End, Ends, Order, Peer, Side, Summary};
 use crate::sessions::Registered;
 use crate::upstream::{Offer, Opened, Pick, WebSocket};
 
@@ -72,16 +74,18 @@ pub(super) async fn open(
     edit_response(&routed, proxy, &mut headers)?;
     headers.remove(http::header::CONTENT_LENGTH);
     response.headers_mut().extend(headers);
+    let SessionRight { standing, slots, rates } = routed.admitted.into_session();
     let session = Box::new(Session {
         shared: routed.shared.clone(),
+        rates,
+        slots,
         config,
         policy: proxy.policy.clone(),
         socket,
         extensions,
         arrival: routed.arrival.clone(),
-        client: routed.scope.client_address,
         route: routed.route.clone(),
-        registered: routed.shared.sessions.register(&routed.route.name),
+        registered: routed.shared.sessions.register(&routed.route.name, standing),
     });
     let on_upgrade = on_upgrade.ok_or(Refused::NoWebSocket)?;
     routed.shared.tracker.spawn(session.run(on_upgrade));
@@ -168,12 +172,13 @@ impl Terms {
 /// A session whose upstream is open and whose client is about to be.
 struct Session {
     shared: Arc<Shared>,
+    rates: Option<IdentityRates>,
+    slots: Slots,
     config: Arc<WebSocketConfig>,
     policy: Arc<wicketgate_policy::Policy>,
     socket: WebSocket,
     extensions: Extensions,
     arrival: Arc<Arrival>,
-    client: Option<IpAddr>,
     route: Arc<Route>,
     registered: Registered,
 }
@@ -196,7 +201,8 @@ impl Session {
 
     /// What the pump needs, and what is left to do behind it. Everything else is let go.
     fn into_ends(self: Box<Self>, upgraded: Upgraded) -> (Ends, Record) {
-        let Self { shared, config, policy, socket, extensions, arrival, client, route, registered } = *self;
+        let Self { shared, rates, slots, config, policy, socket, extensions, arrival, route, registered } =
+            *self;
         let (stream, early) = client_stream(upgraded);
         let ends = Ends {
             client: Peer { stream, early, rsv: extensions.client_rsv, deflate: extensions.client },
@@ -208,22 +214,25 @@ impl Session {
             },
             config,
             policy,
+            until: route.until(&registered.standing),
             control: registered.control.clone(),
             assembly: shared.assembly.clone(),
             inflate: shared.inflate.clone(),
+            rates: rates.map(IdentityRates::begin),
             traffic: route.metrics.traffic.clone(),
         };
-        (ends, Record { arrival, client, route, registered, target: socket.target })
+        (ends, Record { arrival, route, registered, target: socket.target, _slots: slots })
     }
 }
 
 /// What a session keeps while it lives, and counts and logs when it ends.
 struct Record {
     arrival: Arc<Arrival>,
-    client: Option<IpAddr>,
     route: Arc<Route>,
     registered: Registered,
     target: Pick,
+    /// Given back when the session has ended.
+    _slots: Slots,
 }
 
 impl Record {
@@ -233,12 +242,21 @@ impl Record {
         access::Session {
             id: self.registered.id,
             listener: &self.arrival.listener.config.name,
-            client: self.client,
+            client: self.registered.standing.client().address,
             route: &self.route.name,
             target: self.target.address().as_str(),
             summary,
         }
         .log();
+        self.registered.audit(
+            Some(&self.arrival.listener.config.name),
+            &Event::Closed {
+                reason: summary.end.label(),
+                code: summary.end.code().0,
+                by: summary.end.by().map_or("gateway", Side::label),
+                duration: summary.duration,
+            },
+        );
     }
 }
 

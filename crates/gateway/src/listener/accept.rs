@@ -10,18 +10,19 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use futures_util::FutureExt;
 use rustix::io::Errno;
-use rustls::ServerConfig;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use wicketgate_audit::{Event, Who};
 
 use super::bind::BoundSocket;
 use super::config::{ListenerConfig, Protocol};
 use super::connection::{Accepted, Refusal, prepare};
 use super::limits::{Addresses, Permit};
 use crate::net::Socket;
+use crate::tls::TlsServer;
 use crate::workers::Workers;
 
 /// A listener as its connections see it: its configuration, and who is connected.
@@ -29,7 +30,7 @@ use crate::workers::Workers;
 pub struct Listener {
     /// What was configured.
     pub config: ListenerConfig,
-    pub(super) tls: Option<Arc<ServerConfig>>,
+    pub(super) tls: Option<TlsServer>,
     pub(super) addresses: Option<Arc<Addresses>>,
     connections: Arc<Semaphore>,
 }
@@ -75,7 +76,7 @@ impl Listener {
         let same = last.filter(|last| last.config.per_address == config.per_address);
         let addresses = same.and_then(|last| last.addresses.clone());
         let alpn: Vec<_> = config.protocols.iter().copied().map(Protocol::alpn).collect();
-        let tls = config.tls.as_ref().map(|tls| tls.rustls(&alpn)).transpose()?;
+        let tls = config.tls.clone().map(|tls| TlsServer::new(tls, alpn)).transpose()?;
         Ok(Arc::new(Self {
             tls,
             addresses: addresses.or_else(|| config.per_address.map(Addresses::new)),
@@ -196,6 +197,9 @@ async fn carry<H, F>(
     let arrived = Box::pin(prepare(listener, socket, peer, permit)).await;
     if let Err(refusal) = &arrived {
         tracing::debug!(listener = name.config.name, ?peer, %refusal, "connection refused");
+        let client = peer.map(|peer| peer.ip().to_canonical());
+        let who = Who { listener: Some(&name.config.name), client, ..Who::default() };
+        Event::Refused { reason: refusal.label(), status: None }.log(&who);
     }
     handler(arrived).await;
 }

@@ -58,7 +58,7 @@ pub struct Inherited(Vec<(BindAddress, OwnedFd)>);
 
 /// A Unix socket's file, ours to remove.
 #[derive(Debug)]
-pub(super) struct SocketFile {
+pub struct SocketFile {
     path: PathBuf,
     /// Device and inode, so that a successor's file of the same name stays.
     identity: (u64, u64),
@@ -158,6 +158,11 @@ impl AsFd for BoundSocket {
 }
 
 impl SocketFile {
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     fn of(path: &Path) -> io::Result<Self> {
         let meta = fs::symlink_metadata(path)?;
         Ok(Self { path: path.to_owned(), identity: (meta.dev(), meta.ino()), kept: AtomicBool::new(false) })
@@ -198,7 +203,11 @@ fn listen_tcp(address: SocketAddr, config: &ListenerConfig) -> io::Result<Socket
     Ok(socket)
 }
 
-pub(super) fn listen_unix(path: &Path, mode: u32, backlog: u16) -> io::Result<(Socket, SocketFile)> {
+/// Listens at a Unix socket with these permissions; one that nobody listens at any more is replaced.
+///
+/// # Errors
+/// The system's own, and a file that is no socket.
+pub fn listen_unix(path: &Path, mode: u32, backlog: u16) -> io::Result<(Socket, SocketFile)> {
     remove_stale(path)?;
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     let permissions = fs::Permissions::from_mode(mode);

@@ -8,13 +8,14 @@ use std::time::Duration;
 use rustls::ProtocolVersion;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, timeout, timeout_at};
+use wicketgate_admission::identity::ClientCertificate;
 
 use super::accept::Listener;
 use super::config::{Protocol, ProxyMode};
 use super::limits::Permit;
 use super::proxy_protocol::{self, Recognised};
 use crate::net::{Socket, Stream};
-use crate::tls::{HandshakeError, TlsStream};
+use crate::tls::{HandshakeError, TlsStream, UnreadableCertificate};
 
 /// A connection whose client can now be listened to.
 pub struct Accepted {
@@ -68,6 +69,8 @@ pub struct TlsFacts {
     pub cipher: &'static str,
     /// Whether an earlier session was resumed.
     pub resumed: bool,
+    /// The client's certificate, verified, where one was asked for and shown.
+    pub client_certificate: Option<Arc<ClientCertificate>>,
 }
 
 /// Why a connection ended before it was one.
@@ -100,6 +103,9 @@ pub enum Refusal {
     /// The TLS handshake failed.
     #[error(transparent)]
     Tls(HandshakeError),
+    /// The client's certificate passed, but cannot be read.
+    #[error(transparent)]
+    Certificate(#[from] UnreadableCertificate),
     /// The connection broke.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -117,6 +123,8 @@ impl Refusal {
             Self::TlsOnPlain => "tls_on_plain",
             Self::PlainOnTls => "plain_on_tls",
             Self::Protocol(_) => "protocol_not_spoken",
+            Self::Certificate(_) => "client_certificate",
+            Self::Tls(error) if error.is_of_certificate() => "client_certificate",
             Self::Tls(_) => "tls_handshake",
             Self::Io(_) => "connection_lost",
         }
@@ -150,18 +158,19 @@ pub(super) async fn prepare(
     {
         return Err(Refusal::AddressFull);
     }
-    let (stream, protocol, tls) = match listener.tls.clone() {
+    let (stream, protocol, tls) = match &listener.tls {
         None => {
             let protocol =
                 timeout_at(deadline, first_bytes(&socket)).await.unwrap_or(Err(Refusal::Silent))?;
             (Stream::Plain(socket), protocol, None)
         }
-        Some(config) => {
+        Some(server) => {
+            let config = server.config().map_err(|error| Refusal::Tls(HandshakeError::Tls(error)))?;
             let deadline = Instant::now() + listener.config.tls_timeout;
             // Boxed, so that plain connections do not carry its size.
             match Box::pin(TlsStream::accept(socket, config, Some(deadline))).await {
                 Ok(stream) => {
-                    let facts = TlsFacts::of(&stream);
+                    let facts = TlsFacts::of(&stream)?;
                     (Stream::Tls(Box::new(stream)), facts.alpn.unwrap_or(Protocol::Http1), Some(facts))
                 }
                 Err(HandshakeError::PlainHttp(socket)) => {
@@ -235,7 +244,7 @@ async fn answer_plain(mut socket: Socket) -> io::Result<()> {
 }
 
 impl TlsFacts {
-    fn of(stream: &TlsStream) -> Self {
+    fn of(stream: &TlsStream) -> Result<Self, UnreadableCertificate> {
         let alpn = match stream.alpn() {
             Some(b"h2") => Some(Protocol::Http2),
             Some(b"http/1.1") => Some(Protocol::Http1),
@@ -247,7 +256,14 @@ impl TlsFacts {
             _ => "unknown",
         };
         let cipher = stream.cipher_suite().and_then(|suite| suite.as_str()).unwrap_or("unknown");
-        Self { alpn, sni: stream.server_name().map(Box::from), version, cipher, resumed: stream.is_resumed() }
+        Ok(Self {
+            alpn,
+            sni: stream.server_name().map(Box::from),
+            version,
+            cipher,
+            resumed: stream.is_resumed(),
+            client_certificate: stream.peer_identity()?.map(Arc::new),
+        })
     }
 }
 

@@ -13,7 +13,7 @@ mod proxy_protocol;
 
 pub use accept::{Intake, Listener, serve};
 pub use address::BindAddress;
-pub use bind::{BindError, BoundSocket, Inherited};
+pub use bind::{BindError, BoundSocket, Inherited, SocketFile, listen_unix};
 pub use config::{ListenerConfig, Protocol, RawListener};
 pub use connection::{Accepted, ClientAddress, Refusal, TlsFacts};
 pub use handover::{Handover, HandoverError, Offer, Takeover};

@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use wicketgate_admission::limits::rate::Rate;
 use wicketgate_config::{At, Problems, Size, Time};
 use wicketgate_wire::{DataKind, FrameLimits};
-
-use super::rate::Rate;
 
 /// How a route treats its WebSocket sessions.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -123,8 +122,21 @@ pub struct RawSessionLimits {
     messages: Option<RawRate>,
     /// Bytes a second from each side.
     bytes: Option<RawByteRate>,
+    /// Rates from each side of all sessions together that an identity has on this route, beside those of each session. The
+    /// route has to ask for authentication.
+    per_identity: RawIdentityRates,
     /// Control frames a second from each side. Default: 50 a second, 100 at once, then 1008.
     control_frames: Option<RawRate>,
+}
+
+/// Rates of all sessions of an identity together.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawIdentityRates {
+    /// Messages a second from each side. `exceed` is what becomes of the session that goes beyond it.
+    messages: Option<RawRate>,
+    /// Bytes a second from each side.
+    bytes: Option<RawByteRate>,
 }
 
 /// A rate, and what happens above it.
@@ -181,6 +193,22 @@ pub struct Limit {
     pub exceed: Exceed,
 }
 
+/// Rates of all sessions of an identity together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct IdentityLimits {
+    /// Messages a second.
+    pub messages: Option<Limit>,
+    /// Bytes a second.
+    pub bytes: Option<Limit>,
+}
+
+impl IdentityLimits {
+    /// Whether there is any.
+    pub const fn is_some(&self) -> bool {
+        self.messages.is_some() || self.bytes.is_some()
+    }
+}
+
 /// Pings: how long a side may be silent, and how long it has to answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ping {
@@ -225,6 +253,8 @@ pub struct WebSocketConfig {
     pub messages: Option<Limit>,
     /// Bytes a second.
     pub bytes: Option<Limit>,
+    /// Rates of all sessions of the identity together.
+    pub per_identity: IdentityLimits,
     /// Control frames a second.
     pub control_frames: Limit,
 }
@@ -274,9 +304,13 @@ impl RawWebSocket {
             inflate_ratio: above_zero(limits.inflate_ratio, 200, "inflate_ratio", problems),
             messages: limits.messages.map(|rate| rate.check(problems)),
             bytes: limits.bytes.map(|rate| rate.check(problems)),
+            per_identity: IdentityLimits {
+                messages: limits.per_identity.messages.map(|rate| rate.check(problems)),
+                bytes: limits.per_identity.bytes.map(|rate| rate.check(problems)),
+            },
             control_frames: limits
                 .control_frames
-                .map_or(Limit { rate: Rate { per_second: 50, burst: 100 }, exceed: Exceed::Close }, |rate| {
+                .map_or(Limit { rate: Rate::new(50, 100), exceed: Exceed::Close }, |rate| {
                     rate.check(problems)
                 }),
         }
@@ -348,7 +382,7 @@ impl RawRate {
     fn check(self, problems: &mut Problems) -> Limit {
         let per_second = above_zero(Some(self.per_second), 1, "per_second", problems);
         let burst = above_zero(self.burst, per_second.saturating_mul(2), "burst", problems);
-        Limit { rate: Rate { per_second, burst }, exceed: self.exceed }
+        Limit { rate: Rate::new(per_second, burst), exceed: self.exceed }
     }
 }
 
@@ -365,7 +399,7 @@ impl RawByteRate {
                 "write `exceed: close` or `exceed: delay`",
             );
         }
-        Limit { rate: Rate { per_second, burst }, exceed: self.exceed }
+        Limit { rate: Rate::new(per_second, burst), exceed: self.exceed }
     }
 }
 

@@ -1,10 +1,12 @@
-//! Orders to a live session from outside its task: new settings, or an end.
+//! Orders to a live session from outside its task: new settings, a later end, or an end at once.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Waker;
 
 use futures_util::task::AtomicWaker;
+
+use tokio::time::Instant;
 
 use super::config::WebSocketConfig;
 use super::end::End;
@@ -16,6 +18,8 @@ pub enum Order {
     Settings(Arc<WebSocketConfig>),
     /// End for this reason.
     End(End),
+    /// End for this reason at this time, instead of the one that was set before; never, where there is none.
+    Until(Option<(Instant, End)>),
 }
 
 /// The ear of a session: orders are left here, and the session is woken to find them.

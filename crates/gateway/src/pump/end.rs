@@ -56,6 +56,14 @@ pub enum End {
     Idle,
     /// The session reached its greatest age.
     Aged,
+    /// The client's credential has expired; it is told this code.
+    Expired(CloseCode),
+    /// The client's credential was revoked, or whoever issued it does not stand behind it any more.
+    Revoked(CloseCode),
+    /// An operator ended it.
+    Kicked(CloseCode),
+    /// The client would not be admitted any more under the configuration that is followed now.
+    Unadmitted,
     /// All sessions together hold as much memory as they may.
     NoMemory(Side),
     /// The gateway restarts, or the session's route is gone.
@@ -80,6 +88,10 @@ impl End {
             Self::Dead(_) => "dead_peer",
             Self::Idle => "idle",
             Self::Aged => "aged",
+            Self::Expired(_) => "credential_expired",
+            Self::Revoked(_) => "credential_revoked",
+            Self::Kicked(_) => "kicked",
+            Self::Unadmitted => "not_admitted_any_more",
             Self::NoMemory(_) => "no_memory",
             Self::Drained => "drained",
             Self::CloseTimeout(_) => "close_timeout",
@@ -102,6 +114,7 @@ impl End {
             | Self::NoMemory(side)
             | Self::CloseTimeout(side) => Some(side),
             Self::Idle | Self::Aged | Self::Drained => None,
+            Self::Expired(_) | Self::Revoked(_) | Self::Kicked(_) | Self::Unadmitted => None,
         }
     }
 
@@ -117,19 +130,27 @@ impl End {
             Self::Rate(_) | Self::SlowMessage(_) | Self::NoFirstMessage(_) => CloseCode::POLICY,
             Self::Stalled(_) | Self::Dead(_) | Self::Idle => CloseCode::POLICY,
             Self::Aged => CloseCode::GOING_AWAY,
+            Self::Expired(code) | Self::Revoked(code) | Self::Kicked(code) => code,
             Self::NoMemory(_) => CloseCode::TRY_AGAIN,
-            Self::Drained => CloseCode::RESTART,
+            Self::Drained | Self::Unadmitted => CloseCode::RESTART,
         }
     }
 
     /// The code that `side` is sent.
     pub fn code_for(self, side: Side) -> CloseCode {
         match self.by() {
+            // What ended is between the client and us.
+            None if side == Side::Upstream && self.is_about_client() => CloseCode::GOING_AWAY,
             Some(by) if by == side => self.code(),
             Some(Side::Upstream) => CloseCode::INTERNAL,
             Some(Side::Client) => CloseCode::GOING_AWAY,
             None => self.code(),
         }
+    }
+
+    /// Whether the client lost the right to its session.
+    const fn is_about_client(self) -> bool {
+        matches!(self, Self::Expired(_) | Self::Revoked(_) | Self::Kicked(_) | Self::Unadmitted)
     }
 
     /// From an error of message assembly in what `side` sent.

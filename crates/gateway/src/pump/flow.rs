@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use wicketgate_admission::limits::rate::Meter;
+use wicketgate_admission::{SharedRates, limits::SideMeters};
 use wicketgate_policy::{Direction, Forward, Message, Policy, Verdict};
 use wicketgate_wire::{
     Assembly, Budget, Close, CloseCode, Control, DataKind, Event, Header, Opcode, Piece, Role, Rsv, Scanner,
@@ -13,7 +15,6 @@ use super::buffer::{Buffer, Outgoing};
 use super::config::{Exceed, Limit, Mode, WebSocketConfig};
 use super::end::{End, Side};
 use super::inflate::{Inflation, Instead};
-use super::rate::Meter;
 
 /// What one side has sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,6 +45,8 @@ pub struct Flow {
     messages: Meter,
     bytes: Meter,
     controls: Meter,
+    /// What all sessions of the identity have used together.
+    shared: Option<SharedRates>,
     /// The message under way does not go on.
     dropping: bool,
     /// What went on so far ends inside a frame.
@@ -67,6 +70,7 @@ impl Flow {
         rsv: Rsv,
         inflation: Option<Inflation>,
         budget: Arc<Budget>,
+        shared: Option<SharedRates>,
     ) -> Self {
         let role = match from {
             Side::Client => Role::Client,
@@ -83,6 +87,7 @@ impl Flow {
             messages: Meter::default(),
             bytes: Meter::default(),
             controls: Meter::default(),
+            shared,
             dropping: false,
             mid_frame: false,
             message_since: None,
@@ -143,7 +148,7 @@ impl Flow {
         self.resume_at = None;
         self.counters.bytes += fresh as u64;
         let mut kept = Kept::default();
-        let mut result = self.meter_bytes(fresh, now, config.bytes);
+        let mut result = self.meter_bytes(fresh as u64, now, config);
         if result.is_ok() {
             result = self.judge_frames(&mut buffer[..end], &mut kept, now, config, policy);
         }
@@ -222,26 +227,53 @@ impl Flow {
         }
         self.message_since = Some(now);
         self.dropping = false;
-        let Some(limit) = config.messages else { return Ok(()) };
-        if let Some(over) = self.messages.take(limit.rate, now, 1) {
-            match limit.exceed {
-                Exceed::Close => return Err(End::Rate(self.from)),
-                Exceed::Delay => self.delay(now + over),
-                Exceed::Drop => {
-                    self.messages.give_back(limit.rate, 1);
-                    self.dropping = true;
-                }
-            }
+        if let Some(limit) = config.messages {
+            let over = match limit.exceed {
+                Exceed::Drop => self.messages.try_take(limit.rate, now, 1).err(),
+                _ => self.messages.take(limit.rate, now, 1),
+            };
+            self.exceed(limit, over, now)?;
+        }
+        // What is dropped by the session's own rate uses nothing of the identity's.
+        if let (Some(limit), Some(shared), false) =
+            (config.per_identity.messages, &self.shared, self.dropping)
+        {
+            let (meter, at) = (&self.side(shared).messages, shared.at(now));
+            let over = match limit.exceed {
+                Exceed::Drop => meter.try_take(limit.rate, at, 1).err(),
+                _ => meter.take(limit.rate, at, 1),
+            };
+            self.exceed(limit, over, now)?;
         }
         Ok(())
     }
 
-    fn meter_bytes(&mut self, fresh: usize, now: Duration, limit: Option<Limit>) -> Result<(), End> {
-        let Some(limit) = limit else { return Ok(()) };
-        match self.bytes.take(limit.rate, now, fresh as u64) {
-            None => {}
-            Some(_) if limit.exceed == Exceed::Close => return Err(End::Rate(self.from)),
-            Some(over) => self.delay(now + over),
+    fn meter_bytes(&mut self, fresh: u64, now: Duration, config: &WebSocketConfig) -> Result<(), End> {
+        if let Some(limit) = config.bytes {
+            let over = self.bytes.take(limit.rate, now, fresh);
+            self.exceed(limit, over, now)?;
+        }
+        if let (Some(limit), Some(shared)) = (config.per_identity.bytes, &self.shared) {
+            let over = self.side(shared).bytes.take(limit.rate, shared.at(now), fresh);
+            self.exceed(limit, over, now)?;
+        }
+        Ok(())
+    }
+
+    fn side<'a>(&self, shared: &'a SharedRates) -> &'a SideMeters {
+        match self.from {
+            Side::Client => shared.client(),
+            Side::Upstream => shared.upstream(),
+        }
+    }
+
+    /// What becomes of a message or of bytes that will be within their rate only after `over`.
+    fn exceed(&mut self, limit: Limit, over: Option<Duration>, now: Duration) -> Result<(), End> {
+        let Some(over) = over else { return Ok(()) };
+        match limit.exceed {
+            Exceed::Close => return Err(End::Rate(self.from)),
+            Exceed::Delay => self.delay(now + over),
+            Exceed::Drop => self.dropping = true,
         }
         Ok(())
     }
@@ -382,15 +414,13 @@ impl Flow {
         now: Duration,
         limit: Limit,
     ) -> Result<(), End> {
-        if let Some(over) = self.controls.take(limit.rate, now, 1)
-            && control.opcode != Opcode::Close
-        {
+        if control.opcode != Opcode::Close {
             match limit.exceed {
-                Exceed::Close => return Err(End::Rate(self.from)),
-                Exceed::Delay => self.delay(now + over),
-                Exceed::Drop => {
-                    self.controls.give_back(limit.rate, 1);
-                    return Ok(());
+                Exceed::Drop if self.controls.try_take(limit.rate, now, 1).is_err() => return Ok(()),
+                Exceed::Drop => {}
+                Exceed::Close | Exceed::Delay => {
+                    let over = self.controls.take(limit.rate, now, 1);
+                    self.exceed(limit, over, now)?;
                 }
             }
         }

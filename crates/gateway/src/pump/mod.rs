@@ -7,7 +7,6 @@ mod end;
 mod flow;
 mod inflate;
 mod lane;
-mod rate;
 mod session;
 mod traffic;
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::io::AsyncWrite;
 use tokio::time::{Instant, Sleep, sleep};
+use wicketgate_admission::SharedRates;
 use wicketgate_policy::Policy;
 use wicketgate_wire::deflate::Params;
 use wicketgate_wire::{Budget, Close, CloseCode, Opcode, Rsv, write_control};
@@ -50,6 +51,8 @@ pub struct Ends {
     pub config: Arc<WebSocketConfig>,
     /// The route's rules for messages.
     pub policy: Arc<Policy>,
+    /// When the session ends whatever happens, and for what reason: with the client's credential.
+    pub until: Option<(Instant, End)>,
     /// Where orders come from.
     pub control: Arc<Control>,
     /// Memory for unfinished messages, shared by all sessions.
@@ -58,6 +61,8 @@ pub struct Ends {
     pub inflate: Arc<Budget>,
     /// Where the route's traffic is counted.
     pub traffic: Arc<Traffic>,
+    /// What all sessions of the client's identity have used together, where it has one.
+    pub rates: Option<SharedRates>,
 }
 
 /// What a session came to.
@@ -105,6 +110,7 @@ struct Session {
     down: Lane,
     config: Arc<WebSocketConfig>,
     policy: Arc<Policy>,
+    until: Option<(Duration, End)>,
     control: Arc<Control>,
     /// The one that `control` knows.
     waker: Option<Waker>,
@@ -125,14 +131,15 @@ struct Session {
 
 impl Session {
     fn new(ends: Ends) -> Self {
-        let Ends { client, upstream, config, policy, control, assembly, inflate, traffic } = ends;
+        let Ends { client, upstream, config, policy, until, control, assembly, inflate, traffic, rates } =
+            ends;
         let inflation = |from, own: Option<Params>, other| {
             own.map(|own| Inflation::new(from, own, other, &config, inflate.clone()))
         };
         let up = inflation(Side::Client, client.deflate, upstream.deflate);
         let down = inflation(Side::Upstream, upstream.deflate, client.deflate);
-        let up = Flow::new(Side::Client, &config, client.rsv, up, assembly.clone());
-        let down = Flow::new(Side::Upstream, &config, upstream.rsv, down, assembly);
+        let up = Flow::new(Side::Client, &config, client.rsv, up, assembly.clone(), rates.clone());
+        let down = Flow::new(Side::Upstream, &config, upstream.rsv, down, assembly, rates);
         let started = Instant::now();
         Self {
             client: Port::new(Side::Client, client.stream),
@@ -141,6 +148,7 @@ impl Session {
             down: Lane::new(down, upstream.early),
             config,
             policy,
+            until: until.map(|(at, end)| (at.saturating_duration_since(started), end)),
             control,
             waker: None,
             started,
@@ -257,6 +265,10 @@ impl Session {
                 self.config = config;
                 self.armed = Duration::MAX;
             }
+            Order::Until(until) => {
+                self.until = until.map(|(at, end)| (at.saturating_duration_since(self.started), end));
+                self.armed = Duration::MAX;
+            }
             Order::End(end) if self.closing.is_none() => self.begin_close(end, now),
             Order::End(_) => {}
         }
@@ -339,11 +351,13 @@ impl Session {
             config.first_message_timeout,
             Due::End(End::NoFirstMessage(Side::Client)),
         );
+        let until = self.until.map(|(at, end)| (at, Due::End(end)));
         let age = after(Some(Duration::ZERO), config.max_age, Due::End(End::Aged));
         let idle = after(Some(self.last_message), config.idle_timeout, Due::End(End::Idle));
         let up = self.lane_deadlines(&self.up, &self.client, &self.down, now);
         let down = self.lane_deadlines(&self.down, &self.upstream, &self.up, now);
-        let session = [close, first, age, idle].into_iter().chain(up).chain(down).filter(move |_| open);
+        let session =
+            [close, first, until, age, idle].into_iter().chain(up).chain(down).filter(move |_| open);
         session.chain([closing]).flatten()
     }
 

@@ -6,9 +6,11 @@ use tokio::task::JoinHandle;
 use wicketgate_wire::deflate::{Buffer, Deflater, InflateLimits, Inflater, Level, Window, WindowBits};
 use wicketgate_wire::{Header, Violation, mask};
 
-use super::super::config::{Exceed, Limit, Mode, Ping};
-use super::super::rate::Rate;
+use super::super::config::{Exceed, IdentityLimits, Limit, Mode, Ping};
 use super::*;
+use wicketgate_admission::limits::config::{LimitsConfig, TrackedConfig};
+use wicketgate_admission::limits::rate::Rate;
+use wicketgate_admission::{Counts, Limits};
 
 const KEY: [u8; 4] = [7, 1, 250, 99];
 
@@ -22,7 +24,12 @@ struct Rig {
 }
 
 fn rig_with(config: WebSocketConfig, pipe: usize, rsv: Rsv) -> Rig {
-    rig_between(config, pipe, rsv, None, None)
+    rig_between(config, pipe, rsv, [None, None], None)
+}
+
+/// A session of an identity that has others.
+fn rig_of(config: WebSocketConfig, rates: SharedRates) -> Rig {
+    rig_between(config, 1 << 16, Rsv::NONE, [None, None], Some(rates))
 }
 
 /// With permessage-deflate as the gateway has negotiated it with each side.
@@ -30,8 +37,8 @@ fn rig_between(
     config: WebSocketConfig,
     pipe: usize,
     rsv: Rsv,
-    client_deflate: Option<Params>,
-    upstream_deflate: Option<Params>,
+    [client_deflate, upstream_deflate]: [Option<Params>; 2],
+    rates: Option<SharedRates>,
 ) -> Rig {
     let (client, client_end) = duplex(pipe);
     let (upstream, upstream_end) = duplex(pipe);
@@ -43,10 +50,12 @@ fn rig_between(
         upstream: peer(upstream_end, upstream_deflate),
         config: Arc::new(config),
         policy: Arc::new(Policy::trivial()),
+        until: None,
         control: control.clone(),
         assembly: budget.clone(),
         inflate: budget.clone(),
         traffic: Arc::default(),
+        rates,
     };
     Rig { client, upstream, control, budget, task: tokio::spawn(run(ends)) }
 }
@@ -287,7 +296,7 @@ async fn a_close_that_nobody_answers_ends_in_time() {
 
 #[tokio::test(start_paused = true)]
 async fn rates_close_drop_or_delay() {
-    let rate = |exceed| Some(Limit { rate: Rate { per_second: 10, burst: 2 }, exceed });
+    let rate = |exceed| Some(Limit { rate: Rate::new(10, 2), exceed });
     let messages: Vec<u8> = (0..4u8).flat_map(|i| from_client(Opcode::Binary, &[i])).collect();
     let sent = |frames: &[(Opcode, Vec<u8>)]| {
         frames.iter().filter(|(opcode, _)| *opcode == Opcode::Binary).map(|(_, p)| p[0]).collect::<Vec<_>>()
@@ -310,12 +319,54 @@ async fn rates_close_drop_or_delay() {
         }
     }
     let control = WebSocketConfig {
-        control_frames: Limit { rate: Rate { per_second: 1, burst: 3 }, exceed: Exceed::Close },
+        control_frames: Limit { rate: Rate::new(1, 3), exceed: Exceed::Close },
         ..WebSocketConfig::default()
     };
     let mut rig = rig(control);
     rig.client.write_all(&from_client(Opcode::Pong, b"").repeat(5)).await.unwrap();
     assert_eq!(rig.finish().await.2.end, End::Rate(Side::Client));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_identity_has_one_rate_over_all_its_sessions() {
+    let message = from_client(Opcode::Binary, b"m");
+    let limit = |exceed| Some(Limit { rate: Rate::new(1, 3), exceed });
+    for config in modes() {
+        for (messages, bytes, passed, end) in [
+            (limit(Exceed::Close), None, 1, End::Rate(Side::Client)),
+            (limit(Exceed::Drop), None, 1, End::Aged),
+            (limit(Exceed::Delay), None, 2, End::Aged),
+            (None, limit(Exceed::Close), 0, End::Rate(Side::Client)),
+        ] {
+            let per_identity = IdentityLimits { messages, bytes };
+            let counts = Arc::new(Counts::new(&TrackedConfig::default()));
+            let none = LimitsConfig::default();
+            let limits = Limits::new(&counts, none, &"route".into(), none);
+            let rig = |subject| {
+                let max_age = Some(Duration::from_secs(9));
+                let config = WebSocketConfig { per_identity, max_age, ..config.clone() };
+                rig_of(config, limits.rates(Duration::ZERO, subject).begin())
+            };
+            let sent = |frames: &[(Opcode, Vec<u8>)]| {
+                frames.iter().filter(|(opcode, _)| *opcode == Opcode::Binary).count()
+            };
+            let (mut first, mut second, mut other) = (rig("alice"), rig("alice"), rig("bob"));
+            if messages.is_some() {
+                first.client.write_all(&message.repeat(2)).await.unwrap();
+                expect(&mut first.upstream, &message.repeat(2)).await;
+            }
+            second.client.write_all(&message.repeat(2)).await.unwrap();
+            if messages.is_some() {
+                other.client.write_all(&message.repeat(2)).await.unwrap();
+                expect(&mut other.upstream, &message.repeat(2)).await;
+                // What comes back has a rate of its own.
+                first.upstream.write_all(&[0x82, 1, 7]).await.unwrap();
+                expect(&mut first.client, &[0x82, 1, 7]).await;
+            }
+            let (_, upstream, summary) = second.finish().await;
+            assert_eq!((sent(&upstream), summary.end), (passed, end), "{per_identity:?}");
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -367,7 +418,7 @@ async fn a_compressed_message_goes_on_as_the_other_side_can_read_it() {
     let mut message = frame(true, Opcode::Text, &payload, Some(KEY));
     message[0] |= 0x40;
     for upstream in [Some(params(15)), Some(params(9)), None] {
-        let mut rig = rig_between(config.clone(), 1 << 16, Rsv::RSV1, Some(params(15)), upstream);
+        let mut rig = rig_between(config.clone(), 1 << 16, Rsv::RSV1, [Some(params(15)), upstream], None);
         rig.client.write_all(&message).await.unwrap();
         rig.client.write_all(&close(1000, Some(KEY))).await.unwrap();
         let mut first = [0; 2];
@@ -396,5 +447,26 @@ async fn a_compressed_message_goes_on_as_the_other_side_can_read_it() {
             None => assert_eq!(got, text),
         }
         assert_eq!(compressed, upstream.is_some());
+    }
+}
+
+/// The client is told its code when its credential ends; the upstream only that the client goes away.
+#[tokio::test(start_paused = true)]
+async fn a_session_ends_with_its_credential_and_not_before() {
+    for config in modes() {
+        let rig = rig(config);
+        let start = Instant::now();
+        let expires = |seconds| {
+            let end = End::Expired(CloseCode(4401));
+            Order::Until(Some((start + Duration::from_secs(seconds), end)))
+        };
+        rig.control.give(expires(5));
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        rig.control.give(expires(20));
+        let (client, upstream, summary) = rig.finish().await;
+        assert_eq!(summary.end.label(), "credential_expired");
+        assert_eq!((client, upstream), (vec![close_frame(4401)], vec![close_frame(1001)]));
+        let lasted = start.elapsed().as_secs();
+        assert!((20..25).contains(&lasted), "{lasted} s");
     }
 }

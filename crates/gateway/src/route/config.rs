@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use wicketgate_admission::config::{AdmissionConfig, RawAdmission};
+use wicketgate_admission::config::{AdmissionConfig, NO_IDENTITY, RawAdmission};
 use wicketgate_config::{At, Place, Problems, Size, Switch, Toggle};
 
 use super::edit::{RawHeaderEdits, Side};
@@ -142,12 +142,18 @@ impl RawRoute {
         }
         let admission =
             self.admission.take().map(|raw| raw.value.check(methods, problems)).unwrap_or_default();
+        let websocket = self.websocket.as_ref().map(|at| at.place);
         let action = match (self.upstream.take(), self.redirect.take(), self.respond.take()) {
             (Some(upstream), ..) => Action::Proxy(Box::new(self.proxy(&upstream, &matching, problems))),
             (_, Some(redirect), _) => Action::Redirect(redirect.value.check(problems)?),
             (.., Some(respond)) => Action::Respond(respond.value.check(problems)),
             (None, None, None) => return None,
         };
+        if let (Action::Proxy(proxy), Some(place), None) = (&action, websocket, &admission.authentication)
+            && proxy.websocket.as_ref().is_some_and(|config| config.per_identity.is_some())
+        {
+            problems.error(place, NO_IDENTITY.0, NO_IDENTITY.1);
+        }
         Some(RouteConfig { name, matching, admission, action })
     }
 

@@ -1,15 +1,10 @@
 //! A certificate with its key, read from PEM files and checked.
 
-use std::fmt;
 use std::fs;
-use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use rustls::crypto::KeyProvider;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -17,10 +12,9 @@ use wicketgate_config::{At, Problems};
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
+use super::fault::CertificateFault;
+use super::pem::{read_chain, read_key};
 use super::provider;
-
-/// Larger files hold no certificate chain and no key; the bound stands before anything is read.
-const FILE_MAX: u64 = 1 << 20;
 
 /// A certificate chain and its private key, each in a PEM file.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -39,23 +33,6 @@ pub struct CertificateFiles {
     pub cert: PathBuf,
     /// PEM file with the private key.
     pub key: PathBuf,
-}
-
-/// What is wrong with a certificate or its key, and what would help.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CertificateFault {
-    /// Whether the key's file is at fault, not the certificate's.
-    pub in_key: bool,
-    /// What is wrong, with the file's name.
-    pub what: String,
-    /// What to do.
-    pub help: String,
-}
-
-impl fmt::Display for CertificateFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.what, self.help)
-    }
 }
 
 /// A certificate ready to be used.
@@ -95,8 +72,8 @@ impl Certificate {
     /// Reads both files and checks that they belong together and name somebody.
     pub(super) fn load(files: &CertificateFiles) -> Result<Self, CertificateFault> {
         let chain = read_chain(&files.cert)?;
-        let key = read_key(&files.key)?;
-        let fault = |what: String, help: &str| CertificateFault { in_key: false, what, help: help.into() };
+        let key = read_key(&files.key, &provider())?;
+        let fault = |what: String, help: &str| CertificateFault::new(what, help);
         let shown = files.cert.display();
         let parsed = chain.first().and_then(|leaf| X509Certificate::from_der(leaf).ok());
         let Some((_, leaf)) = parsed else {
@@ -116,15 +93,13 @@ impl Certificate {
             (leaf.validity().not_before.timestamp(), leaf.validity().not_after.timestamp());
         let certified = CertifiedKey::new(chain, key);
         if let Err(error) = certified.keys_match() {
-            let mut fault = fault(
+            return Err(CertificateFault::in_key(
                 format!(
                     "the key in `{}` does not belong to the certificate in `{shown}` ({error})",
                     files.key.display()
                 ),
                 "give the key with which this certificate was requested; `openssl pkey -pubout` and `openssl x509 -pubkey -noout` must agree",
-            );
-            fault.in_key = true;
-            return Err(fault);
+            ));
         }
         Ok(Self { certified: certified.into(), names, not_before, not_after })
     }
@@ -141,91 +116,6 @@ impl Certificate {
         };
         Some((format!("the certificate in `{}` {what}", file.display()), help))
     }
-}
-
-/// Reads a chain of certificates, or a bundle of authorities.
-pub(super) fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, CertificateFault> {
-    let text = read(path, false)?;
-    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
-    let wrong = |what: &str, help: &str| {
-        Err(CertificateFault {
-            in_key: false,
-            what: format!("`{}` {what}", path.display()),
-            help: help.into(),
-        })
-    };
-    match chain {
-        Ok(chain) if !chain.is_empty() => Ok(chain),
-        Ok(_) if contains(&text, b"PRIVATE KEY-----") => {
-            wrong("holds a private key, not a certificate", "were `cert` and `key` swapped?")
-        }
-        Ok(_) => wrong(
-            "holds no certificate",
-            "write PEM: a block that begins with -----BEGIN CERTIFICATE-----; DER becomes PEM by `openssl x509 -inform der`",
-        ),
-        Err(error) => {
-            wrong(&format!("is broken PEM ({error:?})"), "copy the file anew, whole and as plain text")
-        }
-    }
-}
-
-fn read_key(path: &Path) -> Result<std::sync::Arc<dyn rustls::sign::SigningKey>, CertificateFault> {
-    let fault = |what: String, help: &str| CertificateFault { in_key: true, what, help: help.into() };
-    let shown = path.display();
-    let text = read(path, true)?;
-    let key = match PrivateKeyDer::from_pem_slice(&text) {
-        Ok(key) => key,
-        Err(_) if contains(&text, b"ENCRYPTED") => {
-            return Err(fault(
-                format!("the key in `{shown}` is encrypted"),
-                "nobody is there to type its passphrase: store it decrypted by `openssl pkey`, readable by this service's user alone",
-            ));
-        }
-        Err(_) if contains(&text, b"-----BEGIN CERTIFICATE-----") => {
-            return Err(fault(
-                format!("`{shown}` holds a certificate, not a private key"),
-                "were `cert` and `key` swapped?",
-            ));
-        }
-        Err(error) => {
-            return Err(fault(
-                format!("`{shown}` holds no private key ({error})"),
-                "write PEM: a block that begins with -----BEGIN PRIVATE KEY-----",
-            ));
-        }
-    };
-    let loader: &dyn KeyProvider = provider().key_provider;
-    loader.load_private_key(key).map_err(|error| {
-        fault(
-            format!("the key in `{shown}` cannot be used ({error})"),
-            "use an ECDSA key on P-256 or P-384, Ed25519, or RSA of 2048 bits or more",
-        )
-    })
-}
-
-fn read(path: &Path, in_key: bool) -> Result<Vec<u8>, CertificateFault> {
-    let attempt = || -> io::Result<Vec<u8>> {
-        let meta = fs::metadata(path)?;
-        if !meta.is_file() {
-            return Err(io::Error::other("not a regular file"));
-        }
-        if meta.len() > FILE_MAX {
-            return Err(io::Error::other("larger than 1 MiB"));
-        }
-        fs::read(path)
-    };
-    attempt().map_err(|error| {
-        let help = match error.kind() {
-            io::ErrorKind::NotFound => "check the path; a relative one starts at the working directory",
-            io::ErrorKind::PermissionDenied => "let this service's user read the file and enter its folders",
-            _ => "give a readable PEM file",
-        };
-        CertificateFault {
-            in_key,
-            what: format!("cannot read `{}` ({error})", path.display()),
-            help: help.into(),
-        }
-    })
 }
 
 /// Whether the certificate names anything, and the DNS names among it, in lower case.
@@ -250,8 +140,4 @@ fn warn_of_open_key(path: &Path, place: wicketgate_config::Place, problems: &mut
             "take their permission away: chmod o-rwx, or 0600",
         );
     }
-}
-
-fn contains(text: &[u8], what: &[u8]) -> bool {
-    memchr::memmem::find(text, what).is_some()
 }

@@ -7,13 +7,14 @@ use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::sign::SingleCertAndKey;
-use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use wicketgate_config::{At, Problems};
 
-use super::certificate::{RawCertificate, read_chain};
+use super::certificate::RawCertificate;
 use super::config::TlsVersion;
+use super::pem::{read_authorities, unusable_authority};
 use super::provider;
 
 /// TLS towards an upstream. Its certificate is always verified, against the system's roots if not told otherwise.
@@ -118,25 +119,14 @@ fn verifier(
             }
         };
     };
-    let verifier = read_chain(&ca).map_err(|fault| (fault.what, fault.help)).and_then(|authorities| {
-        let mut roots = RootCertStore::empty();
-        let wrong = |why: String| {
-            (
-                format!("`{}` holds no usable authority ({why})", ca.display()),
-                "give the issuer's own certificate, or the self-signed one itself".to_owned(),
-            )
-        };
-        for authority in authorities {
-            roots.add(authority).map_err(|error| wrong(error.to_string()))?;
-        }
-        WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider())
-            .build()
-            .map_err(|error| wrong(error.to_string()))
+    let verifier = read_authorities(&ca).and_then(|roots| {
+        let builder = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider());
+        builder.build().map_err(|error| unusable_authority(&ca, &error))
     });
     match verifier {
         Ok(verifier) => Some(verifier),
-        Err((what, help)) => {
-            problems.error(ca.place, what, help);
+        Err(fault) => {
+            problems.error(ca.place, fault.what, fault.help);
             None
         }
     }
@@ -195,7 +185,8 @@ mod tests {
     fn server(issued: &Issued) -> ServerTlsConfig {
         let (cert, key) = (At::nowhere(issued.files().cert), At::nowhere(issued.files().key));
         let certificates = At::nowhere(vec![RawCertificate { cert, key }]);
-        RawServerTls { certificates, min_version: TlsVersion::V1_3 }.check(&mut Problems::default())
+        RawServerTls { certificates, min_version: TlsVersion::V1_3, ..Default::default() }
+            .check(&mut Problems::default())
     }
 
     fn client(raw: RawClientTls) -> ClientTlsConfig {
@@ -211,7 +202,7 @@ mod tests {
         name: &'static str,
     ) -> Result<TlsStream, HandshakeError> {
         let (near, far) = tcp_pair().await;
-        let accepting = TlsStream::accept(Socket::Tcp(far), server(to).rustls(&[]).unwrap(), None);
+        let accepting = TlsStream::accept(Socket::Tcp(far), server(to).rustls(&[], None).unwrap(), None);
         let name = ServerName::try_from(name).unwrap();
         let connecting = TlsStream::connect(Socket::Tcp(near), config.rustls(&[]), name, None);
         tokio::join!(accepting, connecting).1

@@ -2,25 +2,28 @@
 
 use std::sync::Arc;
 
-use rustls::server::NoServerSessionStorage;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{NoClientAuth, NoServerSessionStorage};
 use rustls::{ServerConfig, SupportedProtocolVersion};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use wicketgate_config::{At, Problems};
 
 use super::certificate::RawCertificate;
+use super::client_certificates::{ClientCertificates, RawClientCertificates};
 use super::provider;
 use super::resolver::CertificateResolver;
 
 /// TLS towards clients, as configured on a listener.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
 pub struct RawServerTls {
     /// Certificates; a client gets the first one that is for the name it asks for, or the first of all.
     pub certificates: At<Vec<RawCertificate>>,
     /// The oldest version of TLS that is spoken: "1.2" (default) or "1.3".
-    #[serde(default)]
     pub min_version: TlsVersion,
+    /// Whether clients are asked for a certificate. Without this key nobody is.
+    pub client_certificates: Option<RawClientCertificates>,
 }
 
 /// A version of TLS.
@@ -53,6 +56,8 @@ pub struct ServerTlsConfig {
     pub resolver: Arc<CertificateResolver>,
     /// The oldest version spoken.
     pub min_version: TlsVersion,
+    /// Who may have issued clients' certificates; `None` where nobody is asked for one.
+    pub clients: Option<Arc<ClientCertificates>>,
 }
 
 impl RawServerTls {
@@ -66,26 +71,37 @@ impl RawServerTls {
             );
         }
         let pairs = self.certificates.value.into_iter().filter_map(|raw| raw.check(problems)).collect();
-        ServerTlsConfig { resolver: Arc::new(CertificateResolver::new(pairs)), min_version: self.min_version }
+        let clients = self.client_certificates.and_then(|raw| raw.check(problems)).map(Arc::new);
+        let resolver = Arc::new(CertificateResolver::new(pairs));
+        ServerTlsConfig { resolver, min_version: self.min_version, clients }
     }
 }
 
 impl ServerTlsConfig {
-    /// What rustls needs to accept connections that choose among these ALPN names.
+    /// What rustls needs to accept connections that choose among these ALPN names, and to verify clients' certificates.
     ///
     /// Early data stays off: it can be replayed, and an upgrade is not idempotent (RFC 8470).
     ///
     /// # Errors
     /// When the cryptographic provider gives no randomness or does not know the versions.
-    pub fn rustls(&self, alpn: &[&[u8]]) -> Result<Arc<ServerConfig>, rustls::Error> {
+    pub(super) fn rustls(
+        &self,
+        alpn: &[&[u8]],
+        verifier: Option<Arc<dyn ClientCertVerifier>>,
+    ) -> Result<Arc<ServerConfig>, rustls::Error> {
+        let resumable = verifier.is_none();
         let mut config = ServerConfig::builder_with_provider(provider())
             .with_protocol_versions(self.min_version.and_later())?
-            .with_no_client_auth()
+            .with_client_cert_verifier(verifier.unwrap_or_else(|| Arc::new(NoClientAuth)))
             .with_cert_resolver(self.resolver.clone());
         config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
-        // Tickets carry the state, under keys that rotate every six hours, so that none is kept here.
-        config.ticketer = rustls::crypto::aws_lc_rs::Ticketer::new()?;
         config.session_storage = Arc::new(NoServerSessionStorage {});
+        match resumable {
+            // Tickets carry the state, under keys that rotate every six hours, so that none is kept here.
+            true => config.ticketer = rustls::crypto::aws_lc_rs::Ticketer::new()?,
+            // A resumed session would pass a certificate that was revoked, or has expired, since.
+            false => config.send_tls13_tickets = 0,
+        }
         Ok(Arc::new(config))
     }
 }
@@ -102,7 +118,7 @@ mod tests {
 
     fn check(cert: PathBuf, key: PathBuf) -> Vec<(Severity, String, String)> {
         let raw = RawCertificate { cert: At::nowhere(cert), key: At::nowhere(key) };
-        let raw = RawServerTls { certificates: At::nowhere(vec![raw]), min_version: TlsVersion::default() };
+        let raw = RawServerTls { certificates: At::nowhere(vec![raw]), ..Default::default() };
         let mut problems = Problems::default();
         raw.check(&mut problems);
         problems.iter().map(|p| (p.severity, p.what.clone(), p.help.clone())).collect()

@@ -38,6 +38,17 @@ pub enum HandshakeError {
     Io(io::Error),
 }
 
+impl HandshakeError {
+    /// Whether the peer showed no certificate, or one that is not taken.
+    pub const fn is_of_certificate(&self) -> bool {
+        use rustls::Error::{InvalidCertRevocationList, InvalidCertificate, NoCertificatesPresented};
+        matches!(
+            self,
+            Self::Tls(InvalidCertificate(_) | InvalidCertRevocationList(_) | NoCertificatesPresented)
+        )
+    }
+}
+
 /// Marks the error of [`TlsStream::poll_receive`] that becomes [`HandshakeError::PlainHttp`].
 #[derive(Debug, thiserror::Error)]
 #[error("plain HTTP where TLS was expected")]

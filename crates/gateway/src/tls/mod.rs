@@ -2,16 +2,21 @@
 
 mod certificate;
 mod client;
+mod client_certificates;
 pub mod config;
 mod engine;
 #[cfg(test)]
 mod engine_tests;
+mod fault;
 mod handshake;
+mod pem;
 mod resolver;
 mod scratch;
+mod server;
 mod stream;
 #[cfg(test)]
 mod stream_tests;
+mod subject;
 #[cfg(test)]
 pub(crate) mod testing;
 mod watch;
@@ -20,12 +25,15 @@ use std::sync::{Arc, LazyLock};
 
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 
-pub use certificate::{CertificateFault, CertificateFiles, RawCertificate};
+pub use certificate::{CertificateFiles, RawCertificate};
 pub use client::{ClientTlsConfig, RawClientTls};
+pub use client_certificates::{ClientCertificates, RawClientCertificates};
+pub use fault::CertificateFault;
 pub use handshake::HandshakeError;
 pub use resolver::CertificateResolver;
-pub use stream::TlsStream;
-pub use watch::CertificateWatcher;
+pub use server::TlsServer;
+pub use stream::{TlsStream, UnreadableCertificate};
+pub use watch::{CertificateWatcher, Watched};
 
 /// The one provider of cryptography: AEAD suites only, X25519MLKEM768 preferred (`prefer-post-quantum`).
 fn provider() -> Arc<CryptoProvider> {

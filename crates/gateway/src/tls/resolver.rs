@@ -8,7 +8,8 @@ use arc_swap::ArcSwap;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
-use super::certificate::{Certificate, CertificateFault, CertificateFiles};
+use super::certificate::{Certificate, CertificateFiles};
+use super::fault::CertificateFault;
 
 thread_local! {
     /// The name asked for in the ClientHello that this thread's rustls call has just taken in.

@@ -8,10 +8,12 @@ use std::task::{Context, Poll, ready};
 use rustls::pki_types::CertificateDer;
 use rustls::{CipherSuite, ProtocolVersion};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use wicketgate_admission::identity::ClientCertificate;
 
 use super::engine::{End, Engine, RIDE_MAX};
 use super::handshake::PlainHttp;
 use super::scratch::{READ_MAX, RECORD_MAX, WRITE_MAX, with_incoming, with_outgoing};
+use super::subject::client_certificate;
 use crate::net::Socket;
 
 /// An established TLS connection.
@@ -24,6 +26,11 @@ pub struct TlsStream {
     pub(super) engine: Engine,
     pub(super) server_name: Option<Box<str>>,
 }
+
+/// A certificate that rustls verified, but whose names cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the names in the client's certificate cannot be read")]
+pub struct UnreadableCertificate;
 
 impl TlsStream {
     /// The application protocol agreed on by ALPN.
@@ -49,6 +56,15 @@ impl TlsStream {
     /// The peer's certificate chain, its own certificate first.
     pub fn peer_certificates(&self) -> Option<&[CertificateDer<'static>]> {
         self.engine.state().peer_certificates()
+    }
+
+    /// The peer's own certificate and what it says, once it was verified.
+    ///
+    /// # Errors
+    /// A certificate that was verified and yet cannot be read.
+    pub fn peer_identity(&self) -> Result<Option<ClientCertificate>, UnreadableCertificate> {
+        let leaf = self.peer_certificates().and_then(<[_]>::first);
+        leaf.map(|leaf| client_certificate(leaf).ok_or(UnreadableCertificate)).transpose()
     }
 
     /// Whether this connection resumed an earlier one, without a full handshake.

@@ -15,7 +15,7 @@ use tokio_rustls::{TlsAcceptor, TlsConnector, client};
 use wicketgate_config::{At, Problems};
 
 use super::certificate::RawCertificate;
-use super::config::{RawServerTls, TlsVersion};
+use super::config::RawServerTls;
 use super::testing::{Issued, tcp_pair};
 use super::{HandshakeError, TlsStream};
 use crate::net::Socket;
@@ -29,8 +29,8 @@ fn name() -> ServerName<'static> {
 fn server_config(issued: &Issued) -> Arc<ServerConfig> {
     let (cert, key) = (At::nowhere(issued.files().cert), At::nowhere(issued.files().key));
     let certificates = At::nowhere(vec![RawCertificate { cert, key }]);
-    let raw = RawServerTls { certificates, min_version: TlsVersion::V1_2 };
-    raw.check(&mut Problems::default()).rustls(&[b"h2", b"http/1.1"]).unwrap()
+    let raw = RawServerTls { certificates, ..Default::default() };
+    raw.check(&mut Problems::default()).rustls(&[b"h2", b"http/1.1"], None).unwrap()
 }
 
 fn tls12(config: &Arc<ClientConfig>) -> Arc<ClientConfig> {

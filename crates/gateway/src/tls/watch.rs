@@ -1,4 +1,4 @@
-//! Watches certificate files, and has them loaded anew when they change.
+//! Watches files of certificates, authorities and revocations, and has them loaded anew when they change.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -9,12 +9,22 @@ use std::time::{Duration, Instant};
 
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 
+use super::client_certificates::{ClientCertificates, Renewed};
 use super::resolver::CertificateResolver;
 
 /// A renewal writes several files: they are read when nothing has happened for this long,
 const QUIET: Duration = Duration::from_millis(250);
 /// and after this long even if something keeps happening.
 const PATIENCE: Duration = Duration::from_secs(3);
+
+/// What is loaded anew when its files change.
+#[derive(Debug)]
+pub enum Watched {
+    /// A listener's own certificates.
+    Certificates(Arc<CertificateResolver>),
+    /// Who may have issued its clients'.
+    Clients(Arc<ClientCertificates>),
+}
 
 /// Watches the folders of certificate files as long as it lives.
 ///
@@ -25,11 +35,11 @@ pub struct CertificateWatcher {
 }
 
 impl CertificateWatcher {
-    /// Starts to watch what these resolvers were loaded from. Files are read on a thread of its own.
+    /// Starts to watch what these were loaded from. Files are read on a thread of its own.
     ///
     /// # Errors
     /// When the system gives no watch (inotify's limits) or no thread.
-    pub fn start(resolvers: Vec<Arc<CertificateResolver>>) -> notify::Result<Self> {
+    pub fn start(watched: Vec<Watched>) -> notify::Result<Self> {
         let (tell, told) = channel();
         let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
             if !event.is_ok_and(|event| event.kind.is_access()) {
@@ -37,20 +47,37 @@ impl CertificateWatcher {
                 let _ = tell.send(());
             }
         })?;
-        for folder in folders(&resolvers) {
+        for folder in folders(&watched) {
             watcher.watch(&folder, RecursiveMode::NonRecursive)?;
         }
         thread::Builder::new()
             .name("certificates".into())
-            .spawn(move || reload_when_told(&told, &resolvers))
+            .spawn(move || reload_when_told(&told, &watched))
             .map_err(notify::Error::io)?;
         Ok(Self { _watcher: watcher })
     }
 }
 
-fn folders(resolvers: &[Arc<CertificateResolver>]) -> BTreeSet<PathBuf> {
-    let files = resolvers.iter().flat_map(|resolver| resolver.files());
-    let paths = files.flat_map(|files| [&files.cert, &files.key]);
+impl Watched {
+    fn files(&self) -> Vec<&PathBuf> {
+        match self {
+            Self::Certificates(resolver) => {
+                resolver.files().iter().flat_map(|files| [&files.cert, &files.key]).collect()
+            }
+            Self::Clients(clients) => clients.files().collect(),
+        }
+    }
+
+    fn reload(&self) {
+        match self {
+            Self::Certificates(resolver) => reload_certificates(resolver),
+            Self::Clients(clients) => reload_clients(clients),
+        }
+    }
+}
+
+fn folders(watched: &[Watched]) -> BTreeSet<PathBuf> {
+    let paths = watched.iter().flat_map(Watched::files);
     // Where a link points to as well, for those that rewrite the target.
     let places = paths.flat_map(|path| [Some(path.clone()), path.canonicalize().ok()]).flatten();
     places.map(|path| folder(&path).to_owned()).collect()
@@ -64,7 +91,7 @@ fn folder(path: &Path) -> &Path {
 }
 
 /// Ends when the watcher is dropped.
-fn reload_when_told(told: &Receiver<()>, resolvers: &[Arc<CertificateResolver>]) {
+fn reload_when_told(told: &Receiver<()>, watched: &[Watched]) {
     while told.recv().is_ok() {
         let start = Instant::now();
         while start.elapsed() < PATIENCE {
@@ -74,13 +101,13 @@ fn reload_when_told(told: &Receiver<()>, resolvers: &[Arc<CertificateResolver>])
                 Err(RecvTimeoutError::Disconnected) => return,
             }
         }
-        for resolver in resolvers {
-            reload(resolver);
+        for watched in watched {
+            watched.reload();
         }
     }
 }
 
-fn reload(resolver: &CertificateResolver) {
+fn reload_certificates(resolver: &CertificateResolver) {
     let reloaded = resolver.reload();
     for files in &reloaded.replaced {
         tracing::info!(cert = %files.cert.display(), "certificate replaced");
@@ -92,6 +119,22 @@ fn reload(resolver: &CertificateResolver) {
         for (what, help) in resolver.unwise() {
             tracing::warn!(help, "{what}");
         }
+    }
+}
+
+fn reload_clients(clients: &ClientCertificates) {
+    match clients.reload() {
+        Renewed::Same => return,
+        Renewed::Replaced => tracing::info!("authorities and revocations of client certificates replaced"),
+        Renewed::Kept(fault) => {
+            tracing::error!(%fault, "new authorities or revocations not usable, the old ones stay");
+        }
+    }
+    for what in clients.overdue() {
+        tracing::warn!(
+            help = "fetch the issuer's current list: until then its certificates are refused",
+            "{what}"
+        );
     }
 }
 
@@ -108,9 +151,9 @@ mod tests {
     fn changed_files_are_loaded_and_a_dropped_watcher_ends_its_thread() {
         let (old, new) = (Issued::new(&["old.example"]), Issued::new(&["new.example"]));
         let raw = RawCertificate { cert: At::nowhere(old.files().cert), key: At::nowhere(old.files().key) };
-        let raw = RawServerTls { certificates: At::nowhere(vec![raw]), min_version: Default::default() };
+        let raw = RawServerTls { certificates: At::nowhere(vec![raw]), ..Default::default() };
         let resolver = raw.check(&mut Problems::default()).resolver;
-        let watcher = CertificateWatcher::start(vec![resolver.clone()]).unwrap();
+        let watcher = CertificateWatcher::start(vec![Watched::Certificates(resolver.clone())]).unwrap();
         for (from, to) in [(new.files().cert, old.files().cert), (new.files().key, old.files().key)] {
             let fresh = to.with_extension("fresh");
             std::fs::copy(from, &fresh).unwrap();

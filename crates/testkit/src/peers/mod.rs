@@ -10,6 +10,7 @@ mod hop;
 pub mod kosoku;
 mod nginx;
 pub mod node;
+pub mod oidc;
 pub mod python;
 
 use std::{

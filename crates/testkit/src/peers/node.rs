@@ -1,4 +1,5 @@
-//! Node scripts with the libraries that `cargo xtask peers` installs: ws, undici, playwright-core.
+//! Node scripts with the libraries that `cargo xtask peers` installs: ws, undici, oidc-provider,
+//! playwright-core.
 
 use std::{path::Path, process::Command};
 

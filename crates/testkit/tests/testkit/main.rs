@@ -4,5 +4,6 @@
 
 mod attack;
 mod echo;
+mod oidc;
 mod peers;
 mod process;

@@ -5,9 +5,12 @@ mod configuration;
 mod demo;
 mod init;
 mod key;
+mod operator;
 mod reference;
+mod revoke;
 mod run;
 mod schema;
+mod sessions;
 
 use std::process::ExitCode;
 
@@ -28,6 +31,10 @@ pub(crate) enum Command {
     Key(key::Key),
     /// Try it: a chat room, the gateway before it with a certificate made on the spot, and a page that talks through it.
     Demo(demo::Demo),
+    /// List the live sessions of the running gateway, or end some.
+    Sessions(sessions::Sessions),
+    /// Revoke a credential or a subject: the running gateway refuses it from now on, and ends its sessions.
+    Revoke(revoke::Revoke),
     /// Print the JSON Schema of the configuration, for editors.
     Schema,
     /// Print the reference of the configuration in Markdown.
@@ -44,6 +51,8 @@ impl Command {
             Self::Run(run) => run.run(),
             Self::Key(key) => key.run(),
             Self::Demo(demo) => demo.run(),
+            Self::Sessions(sessions) => sessions.run(),
+            Self::Revoke(revoke) => revoke.run(),
             Self::Schema => schema::run(),
             Self::Reference => reference::run(),
         }

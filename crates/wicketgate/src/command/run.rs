@@ -59,7 +59,7 @@ impl Run {
 
 /// The operator's listener. Where there may be a successor, it shares the address with us for a while.
 fn listen(config: &AdminConfig, runtime: &RuntimeConfig) -> anyhow::Result<Admin> {
-    Admin::bind(config.bind, runtime.handover.is_some())
+    Admin::bind(config, runtime.handover.is_some())
         .with_context(|| format!("the admin listener cannot listen at {}", config.bind))
 }
 

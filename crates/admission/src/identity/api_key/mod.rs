@@ -15,7 +15,6 @@ use arc_swap::ArcSwap;
 use http::HeaderName;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use tokio::sync::watch;
 use wicketgate_config::{At, Problems, Time};
 
 pub use key::{ApiKey, PREFIX};
@@ -23,6 +22,7 @@ pub use record::{KeyRecord, Pepper};
 pub use store::{KeyStore, LockedStore, StoreError};
 
 use super::{Denied, Identity};
+use crate::changes::Changes;
 use crate::credential::{Place, RawPlace};
 use crate::file::Stamp;
 use crate::secret::{RawSecret, Secret};
@@ -92,12 +92,13 @@ pub struct ApiKeys {
     keys: ArcSwap<KeyStore>,
     /// The file as it was when it was last read, whether or not that served.
     seen: Mutex<Option<Stamp>>,
-    changes: watch::Sender<u64>,
+    changes: Changes,
 }
 
 impl ApiKeys {
-    /// Reads the store and follows it from now on. Must be called inside a tokio runtime.
-    pub fn start(method: Arc<str>, config: ApiKeyConfig) -> Arc<Self> {
+    /// Reads the store and follows it from now on; tells `changes` whenever other keys may be accepted than before. Must be
+    /// called inside a tokio runtime.
+    pub fn start(method: Arc<str>, config: ApiKeyConfig, changes: Changes) -> Arc<Self> {
         let pepper = Pepper::new(&config.pepper);
         let refresh = config.refresh;
         let keys = Arc::new(Self {
@@ -106,7 +107,7 @@ impl ApiKeys {
             pepper,
             keys: ArcSwap::default(),
             seen: Mutex::new(None),
-            changes: watch::Sender::new(0),
+            changes,
         });
         keys.look();
         tokio::spawn(follow(Arc::downgrade(&keys), refresh));
@@ -116,11 +117,6 @@ impl ApiKeys {
     /// Where in a request a key stands.
     pub fn places(&self) -> &[Place] {
         &self.config.places
-    }
-
-    /// Changes whenever other keys may be accepted than before.
-    pub fn changes(&self) -> watch::Receiver<u64> {
-        self.changes.subscribe()
     }
 
     /// Whether this may be meant as a key: other methods have tokens too.
@@ -178,7 +174,7 @@ impl ApiKeys {
             Ok(keys) => {
                 let count = keys.records().count();
                 self.keys.store(Arc::new(keys));
-                self.changes.send_modify(|generation| *generation = generation.wrapping_add(1));
+                self.changes.tell();
                 tracing::info!(method = %self.method, keys = count, "API keys read");
             }
             Err(error) => {
@@ -234,10 +230,11 @@ mod tests {
     async fn the_store_is_followed_and_a_bad_one_changes_nothing() {
         let dir = tempfile::tempdir().unwrap();
         let store = dir.path().join("keys.jsonl");
-        let keys = ApiKeys::start("keys".into(), config(&store));
-        let mut changes = keys.changes();
+        let changes = Changes::default();
+        let keys = ApiKeys::start("keys".into(), config(&store), changes.clone());
+        changes.told().await;
         let key = add(&store, "alice");
-        changes.changed().await.unwrap();
+        changes.told().await;
         let identity = keys.identify(&key.text()).unwrap();
         assert_eq!((&*identity.subject, identity.token_id.as_deref()), ("alice", Some(key.id.as_str())));
         assert!(keys.still_accepts(&identity));
@@ -248,10 +245,10 @@ mod tests {
         std::fs::remove_file(&store).unwrap();
         keys.look();
         assert!(keys.still_accepts(&identity), "and neither does none");
-        assert!(!changes.has_changed().unwrap());
+        assert!(tokio::time::timeout(Duration::ZERO, changes.told()).await.is_err());
 
         add(&store, "bob");
-        changes.changed().await.unwrap();
+        changes.told().await;
         assert!(!keys.still_accepts(&identity), "the key is not among the new ones");
         assert_eq!(keys.identify(&key.text()).unwrap_err(), Denied::UnknownKey);
     }
@@ -261,7 +258,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let store = dir.path().join("keys.jsonl");
         let (key, other) = (add(&store, "alice"), add(&store, "bob"));
-        let keys = ApiKeys::start("keys".into(), config(&store));
+        let keys = ApiKeys::start("keys".into(), config(&store), Changes::default());
         let of = |key: &ApiKey| keys.identify(&key.text());
         let (alice, bob) = (of(&key).unwrap(), of(&other).unwrap());
         LockedStore::open(&store).unwrap().revoke(&key.id, SystemTime::now()).unwrap();

@@ -14,6 +14,7 @@ use clap::Args;
 use tokio::runtime::Builder;
 use wicketgate_gateway::admin::Admin;
 use wicketgate_gateway::config::{self, Config, Style};
+use wicketgate_gateway::listener::BindAddress;
 use wicketgate_gateway::server::{Cause, Server, StartError};
 use wicketgate_gateway::workers::{DataPlane, Workers};
 
@@ -54,11 +55,11 @@ impl Demo {
         let (server, config) = self.start(&files, room, &data)?;
         let _logs = logs::init(&config.log)?;
         let admin = config.admin.as_ref().context("the demonstration has an admin listener")?;
-        let admin = Admin::bind(admin.bind, false)?;
+        let admin = Admin::bind(admin, false)?;
         let metrics = admin.address()?;
         tokio::spawn(admin.serve(server.shared.clone()));
         let (_, page) = server.addresses().pop().context("the demonstration has a listener")?;
-        announce(&page.to_string(), metrics, room, &files)?;
+        announce(&page.to_string(), &metrics, room, &files)?;
         stop.told().await;
         writeln!(stdout(), "\nDraining: sessions are told to connect again elsewhere (1012).")?;
         drain(server, Cause::Stop, stop).await?;
@@ -90,7 +91,7 @@ impl Demo {
 }
 
 /// Tells what is where, and what can be tried.
-fn announce(page: &str, metrics: SocketAddr, room: SocketAddr, files: &Files) -> std::io::Result<()> {
+fn announce(page: &str, metrics: &BindAddress, room: SocketAddr, files: &Files) -> std::io::Result<()> {
     let mut out = stdout();
     let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let colour = out.is_terminal() && !refused;
@@ -115,7 +116,7 @@ fn announce(page: &str, metrics: SocketAddr, room: SocketAddr, files: &Files) ->
 /// Each with what it shows.
 fn lines_to_try(
     page: &str,
-    metrics: SocketAddr,
+    metrics: &BindAddress,
     files: &Files,
 ) -> std::io::Result<[(&'static str, String); 6]> {
     let handshake =

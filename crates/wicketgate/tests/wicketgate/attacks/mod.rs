@@ -5,6 +5,7 @@
 
 mod api_keys;
 mod client_address;
+mod client_certificates;
 mod compression;
 mod connections;
 mod forged;

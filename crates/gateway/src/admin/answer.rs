@@ -1,0 +1,95 @@
+//! What is asked at the operator's listener, and who may ask it.
+
+use bytes::Bytes;
+use http::header::{ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use serde::Serialize;
+use wicketgate_admission::Secret;
+
+use super::{Gate, metrics, revocations, sessions};
+use crate::gateway::Shared;
+
+/// An answer, whole.
+pub(super) type Answer = Response<Full<Bytes>>;
+
+pub(super) async fn answer(shared: &Shared, gate: &Gate, request: Request<Incoming>) -> Answer {
+    let path = request.uri().path().to_owned();
+    match (path.as_str(), request.method()) {
+        ("/healthz", &Method::GET | &Method::HEAD) => text(StatusCode::OK, "ok\n"),
+        ("/readyz", &Method::GET | &Method::HEAD) if shared.is_draining() => {
+            text(StatusCode::SERVICE_UNAVAILABLE, "draining\n")
+        }
+        ("/readyz", &Method::GET | &Method::HEAD) => text(StatusCode::OK, "ready\n"),
+        ("/metrics", &Method::GET | &Method::HEAD) => metrics::metrics(shared),
+        ("/healthz" | "/readyz" | "/metrics", _) => not_allowed("GET, HEAD"),
+        ("/sessions" | "/revocations", method) => {
+            if let Err(refusal) = gate.check(request.headers()) {
+                return *refusal;
+            }
+            match (path.as_str(), method) {
+                ("/sessions", &Method::GET) => sessions::list(shared, request.uri().query()),
+                ("/sessions", &Method::DELETE) => sessions::kick(shared, request.uri().query()),
+                ("/sessions", _) => not_allowed("GET, DELETE"),
+                (_, &Method::GET) => revocations::list(shared),
+                (_, &Method::POST) => revocations::add(shared, request).await,
+                _ => not_allowed("GET, POST"),
+            }
+        }
+        _ => {
+            text(StatusCode::NOT_FOUND, "there are /metrics, /healthz, /readyz, /sessions and /revocations\n")
+        }
+    }
+}
+
+impl Gate {
+    fn check(&self, headers: &HeaderMap) -> Result<(), Box<Answer>> {
+        let Some(token) = &self.token else {
+            return match self.is_private {
+                true => Ok(()),
+                false => Err(Box::new(text(
+                    StatusCode::FORBIDDEN,
+                    "set `admin.token`, or bind the admin listener to a Unix socket\n",
+                ))),
+            };
+        };
+        let mut given = headers.get_all(AUTHORIZATION).iter();
+        let (given, more) = (given.next(), given.next());
+        let given = given.and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+        if more.is_none() && given.is_some_and(|given| Secret::new(given) == *token) {
+            return Ok(());
+        }
+        let mut refusal = text(StatusCode::UNAUTHORIZED, "a token is asked for here\n");
+        refusal.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        Err(Box::new(refusal))
+    }
+}
+
+fn not_allowed(allowed: &'static str) -> Answer {
+    let mut response = text(StatusCode::METHOD_NOT_ALLOWED, format!("only {allowed}\n"));
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
+    response
+}
+
+pub(super) fn json(body: &impl Serialize) -> Answer {
+    let body = match serde_json::to_vec(body) {
+        Ok(body) => body,
+        Err(error) => {
+            tracing::error!(%error, "an answer to the operator cannot be written");
+            return text(StatusCode::INTERNAL_SERVER_ERROR, "the answer cannot be written\n");
+        }
+    };
+    let mut response = text(StatusCode::OK, body);
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+pub(super) fn text(status: StatusCode, body: impl Into<Bytes>) -> Answer {
+    let mut response = Response::new(Full::new(body.into()));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
