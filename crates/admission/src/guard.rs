@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use http::HeaderMap;
 use http::request::Parts;
 use wicketgate_wire::handshake::{Upgrade, is_upgrade_attempt, read_upgrade};
 
@@ -11,6 +12,7 @@ use super::authorization::{Expression, Facts};
 use super::client::{Asked, Client};
 use super::close::CloseCodes;
 use super::config::{AdmissionConfig, AuthenticationConfig, Needed};
+use super::disclosure::{Disclosure, Unsigned};
 use super::identity::ticket::{Issued, Tickets};
 use super::identity::{Denied, Identity, Method, Proof};
 use super::limits::{Claim, IdentityRates, Limits, Slots};
@@ -90,6 +92,7 @@ pub struct Guard {
     authorization: Option<Expression>,
     authentication: Option<Authentication>,
     revocations: Option<Arc<Revocations>>,
+    disclosure: Disclosure,
     close_codes: CloseCodes,
     limits: Option<Limits>,
     /// Whether plain requests count for rates.
@@ -129,6 +132,7 @@ impl Guard {
             limits: Some(limits),
             counts_requests,
             revocations: Some(revocations),
+            disclosure: config.disclosure.clone(),
             close_codes: config.close_codes,
         }
     }
@@ -240,6 +244,25 @@ impl Guard {
             Some(expression) => expression.judge(facts, identity),
             None => Ok(()),
         }
+    }
+
+    /// Tells an upstream who was admitted. The client's own words under these names must have been removed.
+    ///
+    /// # Errors
+    /// What is to be told cannot be signed.
+    pub fn tell(&self, admitted: &Admitted, headers: &mut HeaderMap) -> Result<(), Unsigned> {
+        match admitted.identity() {
+            Some(identity) => self.disclosure.tell(identity, headers),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether the page that asks may open sessions on the route: one that may not gets no ticket for it either.
+    ///
+    /// # Errors
+    /// It may not.
+    pub fn check_origin(&self, parts: &Parts, client: &Client) -> Result<(), Refusal> {
+        self.origin.check(parts, client.secure, true)
     }
 
     /// Whether clients can get tickets for the route.

@@ -152,8 +152,7 @@ async fn serve(
     let method = if handshake.is_upgrade() { &Method::GET } else { &parts.method };
     let snapshot = shared.snapshot();
     if path == ticket::PATH {
-        let wish =
-            Wish { parts, handshake, client: &client, host: name.as_deref(), authority: host.as_ref() };
+        let wish = Wish { parts, handshake, client: &client, host: name.as_deref() };
         return Box::pin(ticket::issue(wish, &snapshot, &mut line.route)).await;
     }
     let facts = Facts { host: name.as_deref(), path: &path, method, headers: &parts.headers };
@@ -244,8 +243,10 @@ async fn pass(
 /// Makes a client's request head that of our own.
 pub(super) fn prepare(routed: &Routed<'_>, proxy: &Proxy, parts: &mut Parts) -> Result<(), Refused> {
     forward::to_upstream(&mut parts.headers, routed.client())?;
+    forward::remove_identity(&mut parts.headers, &routed.route.identity_names);
     let edits = &proxy.config.request_headers;
     edits.apply(&mut parts.headers, &routed.scope).map_err(|_| Refused::Header)?;
+    routed.route.guard.tell(&routed.admitted, &mut parts.headers)?;
     let target = proxy.config.rewrite.target(routed.scope.path, routed.scope.query);
     parts.uri = target.map_err(|_| Refused::Header)?.into();
     parts.version = Version::HTTP_11;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use wicketgate_admission::Refusal;
+use wicketgate_admission::disclosure::Unsigned;
 use wicketgate_wire::deflate::NegotiationError;
 use wicketgate_wire::handshake::{AnswerError, HandshakeError};
 
@@ -52,6 +53,9 @@ pub enum Refused {
     /// A configured header or location cannot be made out of this request.
     #[error("a configured header cannot be made out of this request")]
     Header,
+    /// What the upstream is to be told of the client cannot be signed.
+    #[error(transparent)]
+    Unsigned(#[from] Unsigned),
     /// The gateway is going away.
     #[error("the gateway is draining")]
     Draining,
@@ -117,6 +121,7 @@ impl Refused {
             Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
             Self::BodyLate => (StatusCode::REQUEST_TIMEOUT, "body_late"),
             Self::Header => (StatusCode::BAD_REQUEST, "header"),
+            Self::Unsigned(_) => (StatusCode::INTERNAL_SERVER_ERROR, "identity_unsigned"),
             Self::Draining => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
             Self::Upstream(error) => (error.status(), error.label()),
             Self::Answer(_) | Self::Deflate(_) | Self::AnswerHeaders(_) => {

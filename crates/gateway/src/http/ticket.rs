@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, ORIGIN, X_CONTENT_TYPE_OPTIONS};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Response, StatusCode, Uri};
 use url::form_urlencoded;
-use wicketgate_admission::{Asked, Client, Handshake, Refusal};
+use wicketgate_admission::{Asked, Client, Handshake};
 
 use super::body::Answer;
 use super::refusal::Refused;
@@ -24,8 +24,6 @@ pub(super) struct Wish<'a> {
     pub(super) client: &'a Client,
     /// The host in one spelling, without its port.
     pub(super) host: Option<&'a str>,
-    /// The host as the client wrote it.
-    pub(super) authority: Option<&'a HeaderValue>,
 }
 
 /// Asks of the request all that the route asks of a handshake, and answers with a ticket. `found` is told the route.
@@ -34,15 +32,12 @@ pub(super) async fn issue(
     snapshot: &Snapshot,
     found: &mut Option<Arc<Route>>,
 ) -> Result<Response<Answer>, Refused> {
-    let Wish { mut parts, handshake, client, host, authority } = wish;
+    let Wish { mut parts, handshake, client, host } = wish;
     if parts.method != Method::POST || handshake.is_upgrade() {
         let mut response = Response::new(Answer::text("405 Method Not Allowed\n"));
         *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
         response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
         return Ok(response);
-    }
-    if !is_same_origin(&parts, client.secure, authority) {
-        return Err(Refusal::Origin.into());
     }
     let target = target(&parts.uri).ok_or(Refused::TicketPath)?;
     let path = normalise_path(target.path())?.into_owned();
@@ -52,9 +47,12 @@ pub(super) async fn issue(
     if !route.guard.has_tickets() {
         return Err(Refused::NoRoute);
     }
+    route.guard.check_origin(&parts, client)?;
     // The guard sees what it would see of the handshake.
     parts.method = Method::GET;
-    parts.uri = target.into();
+    let mut uri = std::mem::take(&mut parts.uri).into_parts();
+    uri.path_and_query = Some(target);
+    parts.uri = Uri::from_parts(uri).map_err(|_| Refused::TicketPath)?;
     let asked = Asked { route: &route.name, host: host.unwrap_or_default(), path: &path };
     let admitted = route.guard.admit(&mut parts, handshake, client, asked).await?;
     let issued = route.guard.issue_ticket(&admitted, asked)?;
@@ -69,17 +67,6 @@ pub(super) async fn issue(
         response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
     Ok(response)
-}
-
-/// Whether no page of another origin asks: one could not read the ticket, but could use up the client's. Requests of no
-/// browser have no `Origin`.
-fn is_same_origin(parts: &Parts, secure: bool, authority: Option<&HeaderValue>) -> bool {
-    let mut origins = parts.headers.get_all(ORIGIN).iter();
-    let Some(origin) = origins.next() else { return true };
-    let scheme: &[u8] = if secure { b"https://" } else { b"http://" };
-    let host = origin.as_bytes().strip_prefix(scheme);
-    let same = host.zip(authority).is_some_and(|(host, own)| host.eq_ignore_ascii_case(own.as_bytes()));
-    same && origins.next().is_none()
 }
 
 /// What the handshake would ask for: the one parameter `path`, with all other parameters behind it.
@@ -127,30 +114,5 @@ mod tests {
             assert_eq!(target(&uri).as_ref().map(PathAndQuery::as_str), expected, "{query}");
         }
         assert_eq!(target(&PATH.parse().unwrap()), None);
-    }
-
-    #[test]
-    fn pages_of_other_origins_get_none() {
-        let host = HeaderValue::from_static("chat.example:8443");
-        let allowed = |secure, origins: &[&str]| {
-            let mut request = http::Request::builder();
-            for origin in origins {
-                request = request.header(ORIGIN, *origin);
-            }
-            is_same_origin(&request.body(()).unwrap().into_parts().0, secure, Some(&host))
-        };
-        assert!(allowed(true, &[]) && allowed(true, &["https://CHAT.example:8443"]));
-        assert!(allowed(false, &["http://chat.example:8443"]));
-        for origins in [
-            &["http://chat.example:8443"][..],
-            &["https://chat.example"],
-            &["https://chat.example:8443.evil.example"],
-            &["https://evil.example"],
-            &["null"],
-            &[""],
-            &["https://chat.example:8443", "https://chat.example:8443"],
-        ] {
-            assert!(!allowed(true, origins), "{origins:?}");
-        }
     }
 }

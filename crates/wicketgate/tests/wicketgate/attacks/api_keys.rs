@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use wicketgate_testkit::dir::Dir;
-use wicketgate_testkit::raw::{RawClient, Upgrade};
+use wicketgate_testkit::raw::{Ended, RawClient, Recorded, Upgrade};
 
 use super::{LISTENER, Stage, UPSTREAM};
 use crate::cli::wicketgate;
@@ -138,6 +138,9 @@ async fn a_revoked_key_opens_nothing_any_more() {
     let seen = stage.gateway.process().lines_with("API keys read");
     keys.command(&["revoke", &key[4..20]]);
     read_again(&stage, seen).await;
+    assert_eq!(client.ended().await.unwrap(), Ended::Closed(Some(1008)), "its session ends with it");
+    let over = |recorded: &Recorded| recorded.ended;
+    stage.backend.until("the end of the session", over).await.unwrap();
     stage.proof("/open").request(&with_key("/keys", &key), 401).await.unwrap();
     stage.gateway.log("the credential was revoked").await.unwrap();
 

@@ -12,6 +12,7 @@ mod forged;
 mod frames;
 mod handshake;
 mod http2;
+mod identity_headers;
 mod limits;
 mod liveness;
 mod proxy_protocol;
