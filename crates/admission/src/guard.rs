@@ -186,9 +186,7 @@ impl Guard {
         self.origin.check(parts, client.secure, is_upgrade)?;
         let identity = match &self.authentication {
             None => None,
-            Some(authentication) => {
-                Some(authentication.identify(parts, &mut upgrade, client, asked.route).await?)
-            }
+            Some(authentication) => Some(authentication.identify(parts, &mut upgrade, client, asked).await?),
         };
         if identity.as_deref().is_some_and(|identity| self.is_revoked(identity)) {
             return Err(Denied::Revoked.into());
@@ -306,11 +304,19 @@ impl Authentication {
         parts: &mut Parts,
         upgrade: &mut Option<Upgrade>,
         client: &Client,
-        route: &str,
+        asked: Asked<'_>,
     ) -> Result<Arc<Identity>, Denied> {
-        let certificate = client.certificate.as_deref();
-        let proof = Proof { parts, upgrade: upgrade.as_ref(), route, certificate };
-        let mut first = None;
+        let proof = Proof {
+            parts,
+            upgrade: upgrade.as_ref(),
+            route: asked.route,
+            host: asked.host,
+            path: asked.path,
+            address: client.address,
+            secure: client.secure,
+            certificate: client.certificate.as_deref(),
+        };
+        let (mut first, mut refused) = (None, Denied::Missing);
         for method in &self.methods {
             match (method.identify(proof).await, self.config.needed) {
                 (Ok(identity), _) => {
@@ -318,6 +324,11 @@ impl Authentication {
                     first.get_or_insert(identity);
                 }
                 (Err(Denied::Missing), Needed::Any) => continue,
+                // The next method may be that issuer's.
+                (Err(denied @ Denied::Issuer), Needed::Any) => {
+                    refused = denied;
+                    continue;
+                }
                 (Err(denied), _) => return Err(denied),
             }
             if self.config.needed == Needed::Any {
@@ -329,7 +340,7 @@ impl Authentication {
                 place.remove(parts, upgrade.as_mut());
             }
         }
-        first.map(Arc::new).ok_or(Denied::Missing)
+        first.map(Arc::new).ok_or(refused)
     }
 
     /// A ticket is worth no more than what it stands for: its method is still the route's, and still vouches.

@@ -1,5 +1,6 @@
 //! A method of proof: one variant a kind, and what each is configured by.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use wicketgate_wire::handshake::Upgrade;
 
 use super::api_key::{ApiKeyConfig, ApiKeys, RawApiKey};
 use super::certificate::{self, ClientCertificate, RawCertificateMethod, SubjectName};
+use super::external::{About, External, ExternalConfig, RawExternal};
 use super::introspection::{Introspection, IntrospectionConfig, RawIntrospection};
 use super::jwt::{Jwt, JwtConfig, RawJwt};
 use super::ticket::{RawTicket, TicketConfig, Tickets};
@@ -37,6 +39,9 @@ pub struct RawMethod {
     /// Opaque tokens, about which the authorisation server is asked.
     #[serde(default)]
     pub introspection: Option<At<RawIntrospection>>,
+    /// A service of yours that is asked about every request.
+    #[serde(default)]
+    pub external: Option<At<RawExternal>>,
     /// One-time tickets, for browsers, which can set no header on a WebSocket.
     #[serde(default)]
     pub ticket: Option<At<RawTicket>>,
@@ -62,6 +67,8 @@ pub enum Kind {
     Jwt(Box<JwtConfig>),
     /// Opaque tokens.
     Introspection(Box<IntrospectionConfig>),
+    /// A service that is asked about every request.
+    External(Box<ExternalConfig>),
     /// One-time tickets that stand for what another method has proved.
     Ticket(TicketConfig),
 }
@@ -75,6 +82,14 @@ pub struct Proof<'a> {
     pub upgrade: Option<&'a Upgrade>,
     /// The name of the route that it takes.
     pub route: &'a str,
+    /// The host in one spelling, without its port.
+    pub host: &'a str,
+    /// The path in one spelling.
+    pub path: &'a str,
+    /// The client's address.
+    pub address: Option<IpAddr>,
+    /// Whether the client's side is TLS.
+    pub secure: bool,
     /// The certificate of its connection, if any.
     pub certificate: Option<&'a ClientCertificate>,
 }
@@ -92,7 +107,8 @@ enum Work {
     ApiKeys(Arc<ApiKeys>),
     Jwt(Box<Jwt>),
     Introspection(Box<Introspection>),
-    Tickets(Tickets),
+    External(Box<External>),
+    Tickets(Box<Tickets>),
 }
 
 impl RawMethod {
@@ -104,6 +120,7 @@ impl RawMethod {
             self.api_key.as_ref().map(|at| (at.place, "api_key")),
             self.jwt.as_ref().map(|at| (at.place, "jwt")),
             self.introspection.as_ref().map(|at| (at.place, "introspection")),
+            self.external.as_ref().map(|at| (at.place, "external")),
             self.ticket.as_ref().map(|at| (at.place, "ticket")),
         ];
         let mut kinds = kinds.into_iter().flatten();
@@ -124,6 +141,8 @@ impl RawMethod {
             Kind::Jwt(Box::new(jwt.value.check(problems)?))
         } else if let Some(asked) = self.introspection {
             Kind::Introspection(Box::new(asked.value.check(problems)?))
+        } else if let Some(external) = self.external {
+            Kind::External(Box::new(external.value.check(problems)?))
         } else {
             Kind::Ticket(self.ticket?.value.check(problems)?)
         };
@@ -144,7 +163,10 @@ impl Method {
             Kind::Introspection(asked) => {
                 Work::Introspection(Box::new(Introspection::start(config.name.clone(), (**asked).clone())))
             }
-            Kind::Ticket(tickets) => Work::Tickets(Tickets::start(tickets.clone())),
+            Kind::External(asked) => {
+                Work::External(Box::new(External::start(config.name.clone(), (**asked).clone())))
+            }
+            Kind::Ticket(tickets) => Work::Tickets(Box::new(Tickets::start(tickets.clone()))),
         };
         Self { config, work }
     }
@@ -161,6 +183,7 @@ impl Method {
             Work::ApiKeys(keys) => keys.places(),
             Work::Jwt(jwt) => jwt.places(),
             Work::Introspection(asked) => asked.places(),
+            Work::External(asked) => asked.places(),
             Work::Tickets(tickets) => tickets.places(),
         }
     }
@@ -187,6 +210,11 @@ impl Method {
                 let (_, token) = Place::find_in(self.places(), proof.parts, proof.upgrade)?;
                 self.identify_token(&token).await
             }
+            Work::External(asked) => {
+                let Proof { parts, upgrade, host, path, address, secure, .. } = proof;
+                let method = if upgrade.is_some() { "GET" } else { parts.method.as_str() };
+                asked.identify(&parts.headers, About { method, host, path, address, secure }).await
+            }
             Work::Tickets(tickets) => {
                 let (_, ticket) = Place::find_in(tickets.places(), proof.parts, proof.upgrade)?;
                 match proof.upgrade {
@@ -203,7 +231,7 @@ impl Method {
     /// [`Denied::Missing`] where the method knows no such tokens; anything else where the token proves nothing.
     pub async fn identify_token(&self, token: &Secret) -> Result<Identity, Denied> {
         match &self.work {
-            Work::Certificate(_) | Work::Tickets(_) => Err(Denied::Missing),
+            Work::Certificate(_) | Work::External(_) | Work::Tickets(_) => Err(Denied::Missing),
             // Another method may know it.
             Work::ApiKeys(_) if !ApiKeys::knows(token) => Err(Denied::Missing),
             Work::ApiKeys(keys) => keys.identify(token),
@@ -215,8 +243,8 @@ impl Method {
     /// How often the credentials of open sessions have to be rechecked, by [`Self::recheck`]; `None` for never.
     pub fn recheck_interval(&self) -> Option<Duration> {
         match &self.work {
-            Work::Certificate(_) | Work::ApiKeys(_) | Work::Jwt(_) | Work::Tickets(_) => None,
             Work::Introspection(asked) => Some(asked.recheck_interval()),
+            _ => None,
         }
     }
 
@@ -227,10 +255,8 @@ impl Method {
     /// session has to end.
     pub async fn recheck(&self, token: &Secret) -> Result<Identity, Denied> {
         match &self.work {
-            Work::Certificate(_) | Work::ApiKeys(_) | Work::Jwt(_) | Work::Tickets(_) => {
-                self.identify_token(token).await
-            }
             Work::Introspection(asked) => asked.recheck(token).await,
+            _ => self.identify_token(token).await,
         }
     }
 
@@ -240,7 +266,7 @@ impl Method {
     pub fn still_accepts(&self, identity: &Identity) -> bool {
         match &self.work {
             // Identities by tickets are those of the methods that the tickets stand for.
-            Work::Certificate(_) | Work::Tickets(_) => true,
+            Work::Certificate(_) | Work::External(_) | Work::Tickets(_) => true,
             Work::ApiKeys(keys) => keys.still_accepts(identity),
             Work::Jwt(jwt) => jwt.still_accepts(identity),
             Work::Introspection(asked) => asked.still_accepts(identity),

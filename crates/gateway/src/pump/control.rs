@@ -1,10 +1,8 @@
 //! Orders to a live session from outside its task: new settings, a later end, or an end at once.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
-
-use futures_util::task::AtomicWaker;
 
 use tokio::time::Instant;
 
@@ -27,20 +25,23 @@ pub enum Order {
 pub struct Control {
     waiting: AtomicBool,
     orders: Mutex<Vec<Order>>,
-    waker: AtomicWaker,
+    /// Stays where it is when it is used: a session says who is to be woken once, not at every poll.
+    waker: Mutex<Option<Waker>>,
 }
 
 impl Control {
     /// Leaves an order.
     pub fn give(&self, order: Order) {
-        self.orders.lock().unwrap_or_else(PoisonError::into_inner).push(order);
+        lock(&self.orders).push(order);
         self.waiting.store(true, Ordering::Release);
-        self.waker.wake();
+        if let Some(waker) = &*lock(&self.waker) {
+            waker.wake_by_ref();
+        }
     }
 
-    /// Has `waker` woken by every order from now on.
+    /// Has `waker` woken by every order from now on. Orders that came before are found by [`Self::take`].
     pub(super) fn listen(&self, waker: &Waker) {
-        self.waker.register(waker);
+        *lock(&self.waker) = Some(waker.clone());
     }
 
     /// Orders that came since the last call.
@@ -50,6 +51,10 @@ impl Control {
             return Vec::new();
         }
         self.waiting.store(false, Ordering::Release);
-        std::mem::take(&mut *self.orders.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *lock(&self.orders))
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

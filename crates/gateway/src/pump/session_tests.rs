@@ -470,3 +470,18 @@ async fn a_session_ends_with_its_credential_and_not_before() {
         assert!((20..25).contains(&lasted), "{lasted} s");
     }
 }
+
+/// An idle session hears every order, not the first alone.
+#[tokio::test(start_paused = true)]
+async fn orders_reach_an_idle_session_one_after_the_other() {
+    let rig = rig(WebSocketConfig::default());
+    for _ in 0..3 {
+        rig.control.give(Order::Settings(Arc::new(WebSocketConfig::default())));
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let start = Instant::now();
+    rig.control.give(Order::End(End::Drained));
+    let (client, _, summary) = rig.finish().await;
+    assert_eq!((client, summary.end), (vec![close_frame(1012)], End::Drained));
+    assert!(start.elapsed() < Duration::from_secs(1));
+}

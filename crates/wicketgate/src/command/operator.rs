@@ -35,7 +35,7 @@ pub(super) fn ask<T: DeserializeOwned>(
     }
     let request = request.body(Full::new(Bytes::from(body)))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let asked = runtime.block_on(timeout(PATIENCE, exchange(&admin.bind, request)));
+    let asked = runtime.block_on(async { timeout(PATIENCE, exchange(&admin.bind, request)).await });
     let (status, text) = asked.map_err(|_| anyhow!("the gateway at {} gives no answer", admin.bind))??;
     match status.is_success() {
         true => serde_json::from_slice(&text).context("the gateway's answer cannot be read"),

@@ -16,11 +16,13 @@ mod identity_headers;
 mod limits;
 mod liveness;
 mod proxy_protocol;
+mod session_rights;
 mod slow;
 mod smuggling;
 mod start;
 mod tickets;
 mod tls;
+mod tokens;
 mod upstream;
 mod upstream_frames;
 
