@@ -8,6 +8,7 @@ mod client_address;
 mod client_certificates;
 mod compression;
 mod connections;
+mod external;
 mod forged;
 mod frames;
 mod handshake;
