@@ -22,6 +22,7 @@ use crate::pump::{End, Order};
 use crate::route::config::{Action, ProxyConfig, RouteConfig};
 use crate::route::{Redirect, Respond, RouteTable};
 use crate::sessions::{Live, Sessions, end_spread};
+use crate::tls::acme::Challenges;
 use crate::upstream::{Upstream, UpstreamError, resolve};
 
 /// A route, with everything resolved that requests on it need.
@@ -95,6 +96,8 @@ pub struct Shared {
     pub assembly: Arc<Budget>,
     /// Memory for inflation.
     pub inflate: Arc<Budget>,
+    /// Answers to certificate authorities' challenges.
+    pub challenges: Arc<Challenges>,
 }
 
 impl Shared {
@@ -119,6 +122,7 @@ impl Shared {
             ending: CancellationToken::new(),
             assembly: Arc::new(Budget::new(bytes(assembly_memory))),
             inflate: Arc::new(Budget::new(bytes(inflate_memory))),
+            challenges: Arc::default(),
         })
     }
 

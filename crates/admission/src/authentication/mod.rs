@@ -10,8 +10,9 @@ use std::time::SystemTime;
 use http::request::Parts;
 use wicketgate_wire::handshake::Upgrade;
 
-use super::client::Client;
+use super::client::{Asked, Client};
 use super::credential::Place;
+use super::identity::ticket::Tickets;
 use super::identity::{Denied, Identity, Method, Proof};
 use super::secret::Secret;
 use super::standing::Lost;
@@ -68,9 +69,18 @@ impl Authentication {
         parts: &mut Parts,
         upgrade: &mut Option<Upgrade>,
         client: &Client,
+        asked: Asked<'_>,
     ) -> Result<Proven, Denied> {
-        let asked = Proof { parts, upgrade: upgrade.as_ref(), certificate: client.certificate.as_deref() };
-        let result = self.ask_all(asked).await;
+        let proof = Proof {
+            parts,
+            upgrade: upgrade.as_ref(),
+            host: asked.host,
+            path: asked.path,
+            address: client.address,
+            secure: client.secure,
+            certificate: client.certificate.as_deref(),
+        };
+        let result = self.ask_all(proof, asked.route).await;
         if !self.config.forward_credentials {
             for place in self.methods.iter().flat_map(|method| method.places()) {
                 place.remove(parts, upgrade.as_mut());
@@ -79,18 +89,19 @@ impl Authentication {
         result
     }
 
-    async fn ask_all(&self, asked: Proof<'_>) -> Result<Proven, Denied> {
+    async fn ask_all(&self, asked: Proof<'_>, route: &str) -> Result<Proven, Denied> {
         let mut proven: Option<Proven> = None;
         let mut elsewhere = Denied::Missing;
         for method in &self.methods {
-            match (method.identify(asked).await, self.config.needed) {
-                (Ok(identity), _) => {
-                    let bearer = bearer(method, asked);
-                    match &mut proven {
-                        Some(proven) => proven.add(identity, bearer),
-                        None => proven = Some(Proven::new(identity, bearer)),
-                    }
-                }
+            let answer = match method.tickets() {
+                Some(tickets) => self.redeem(tickets, asked, route),
+                None => method.identify(asked).await.map(|identity| (identity, bearer(method, asked))),
+            };
+            match (answer, self.config.needed) {
+                (Ok((identity, bearer)), _) => match &mut proven {
+                    Some(proven) => proven.add(identity, bearer),
+                    None => proven = Some(Proven::new(identity, bearer)),
+                },
                 (Err(Denied::Missing), Needed::Any) => continue,
                 // Another method may know the token's issuer.
                 (Err(denied @ Denied::Issuer), Needed::Any) => {
@@ -104,6 +115,37 @@ impl Authentication {
             }
         }
         proven.ok_or(elsewhere)
+    }
+
+    /// The tickets that clients can get.
+    pub(crate) fn tickets(&self) -> Option<&Tickets> {
+        self.methods.iter().find_map(|method| method.tickets())
+    }
+
+    /// Whom a ticket stands for. It is worth no more than the credential behind it, of which the route's method is asked
+    /// again what it can tell at once.
+    fn redeem(
+        &self,
+        tickets: &Tickets,
+        asked: Proof<'_>,
+        route: &str,
+    ) -> Result<(Identity, Option<Bearer>), Denied> {
+        let (_, ticket) = Place::find_in(tickets.places(), asked.parts, asked.upgrade)?;
+        if asked.upgrade.is_none() {
+            return Err(Denied::Malformed("a ticket is for a WebSocket"));
+        }
+        let (identity, token) = tickets.redeem(route, &ticket)?;
+        let method = self.method(&identity).ok_or(Denied::Inactive)?;
+        if !method.still_accepts(&identity) {
+            return Err(Denied::Revoked);
+        }
+        let bearer = match (method.recheck_interval(), token) {
+            (None, _) => None,
+            (Some(_), Some(token)) => Some(Bearer::new(method.clone(), token)),
+            // Without it nobody could ever tell that the session has to end.
+            (Some(_), None) => return Err(Denied::Inactive),
+        };
+        Ok((identity, bearer))
     }
 
     /// Who a token in a message proves its bearer to be.

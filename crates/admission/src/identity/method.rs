@@ -56,6 +56,13 @@ pub struct MethodConfig {
     pub kind: Kind,
 }
 
+impl MethodConfig {
+    /// Whether it takes the client certificate of the TLS connection.
+    pub const fn is_by_certificate(&self) -> bool {
+        matches!(self.kind, Kind::Certificate(_))
+    }
+}
+
 /// What proves an identity.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Kind {
@@ -80,8 +87,6 @@ pub struct Proof<'a> {
     pub parts: &'a Parts,
     /// The WebSocket that it asks for, if any.
     pub upgrade: Option<&'a Upgrade>,
-    /// The name of the route that it takes.
-    pub route: &'a str,
     /// The host in one spelling, without its port.
     pub host: &'a str,
     /// The path in one spelling.
@@ -109,6 +114,20 @@ enum Work {
     Introspection(Box<Introspection>),
     External(Box<External>),
     Tickets(Box<Tickets>),
+}
+
+impl MethodConfig {
+    /// Whether browsers bring its credential by themselves, to whatever page asks.
+    pub fn is_ambient(&self) -> bool {
+        match &self.kind {
+            Kind::Certificate(_) => true,
+            Kind::ApiKey(keys) => keys.places.iter().any(Place::is_ambient),
+            Kind::Jwt(jwt) => jwt.places.iter().any(Place::is_ambient),
+            Kind::Introspection(asked) => asked.places.iter().any(Place::is_ambient),
+            Kind::External(asked) => asked.is_ambient(),
+            Kind::Ticket(_) => false,
+        }
+    }
 }
 
 impl RawMethod {
@@ -215,13 +234,8 @@ impl Method {
                 let method = if upgrade.is_some() { "GET" } else { parts.method.as_str() };
                 asked.identify(&parts.headers, About { method, host, path, address, secure }).await
             }
-            Work::Tickets(tickets) => {
-                let (_, ticket) = Place::find_in(tickets.places(), proof.parts, proof.upgrade)?;
-                match proof.upgrade {
-                    Some(_) => tickets.redeem(proof.route, &ticket),
-                    None => Err(Denied::Malformed("a ticket is for a WebSocket")),
-                }
-            }
+            // They stand for what another method has proved: the route's guard redeems them, and asks that one.
+            Work::Tickets(_) => Err(Denied::Missing),
         }
     }
 

@@ -7,7 +7,7 @@ use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Response, StatusCode, Uri};
 use url::form_urlencoded;
-use wicketgate_admission::{Asked, Client, Handshake};
+use wicketgate_admission::{Asked, Client, Handshake, Step};
 
 use super::body::Answer;
 use super::refusal::Refused;
@@ -54,7 +54,10 @@ pub(super) async fn issue(
     uri.path_and_query = Some(target);
     parts.uri = Uri::from_parts(uri).map_err(|_| Refused::TicketPath)?;
     let asked = Asked { route: &route.name, host: host.unwrap_or_default(), path: &path };
-    let admitted = route.guard.admit(&mut parts, handshake, client, asked).await?;
+    let Step::Admitted(admitted) = route.guard.admit(&mut parts, handshake, client, asked).await? else {
+        // Only a WebSocket has a first message.
+        return Err(Refused::NoWebSocket);
+    };
     let issued = route.guard.issue_ticket(&admitted, asked)?;
     let text = serde_json::json!({
         "ticket": issued.ticket.reveal(),

@@ -3,12 +3,15 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+mod admission_limits;
 mod api_keys;
+mod authorization;
 mod client_address;
 mod client_certificates;
 mod compression;
 mod connections;
 mod external;
+mod first_message;
 mod forged;
 mod frames;
 mod handshake;
@@ -16,6 +19,7 @@ mod http2;
 mod identity_headers;
 mod limits;
 mod liveness;
+mod origin;
 mod proxy_protocol;
 mod session_rights;
 mod slow;
@@ -23,6 +27,7 @@ mod smuggling;
 mod start;
 mod tickets;
 mod tls;
+mod tls_policy;
 mod tokens;
 mod upstream;
 mod upstream_frames;
