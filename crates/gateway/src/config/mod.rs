@@ -10,6 +10,7 @@ mod section;
 #[cfg(test)]
 mod tests;
 mod watch;
+mod weak;
 
 use std::sync::Arc;
 
