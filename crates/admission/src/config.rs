@@ -46,7 +46,8 @@ pub struct RawAdmission {
 #[serde(deny_unknown_fields, default)]
 pub struct RawAuthentication {
     /// Methods by their names: one of them has to vouch for the client. They are tried in this order, and a credential that
-    /// is there and proves nothing is refused, whatever others there are.
+    /// is there and proves nothing is refused, whatever others there are; but a JWT of another issuer is left to the next
+    /// method.
     pub any: Vec<At<String>>,
     /// Methods by their names: each of them has to vouch for the client; the first one's subject is the client's.
     pub all: Vec<At<String>>,

@@ -68,6 +68,12 @@ impl RawPlace {
                     problems.error(raw.place, what, "use letters, digits, `-`, `_` and `.`");
                     return None;
                 }
+                if matches!(raw.value, Self::Query(_)) {
+                    let what = format!("the credential in the parameter `{name}` stands in URLs");
+                    let help =
+                        "histories, proxies and logs keep URLs: use a header, a cookie or `subprotocol`";
+                    problems.warning(raw.place, what, help);
+                }
                 Some(match raw.value {
                     Self::Cookie(name) => Place::Cookie(name),
                     Self::Query(name) => Place::Query(name),

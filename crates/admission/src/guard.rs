@@ -262,11 +262,16 @@ impl Authentication {
         client: &Client,
     ) -> Result<Arc<Identity>, Denied> {
         let proof = Proof { parts, upgrade: upgrade.as_ref(), certificate: client.certificate.as_deref() };
-        let mut first = None;
+        let (mut first, mut refused) = (None, Denied::Missing);
         for method in &self.methods {
             match (method.identify(proof).await, self.config.needed) {
                 (Ok(identity), _) => drop(first.get_or_insert(identity)),
                 (Err(Denied::Missing), Needed::Any) => continue,
+                // The next method may be that issuer's.
+                (Err(denied @ Denied::Issuer), Needed::Any) => {
+                    refused = denied;
+                    continue;
+                }
                 (Err(denied), _) => return Err(denied),
             }
             if self.config.needed == Needed::Any {
@@ -278,7 +283,7 @@ impl Authentication {
                 place.remove(parts, upgrade.as_mut());
             }
         }
-        first.map(Arc::new).ok_or(Denied::Missing)
+        first.map(Arc::new).ok_or(refused)
     }
 }
 

@@ -71,6 +71,14 @@ impl Refusal {
         }
     }
 
+    /// What `WWW-Authenticate` says, where another credential could help.
+    pub const fn challenge(&self) -> Option<&'static str> {
+        match self {
+            Self::Identity(denied) => denied.challenge(),
+            _ => None,
+        }
+    }
+
     fn consequence(&self) -> (StatusCode, &'static str) {
         match self {
             Self::Handshake(error) => (error.status(), error.label()),

@@ -27,17 +27,23 @@ pub struct AttackProof<'a> {
     backend: &'a RecordingBackend,
     path: String,
     extensions: Option<String>,
+    credential: Option<(String, String)>,
 }
 
 impl<'a> AttackProof<'a> {
     /// A proof for the route at `path`.
     pub fn new(gateway: Endpoint, backend: &'a RecordingBackend, path: &str) -> Self {
-        Self { gateway, backend, path: path.to_owned(), extensions: None }
+        Self { gateway, backend, path: path.to_owned(), extensions: None, credential: None }
     }
 
     /// The same with these WebSocket extensions offered by attacked sessions.
     pub fn offering(self, extensions: &str) -> Self {
         Self { extensions: Some(extensions.to_owned()), ..self }
+    }
+
+    /// The same with this header in the requests of honest clients.
+    pub fn with_credential(self, name: &str, value: &str) -> Self {
+        Self { credential: Some((name.to_owned(), value.to_owned())), ..self }
     }
 
     /// Bytes in place of a request are answered with this status, and not forwarded.
@@ -100,7 +106,12 @@ impl<'a> AttackProof<'a> {
     pub async fn honest(&self) -> Result<String> {
         let target = self.target("honest");
         let served = async {
-            let mut client = RawClient::open(&self.gateway, &target).await?;
+            let mut upgrade = Upgrade::new(&target);
+            if let Some((name, value)) = &self.credential {
+                upgrade = upgrade.with(name, value);
+            }
+            let mut client = RawClient::connect(&self.gateway).await?;
+            client.upgrade(&upgrade).await?;
             client.echoes("honest").await?;
             let ended = client.close(1000).await?;
             ensure!(ended == Ended::Closed(Some(1000)), "its session ended with {ended:?}");

@@ -62,6 +62,16 @@ impl Denied {
         }
     }
 
+    /// What the answer's `WWW-Authenticate` says (RFC 9110 section 11.6.1, RFC 6750 section 3): whether there was a
+    /// credential, and nothing of what is wrong with it.
+    pub const fn challenge(&self) -> Option<&'static str> {
+        match self {
+            Self::Missing => Some("Bearer"),
+            Self::Unavailable(_) => None,
+            _ => Some("Bearer error=\"invalid_token\""),
+        }
+    }
+
     /// A stable word for metrics, logs and audit events.
     pub const fn label(&self) -> &'static str {
         match self {

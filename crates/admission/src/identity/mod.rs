@@ -9,6 +9,8 @@ mod denied;
 pub mod introspection;
 pub mod jwt;
 mod method;
+#[cfg(test)]
+mod provider_tests;
 
 use std::sync::Arc;
 use std::time::SystemTime;

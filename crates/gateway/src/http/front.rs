@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use http::header::{CONTENT_TYPE, HOST, LOCATION, RETRY_AFTER};
+use http::header::{CONTENT_TYPE, HOST, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
@@ -289,6 +289,11 @@ fn refusal_response(refused: &Refused) -> Response<Answer> {
             headers.insert(RETRY_AFTER, seconds.max(1).into());
         }
         _ => {}
+    }
+    if let Refused::Admission(refusal) = refused
+        && let Some(challenge) = refusal.challenge()
+    {
+        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
     }
     response
 }

@@ -83,8 +83,12 @@ impl Jwt {
         if !self.config.typ.is_empty() && !self.config.typ.iter().any(is_kind) {
             return Err(Denied::Claim("typ".into()));
         }
-        self.verify(&token).await?;
         let claims = token.claims()?;
+        // Not believed yet, but a token that says so is another's: its key need not be looked for.
+        if claims.get("iss").and_then(serde_json::Value::as_str) != self.config.rules.issuer.as_deref() {
+            return Err(Denied::Issuer);
+        }
+        self.verify(&token).await?;
         let judged = self.config.rules.judge(&claims, SystemTime::now())?;
         Ok(Identity {
             method: self.method.clone(),

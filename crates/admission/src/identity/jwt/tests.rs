@@ -238,7 +238,8 @@ async fn a_discovery_document_of_another_issuer_is_not_believed() {
     let key = SigningKey::es256("e").unwrap();
     let issuer = Issuer::start(&[&key]).await.unwrap();
     let jwt = start("issuer: ISSUER/\naudience: chat\nkeys: discovery\n", &issuer);
-    let denied = identify(&jwt, &key.sign(&issuer.claims("ann", "chat")).unwrap()).await.unwrap_err();
+    let named_so = claims(&issuer, json!({"iss": format!("{}/", issuer.url())}));
+    let denied = identify(&jwt, &key.sign(&named_so).unwrap()).await.unwrap_err();
     assert!(matches!(&denied, Denied::Unavailable(why) if why.contains("another issuer")), "{denied}");
     assert_eq!(issuer.requests("/jwks"), 0);
 }

@@ -20,6 +20,7 @@ mod slow;
 mod smuggling;
 mod start;
 mod tls;
+mod tokens;
 mod upstream;
 mod upstream_frames;
 
