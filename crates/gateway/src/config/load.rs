@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 use wicketgate_config::{At, Lookup, Node, Place, Problems, Report, Sources, read};
 
-use super::{Config, check, weak};
 use super::file::{RawConfig, RawPart};
+use super::{Config, check, weak};
 
 /// The longest file that is read, in bytes.
 const MAX_FILE: u64 = 1 << 20;

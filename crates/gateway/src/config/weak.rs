@@ -46,7 +46,10 @@ fn warn_of_unlimited_listeners(config: &Config, place: &dyn Fn(&str) -> Place, p
         if !listener.is_local() && listener.per_address.is_none() {
             problems.warning(
                 place(&format!("listeners[{index}].bind")),
-                format!("one client may take all {} connections of `{}`", listener.connections, listener.name),
+                format!(
+                    "one client may take all {} connections of `{}`",
+                    listener.connections, listener.name
+                ),
                 "limit each, as in `limits: {per_address: 100}`",
             );
         }
