@@ -1,5 +1,6 @@
 //! Wicketgate side by side with its peers: one load, taken in turns, on one machine.
 
+mod admission;
 mod backend;
 mod cell;
 mod compare;
@@ -42,6 +43,12 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
+    /// Measures what admission costs each upgrade and each message
+    Admission {
+        /// Folder for admission.md
+        #[arg(long)]
+        out: Option<PathBuf>,
+    },
     /// Serves as the backend until standard input ends; prints its address
     Echo {
         #[arg(long, default_value = "127.0.0.1:0")]
@@ -177,8 +184,10 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli) -> Result<()> {
-    if let Some(Task::Echo { bind, threads }) = cli.command {
-        return echo::serve(bind, threads);
+    match &cli.command {
+        Some(Task::Echo { bind, threads }) => return echo::serve(*bind, *threads),
+        Some(Task::Admission { out }) => return measure_admission(out.as_deref()),
+        None => {}
     }
     interrupt::watch()?;
     let report = cli.run.report()?;
@@ -189,6 +198,20 @@ fn run(cli: &Cli) -> Result<()> {
     let failures =
         Summary::of(&report.samples).iter().map(|summary| summary.failures().count()).sum::<usize>();
     ensure!(failures == 0, "{failures} turns failed; the tables name them");
+    Ok(())
+}
+
+fn measure_admission(out: Option<&Path>) -> Result<()> {
+    let (machine, table) = (Machine::here()?, admission::run()?);
+    let Machine { date, processor, cores, load_before, .. } = machine;
+    let text = format!("{date}, {processor}, {cores} cores, load {load_before} before.\n\n{table}");
+    println!("{text}");
+    if let Some(folder) = out {
+        let path = folder.join("admission.md");
+        std::fs::write(&path, format!("# What admission costs\n\n{text}"))
+            .with_context(|| format!("cannot write {}", path.display()))?;
+        eprintln!("wrote {}", path.display());
+    }
     Ok(())
 }
 

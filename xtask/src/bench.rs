@@ -16,7 +16,10 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    peers::install(&["bench"])?;
+    // What admission costs is measured without anybody else.
+    if arguments.rest.first().is_none_or(|first| first != "admission") {
+        peers::install(&["bench"])?;
+    }
     let mut command = cargo(&["run", "--locked", "--release", "--package", "wicketgate-bench", "--"]);
     shell::run(command.args(&arguments.rest).env("WICKETGATE_PEERS", peers::folder()))
 }

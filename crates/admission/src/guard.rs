@@ -1,21 +1,22 @@
 //! A route's guard: every check in its order, and the proof that they were passed.
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use http::request::Parts;
 use wicketgate_wire::handshake::{Upgrade, is_upgrade_attempt, read_upgrade};
 
 use super::address::Networks;
+use super::authentication::{Authentication, FirstMessageConfig, Proven};
 use super::authorization::{Expression, Facts};
 use super::client::{Asked, Client};
 use super::close::CloseCodes;
-use super::config::{AdmissionConfig, AuthenticationConfig, Needed};
-use super::identity::{Denied, Identity, Method, Proof};
+use super::config::AdmissionConfig;
+use super::identity::{Denied, Identity, Method};
 use super::limits::{Claim, IdentityRates, Limits, Slots};
 use super::origin::OriginConfig;
 use super::refusal::Refusal;
 use super::revocation::Revocations;
+use super::secret::Secret;
 use super::standing::{Lost, Standing};
 use super::tls::TlsPolicy;
 
@@ -45,7 +46,7 @@ impl Handshake {
 #[derive(Debug)]
 pub struct Admitted {
     upgrade: Option<Upgrade>,
-    identity: Option<Arc<Identity>>,
+    proven: Option<Proven>,
     facts: Option<Facts>,
     slots: Slots,
     rates: Option<IdentityRates>,
@@ -58,15 +59,34 @@ impl Admitted {
     }
 
     /// Who was admitted; `None` where anybody may come.
-    pub const fn identity(&self) -> Option<&Arc<Identity>> {
-        self.identity.as_ref()
+    pub fn identity(&self) -> Option<&Arc<Identity>> {
+        self.proven.as_ref().map(Proven::first)
     }
 
     /// What a session keeps of it.
     pub fn into_session(self) -> SessionRight {
-        let standing = Standing::new(self.facts.unwrap_or_default(), self.identity);
+        let standing = Standing::new(self.facts.unwrap_or_default(), self.proven);
         SessionRight { standing, slots: self.slots, rates: self.rates }
     }
+}
+
+/// How far a request has come.
+#[derive(Debug)]
+pub enum Step {
+    /// It passed every check.
+    Admitted(Admitted),
+    /// Its session is opened towards the client alone, and has to bring a credential in its first message.
+    FirstMessage(Unproven),
+}
+
+/// A WebSocket whose client has yet to prove who it is.
+#[derive(Debug)]
+pub struct Unproven {
+    /// What was asked for.
+    pub upgrade: Upgrade,
+    /// How its first message is read.
+    pub config: FirstMessageConfig,
+    slots: Slots,
 }
 
 /// What a session keeps of its admission.
@@ -95,12 +115,6 @@ pub struct Guard {
     counts_requests: bool,
 }
 
-#[derive(Debug)]
-struct Authentication {
-    methods: Vec<Arc<Method>>,
-    config: AuthenticationConfig,
-}
-
 impl Guard {
     /// Puts a route's guard together out of the methods of its configuration, and the limits and revocations that hold
     /// for it.
@@ -110,14 +124,8 @@ impl Guard {
         limits: Limits,
         revocations: Arc<Revocations>,
     ) -> Self {
-        let authentication = config.authentication.as_ref().map(|config| {
-            let by_name =
-                |name: &Arc<str>| methods.iter().find(|method| method.config().name == *name).cloned();
-            Authentication {
-                methods: config.methods.iter().filter_map(by_name).collect(),
-                config: config.clone(),
-            }
-        });
+        let authentication = config.authentication.as_ref();
+        let authentication = authentication.map(|config| Authentication::new(config, methods));
         let counts_requests = authentication.is_some() || config.limits.is_some();
         Self {
             networks: config.networks.clone(),
@@ -142,18 +150,43 @@ impl Guard {
     /// # Errors
     /// Why it would not.
     pub fn holds(&self, standing: &Standing) -> Result<(), Lost> {
-        let identity = standing.identity();
+        let proven = standing.proven();
         if let Some(authentication) = &self.authentication {
-            authentication.holds(identity.as_deref())?;
+            authentication.holds(proven.as_deref())?;
         }
-        if identity.as_deref().is_some_and(|identity| self.is_revoked(identity)) {
+        if proven.as_deref().is_some_and(|proven| self.is_revoked(proven)) {
             return Err(Lost::Revoked);
         }
-        self.permits(standing.facts(), identity.as_deref()).map_err(|_| Lost::Unadmitted)
+        let identity = proven.as_deref().map(|proven| &**proven.first());
+        self.permits(standing.facts(), identity).map_err(|_| Lost::Unadmitted)
     }
 
-    fn is_revoked(&self, identity: &Identity) -> bool {
-        self.revocations.as_ref().is_some_and(|revocations| revocations.covers(identity))
+    fn is_revoked(&self, proven: &Proven) -> bool {
+        let covers = |identity| self.revocations.as_ref().is_some_and(|list| list.covers(identity));
+        proven.identities().any(|identity| covers(identity))
+    }
+
+    /// The name by which a message renews the credential of a session.
+    pub fn renewal(&self) -> Option<&Arc<str>> {
+        self.authentication.as_ref()?.config().renewal.as_ref()
+    }
+
+    /// Replaces the credential of a live session by a later one of the same subject.
+    ///
+    /// # Errors
+    /// A credential that would not admit the client; then nothing has changed.
+    pub async fn renew(&self, standing: &Standing, token: &Secret) -> Result<(), Refusal> {
+        let authentication = self.authentication.as_ref().ok_or(Denied::Missing)?;
+        let proven = authentication.identify_token(token).await?;
+        if standing.identity().is_none_or(|before| before.subject != proven.first().subject) {
+            return Err(Refusal::Forbidden);
+        }
+        if self.is_revoked(&proven) {
+            return Err(Denied::Revoked.into());
+        }
+        self.permits(standing.facts(), Some(proven.first()))?;
+        standing.replace(proven);
+        Ok(())
     }
 
     /// Asks everything that the route asks, in its order. What proved the identity is taken out of the request.
@@ -166,35 +199,74 @@ impl Guard {
         handshake: Handshake,
         client: &Client,
         asked: Asked<'_>,
-    ) -> Result<Admitted, Refusal> {
+    ) -> Result<Step, Refusal> {
         let Handshake(mut upgrade) = handshake;
         if !self.networks.admits(client.address) {
             return Err(Refusal::Network);
         }
         let is_upgrade = upgrade.is_some();
         self.tls.check(parts, client, asked, is_upgrade)?;
-        let limits = self.limits_for(is_upgrade);
-        let mut slots = match limits {
+        let slots = match self.limits_for(is_upgrade) {
             Some((limits, claim)) => limits.address(limits.now(), claim, client.address)?,
             None => Slots::default(),
         };
         self.origin.check(parts, client.secure, is_upgrade)?;
-        let identity = match &self.authentication {
+        let proven = match &self.authentication {
             None => None,
-            Some(authentication) => Some(authentication.identify(parts, &mut upgrade, client).await?),
+            Some(authentication) => match authentication.identify(parts, &mut upgrade, client).await {
+                Ok(proven) => Some(proven),
+                Err(Denied::Missing) => {
+                    let awaited = authentication.config().first_message.clone().zip(upgrade);
+                    let (config, upgrade) = awaited.ok_or(Denied::Missing)?;
+                    return Ok(Step::FirstMessage(Unproven { upgrade, slots, config }));
+                }
+                Err(denied) => return Err(denied.into()),
+            },
         };
-        if identity.as_deref().is_some_and(|identity| self.is_revoked(identity)) {
+        self.conclude(parts, client, asked, upgrade, proven, slots).map(Step::Admitted)
+    }
+
+    /// Goes on where [`Self::admit`] had to wait for the first message, which brought this token.
+    ///
+    /// # Errors
+    /// The first check that the request does not pass.
+    pub async fn prove(
+        &self,
+        unproven: Unproven,
+        token: &Secret,
+        parts: &Parts,
+        client: &Client,
+        asked: Asked<'_>,
+    ) -> Result<Admitted, Refusal> {
+        let authentication = self.authentication.as_ref().ok_or(Denied::Missing)?;
+        let proven = authentication.identify_token(token).await?;
+        let Unproven { upgrade, slots, .. } = unproven;
+        self.conclude(parts, client, asked, Some(upgrade), Some(proven), slots)
+    }
+
+    /// What is asked once it is known who asks.
+    fn conclude(
+        &self,
+        parts: &Parts,
+        client: &Client,
+        asked: Asked<'_>,
+        upgrade: Option<Upgrade>,
+        proven: Option<Proven>,
+        mut slots: Slots,
+    ) -> Result<Admitted, Refusal> {
+        if proven.as_ref().is_some_and(|proven| self.is_revoked(proven)) {
             return Err(Denied::Revoked.into());
         }
-        let facts = self.authorize(parts, client, asked, identity.as_deref(), is_upgrade)?;
-        let subject = identity.as_ref().map(|identity| &*identity.subject);
+        let identity = proven.as_ref().map(|proven| &**proven.first());
+        let facts = self.authorize(parts, client, asked, identity, upgrade.is_some())?;
+        let subject = identity.map(|identity| &*identity.subject);
         let mut rates = None;
-        if let Some((limits, claim)) = limits {
+        if let Some((limits, claim)) = self.limits_for(upgrade.is_some()) {
             let now = limits.now();
             limits.identity(now, claim, subject, &mut slots)?;
             rates = subject.filter(|_| claim == Claim::Session).map(|subject| limits.rates(now, subject));
         }
-        Ok(Admitted { upgrade, identity, facts, slots, rates })
+        Ok(Admitted { upgrade, proven, facts, slots, rates })
     }
 
     /// The limits, and what a request claims of them; none for one that does not count.
@@ -240,53 +312,6 @@ impl Guard {
     }
 }
 
-impl Authentication {
-    /// Whether the identity of a live session would still be had.
-    fn holds(&self, identity: Option<&Identity>) -> Result<(), Lost> {
-        let identity = identity.ok_or(Lost::Unadmitted)?;
-        if identity.expires.is_some_and(|expires| expires <= SystemTime::now()) {
-            return Err(Lost::Expired);
-        }
-        let vouches = |method: &&Arc<Method>| method.config().name == identity.method;
-        match self.methods.iter().find(vouches) {
-            Some(method) if method.still_accepts(identity) => Ok(()),
-            Some(_) => Err(Lost::Revoked),
-            None => Err(Lost::Unadmitted),
-        }
-    }
-
-    async fn identify(
-        &self,
-        parts: &mut Parts,
-        upgrade: &mut Option<Upgrade>,
-        client: &Client,
-    ) -> Result<Arc<Identity>, Denied> {
-        let proof = Proof { parts, upgrade: upgrade.as_ref(), certificate: client.certificate.as_deref() };
-        let (mut first, mut refused) = (None, Denied::Missing);
-        for method in &self.methods {
-            match (method.identify(proof).await, self.config.needed) {
-                (Ok(identity), _) => drop(first.get_or_insert(identity)),
-                (Err(Denied::Missing), Needed::Any) => continue,
-                // The next method may be that issuer's.
-                (Err(denied @ Denied::Issuer), Needed::Any) => {
-                    refused = denied;
-                    continue;
-                }
-                (Err(denied), _) => return Err(denied),
-            }
-            if self.config.needed == Needed::Any {
-                break;
-            }
-        }
-        if !self.config.forward_credentials {
-            for place in self.methods.iter().flat_map(|method| method.places()) {
-                place.remove(parts, upgrade.as_mut());
-            }
-        }
-        first.map(Arc::new).ok_or(refused)
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -323,6 +348,6 @@ mod tests {
             .admit(&mut request, upgrade, &Client::default(), Asked::default())
             .await
             .unwrap();
-        assert!(admitted.upgrade().is_some());
+        assert!(matches!(admitted, Step::Admitted(admitted) if admitted.upgrade().is_some()));
     }
 }

@@ -4,6 +4,7 @@
 //! TLS, limits of the address, origin, identity, authorisation, limits of the identity.
 
 pub mod address;
+pub mod authentication;
 pub mod authorization;
 mod changes;
 mod client;
@@ -25,7 +26,7 @@ pub mod tls;
 
 pub use changes::Changes;
 pub use client::{Asked, Client};
-pub use guard::{Admitted, Guard, Handshake, SessionRight, handshake};
+pub use guard::{Admitted, Guard, Handshake, SessionRight, Step, Unproven, handshake};
 pub use limits::{Counts, Limits, SharedRates, Slots};
 pub use refusal::Refusal;
 pub use secret::{RawSecret, Secret};

@@ -1,3 +1,5 @@
+//! Origins that pass, and those that only look like one.
+
 #![allow(clippy::unwrap_used)]
 use proptest::prelude::*;
 

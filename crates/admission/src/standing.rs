@@ -1,20 +1,21 @@
 //! What a live session's right to be rests on, and why it may lose it.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwapOption;
 
+use super::authentication::Proven;
 use super::authorization::Facts;
 use super::client::Client;
-use super::identity::Identity;
+use super::identity::{Denied, Identity};
 
 /// What a live session's right to be rests on: kept as long as it lives, so that it can be judged again.
 #[derive(Debug, Default)]
 pub struct Standing {
     facts: Facts,
-    /// Replaced when the client renews its credential.
-    identity: ArcSwapOption<Identity>,
+    /// Replaced when the client renews its credential, and when it was asked about again.
+    proven: ArcSwapOption<Proven>,
 }
 
 /// Why a session's client has no right to it any more.
@@ -29,8 +30,8 @@ pub enum Lost {
 }
 
 impl Standing {
-    pub(super) fn new(facts: Facts, identity: Option<Arc<Identity>>) -> Self {
-        Self { facts, identity: ArcSwapOption::new(identity) }
+    pub(super) fn new(facts: Facts, proven: Option<Proven>) -> Self {
+        Self { facts, proven: ArcSwapOption::from_pointee(proven) }
     }
 
     /// Who asked.
@@ -45,11 +46,42 @@ impl Standing {
 
     /// Who was admitted; `None` where anybody may come.
     pub fn identity(&self) -> Option<Arc<Identity>> {
-        self.identity.load_full()
+        self.proven.load().as_ref().map(|proven| proven.first().clone())
+    }
+
+    /// What the client has proved.
+    pub(super) fn proven(&self) -> Option<Arc<Proven>> {
+        self.proven.load_full()
+    }
+
+    pub(super) fn replace(&self, proven: Proven) {
+        self.proven.store(Some(Arc::new(proven)));
     }
 
     /// When the session has to end.
     pub fn expires(&self) -> Option<SystemTime> {
-        self.identity.load().as_ref()?.expires
+        self.proven.load().as_ref()?.expires()
+    }
+
+    /// How often its credentials have to be rechecked; `None` for never.
+    pub fn recheck_interval(&self) -> Option<Duration> {
+        self.proven.load().as_ref()?.recheck_interval()
+    }
+
+    /// Asks again whoever can revoke the client's credentials. Where that gives no answer, nothing has changed.
+    ///
+    /// # Errors
+    /// They hold no more.
+    pub async fn recheck(&self) -> Result<(), Lost> {
+        let Some(proven) = self.proven() else { return Ok(()) };
+        match proven.recheck().await {
+            Ok(proven) => {
+                self.replace(proven);
+                Ok(())
+            }
+            Err(Denied::Unavailable(_)) => Ok(()),
+            Err(Denied::Expired) => Err(Lost::Expired),
+            Err(_) => Err(Lost::Revoked),
+        }
     }
 }

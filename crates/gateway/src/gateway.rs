@@ -20,6 +20,7 @@ use crate::pump::{End, Order};
 use crate::route::config::{Action, ProxyConfig, RouteConfig};
 use crate::route::{Redirect, Respond, RouteTable};
 use crate::sessions::{Live, Sessions, end_spread};
+use crate::tls::acme::Challenges;
 use crate::upstream::{Upstream, UpstreamError, resolve};
 
 /// A route, with everything resolved that requests on it need.
@@ -91,6 +92,8 @@ pub struct Shared {
     pub assembly: Arc<Budget>,
     /// Memory for inflation.
     pub inflate: Arc<Budget>,
+    /// Answers to certificate authorities' challenges.
+    pub challenges: Arc<Challenges>,
 }
 
 impl Shared {
@@ -115,6 +118,7 @@ impl Shared {
             ending: CancellationToken::new(),
             assembly: Arc::new(Budget::new(bytes(assembly_memory))),
             inflate: Arc::new(Budget::new(bytes(inflate_memory))),
+            challenges: Arc::default(),
         })
     }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 
@@ -17,6 +18,7 @@ use crate::listener::{
 };
 use crate::pump::End;
 use crate::sessions::end_spread;
+use crate::tls::acme::{self, AcmeConfig, AcmeKeeper};
 use crate::tls::{CertificateWatcher, Watched};
 use crate::upstream::UpstreamError;
 use crate::workers::Workers;
@@ -65,6 +67,9 @@ pub struct Server {
     /// Cancelled when a successor has taken the sockets over.
     taken: CancellationToken,
     _certificates: CertificateWatcher,
+    acme: Vec<AcmeKeeper>,
+    /// The runtime that keeps certificates: not that of connections.
+    control: Handle,
 }
 
 impl Server {
@@ -74,6 +79,7 @@ impl Server {
     /// # Errors
     /// What cannot be had, with a remedy; then nothing is served, and a process before goes on.
     pub fn start(config: &Config, data: Workers) -> Result<Self, StartError> {
+        let control = Handle::current();
         let _in_data = data.first().enter();
         let handover = config.runtime.handover.clone();
         let mut takeover = handover.as_deref().map(Handover::take).transpose()?.flatten();
@@ -87,6 +93,8 @@ impl Server {
             offer: None,
             taken: CancellationToken::new(),
             _certificates: watch(config)?,
+            acme: Vec::new(),
+            control,
             shared,
             handover,
             data: data.clone(),
@@ -99,6 +107,7 @@ impl Server {
             tracing::info!("listening sockets taken over; the process before drains");
         }
         server.offer_sockets()?;
+        server.keep_certificates(config);
         Ok(server)
     }
 
@@ -115,7 +124,23 @@ impl Server {
         self._certificates = certificates;
         self.drain = config.drain.clone();
         self.serve(opened);
+        self.keep_certificates(config);
         self.offer_sockets()
+    }
+
+    /// Has certificates ordered and renewed. What is configured as before goes on as it is, with an order that is under way.
+    fn keep_certificates(&mut self, config: &Config) {
+        let mut last = std::mem::take(&mut self.acme);
+        for wanted in acme(config) {
+            if self.acme.iter().any(|keeper| keeper.config() == wanted) {
+                continue;
+            }
+            let kept =
+                last.iter().position(|keeper| keeper.config() == wanted).map(|at| last.swap_remove(at));
+            let start = || AcmeKeeper::start(wanted.clone(), self.shared.challenges.clone(), &self.control);
+            let keeper = kept.unwrap_or_else(start);
+            self.acme.push(keeper);
+        }
     }
 
     /// The addresses that are listened at, with the ports that the system chose.
@@ -143,7 +168,7 @@ impl Server {
         for wanted in &config.listeners {
             let last = self.doors.iter().map(|door| door.listener.load_full());
             let last = last.into_iter().find(|last| last.config.name == wanted.name);
-            let listener = Listener::new((**wanted).clone(), last.as_deref())?;
+            let listener = Listener::new((**wanted).clone(), last.as_deref(), &self.shared.challenges)?;
             for address in &wanted.bind {
                 let kept = self.doors.iter().find(|door| door.socket.address == *address);
                 let socket = match kept {
@@ -227,6 +252,7 @@ impl Server {
         if let Some(offer) = self.offer.take() {
             offer.cancel();
         }
+        self.acme.clear();
         self.shared.draining.cancel();
         self.intake.stop.cancel();
         self.doors.clear();
@@ -291,11 +317,18 @@ async fn follow_changes(shared: Arc<Shared>) {
     }
 }
 
-fn watch(config: &Config) -> notify::Result<CertificateWatcher> {
+fn acme(config: &Config) -> impl Iterator<Item = &AcmeConfig> {
+    config.listeners.iter().filter_map(|listener| Some(&listener.tls.as_ref()?.acme.as_ref()?.value))
+}
+
+fn watch(config: &Config) -> Result<CertificateWatcher, StartError> {
+    for acme in acme(config) {
+        acme::prepare(acme)?;
+    }
     let tls = config.listeners.iter().filter_map(|listener| listener.tls.as_ref());
     let watched = tls.flat_map(|tls| {
         let clients = tls.clients.clone().map(Watched::Clients);
         [Some(Watched::Certificates(tls.resolver.clone())), clients].into_iter().flatten()
     });
-    CertificateWatcher::start(watched.collect())
+    Ok(CertificateWatcher::start(watched.collect())?)
 }

@@ -65,6 +65,13 @@ pub struct Registered {
     sessions: Weak<Sessions>,
 }
 
+impl Registered {
+    /// The session, for whoever else has to do with it.
+    pub const fn live(&self) -> &Arc<Live> {
+        &self.live
+    }
+}
+
 impl std::ops::Deref for Registered {
     type Target = Live;
 

@@ -1,6 +1,7 @@
 //! A certificate authority of the test's own, its certificates, and TLS settings that trust it.
 
 use std::{
+    net::SocketAddr,
     path::PathBuf,
     sync::{
         Arc,
@@ -11,14 +12,16 @@ use std::{
 use anyhow::{Context, Result};
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DnType,
-    ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SerialNumber,
-    date_time_ymd,
+    ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SanType,
+    SerialNumber, date_time_ymd,
 };
 use rustls::{
-    ClientConfig, RootCertStore, ServerConfig,
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion,
+    pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject},
     sign::{CertifiedKey, SingleCertAndKey},
 };
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 
 use crate::dir::Dir;
 
@@ -71,6 +74,12 @@ impl Authority {
     /// Issues a certificate for these names and IP addresses, good for servers and for clients.
     pub fn issue(&self, names: &[&str]) -> Result<Identity> {
         self.issue_with(names, |_| {})
+    }
+
+    /// Issues a certificate for this URI, such as a SPIFFE ID.
+    pub fn issue_for_uri(&self, uri: &str) -> Result<Identity> {
+        let name = SanType::URI(uri.try_into()?);
+        self.issue_with(&["by-uri"], |params| params.subject_alt_names = vec![name])
     }
 
     /// Issues a certificate that has expired.
@@ -143,6 +152,22 @@ impl Authority {
         self.client_config(alpn, Some(identity))
     }
 
+    /// A client like [`Authority::client`] that speaks this version alone.
+    pub fn client_of(
+        &self,
+        version: &'static SupportedProtocolVersion,
+        alpn: &[&str],
+    ) -> Result<Arc<ClientConfig>> {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.ca())?;
+        let builder = ClientConfig::builder_with_provider(provider())
+            .with_protocol_versions(&[version])?
+            .with_root_certificates(roots);
+        let mut config = builder.with_no_client_auth();
+        config.alpn_protocols = protocols(alpn);
+        Ok(Arc::new(config))
+    }
+
     fn client_config(&self, alpn: &[&str], identity: Option<&Identity>) -> Result<Arc<ClientConfig>> {
         let mut roots = RootCertStore::empty();
         roots.add(self.ca())?;
@@ -181,6 +206,28 @@ impl Identity {
     fn private_key(&self) -> Result<PrivateKeyDer<'static>> {
         Ok(PrivateKeyDer::from_pem_slice(self.key.as_bytes())?)
     }
+}
+
+/// A client that trusts this root only and offers these protocols by ALPN.
+pub fn trusting(root: CertificateDer<'static>, alpn: &[&str]) -> Result<Arc<ClientConfig>> {
+    let mut roots = RootCertStore::empty();
+    roots.add(root)?;
+    let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
+    let mut config = builder.with_root_certificates(roots).with_no_client_auth();
+    config.alpn_protocols = protocols(alpn);
+    Ok(Arc::new(config))
+}
+
+/// The certificate that a server shows to a client that asks for `name`, once the client has verified it.
+pub async fn shown(
+    server: SocketAddr,
+    name: &str,
+    client: Arc<ClientConfig>,
+) -> Result<CertificateDer<'static>> {
+    let name = ServerName::try_from(name.to_owned())?;
+    let stream = TlsConnector::from(client).connect(name, TcpStream::connect(server).await?).await?;
+    let chain = stream.get_ref().1.peer_certificates();
+    chain.and_then(|chain| chain.first()).cloned().context("the server showed no certificate")
 }
 
 fn provider() -> Arc<rustls::crypto::CryptoProvider> {

@@ -40,6 +40,7 @@ const TEST: &[&str] = &["test"];
 const PEERS: &[Peer] = &[
     Peer { name: "nginx", source: Source::Apt { package: "nginx", program: "nginx" }, sets: BOTH },
     Peer { name: "haproxy", source: Source::Apt { package: "haproxy", program: "haproxy" }, sets: BOTH },
+    Peer { name: "pebble", source: Source::Apt { package: "pebble", program: "pebble" }, sets: TEST },
     Peer { name: "chromium", source: Source::Apt { package: "chromium", program: "chromium" }, sets: TEST },
     Peer {
         name: "caddy",

@@ -1,3 +1,5 @@
+//! Trusted proxies' headers, honest and forged, and the networks of a route.
+
 #![allow(clippy::unwrap_used)]
 use http::HeaderValue;
 use proptest::prelude::*;

@@ -13,7 +13,8 @@ use super::message::{FirstMessageConfig, RawFirstMessage};
 #[serde(deny_unknown_fields, default)]
 pub struct RawAuthentication {
     /// Methods by their names: one of them has to vouch for the client. They are tried in this order, and a credential that
-    /// is there and proves nothing is refused, whatever others there are.
+    /// is there and proves nothing is refused, whatever others there are; but a JWT of another issuer is left to the next
+    /// method.
     pub any: Vec<At<String>>,
     /// Methods by their names: each of them has to vouch for the client; the first one's subject is the client's.
     pub all: Vec<At<String>>,
@@ -84,14 +85,10 @@ impl RawAuthentication {
         let methods = names.iter().map(|name| name.value.as_str().into()).collect();
         let forward_credentials = forward_credentials.is_some_and(Switch::is_on);
         if needed == Needed::All {
-            for place in [first_message.as_ref().map(|at| at.place), renewal.as_ref().map(|at| at.place)] {
-                if let Some(place) = place {
-                    problems.error(
-                        place,
-                        "one message brings one credential, and here all methods are asked",
-                        "write `any`",
-                    );
-                }
+            let by_message = [first_message.as_ref().map(|at| at.place), renewal.as_ref().map(|at| at.place)];
+            for place in by_message.into_iter().flatten() {
+                let what = "one message brings one credential, and here all methods are asked";
+                problems.error(place, what, "write `any`");
             }
         }
         let first_message = first_message.map(|raw| raw.value.check(problems));

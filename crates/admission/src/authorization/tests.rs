@@ -1,3 +1,5 @@
+//! Expressions: what they may ask, what is found at load, and what is refused.
+
 #![allow(clippy::unwrap_used)]
 use std::time::{Duration, Instant};
 

@@ -56,13 +56,16 @@ pub enum SubjectName {
 /// Makes the certificate an identity.
 ///
 /// # Errors
-/// No certificate, or none of the names in it.
+/// No certificate, none of the names in it, or one that has expired since the connection began.
 pub(super) fn identify(
     method: &Arc<str>,
     subject: SubjectName,
     certificate: Option<&ClientCertificate>,
 ) -> Result<Identity, Denied> {
     let certificate = certificate.ok_or(Denied::Missing)?;
+    if certificate.not_after.is_some_and(|end| end < SystemTime::now()) {
+        return Err(Denied::Expired);
+    }
     let name = match subject {
         SubjectName::DistinguishedName => Some(&certificate.subject),
         SubjectName::CommonName => certificate.common_name.as_ref(),
@@ -105,6 +108,9 @@ mod tests {
         assert_eq!(&*by(SubjectName::Uri).unwrap().subject, "spiffe://site/device/7");
         assert_eq!(&*by(SubjectName::DistinguishedName).unwrap().subject, "CN=device 7");
         assert_eq!(by(SubjectName::Email).unwrap_err(), Denied::Claim("subject".into()));
+        let ended = ClientCertificate { not_after: Some(SystemTime::UNIX_EPOCH), ..certificate.clone() };
+        let expired = identify(&"devices".into(), SubjectName::Uri, Some(&ended));
+        assert_eq!(expired.unwrap_err(), Denied::Expired);
         let none = identify(&"devices".into(), SubjectName::Uri, None);
         assert_eq!(none.unwrap_err(), Denied::Missing);
     }

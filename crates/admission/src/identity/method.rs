@@ -47,6 +47,13 @@ pub struct MethodConfig {
     pub kind: Kind,
 }
 
+impl MethodConfig {
+    /// Whether it takes the client certificate of the TLS connection.
+    pub const fn is_by_certificate(&self) -> bool {
+        matches!(self.kind, Kind::Certificate(_))
+    }
+}
+
 /// What proves an identity.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Kind {
@@ -84,6 +91,18 @@ enum Work {
     ApiKeys(Arc<ApiKeys>),
     Jwt(Box<Jwt>),
     Introspection(Box<Introspection>),
+}
+
+impl MethodConfig {
+    /// Whether browsers bring its credential by themselves, to whatever page asks.
+    pub fn is_ambient(&self) -> bool {
+        match &self.kind {
+            Kind::Certificate(_) => true,
+            Kind::ApiKey(keys) => keys.places.iter().any(Place::is_ambient),
+            Kind::Jwt(jwt) => jwt.places.iter().any(Place::is_ambient),
+            Kind::Introspection(asked) => asked.places.iter().any(Place::is_ambient),
+        }
+    }
 }
 
 impl RawMethod {

@@ -109,6 +109,8 @@ impl Limits {
             let entered = scope.total.enter(&scope.config.all, now, claim);
             slots.0.extend(entered.map_err(|exhausted| refusal(whose, exhausted, false))?);
         }
+        // Sessions are many, and each keeps them.
+        slots.0.shrink_to_fit();
         Ok(())
     }
 

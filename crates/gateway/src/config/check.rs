@@ -5,10 +5,11 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use wicketgate_admission::identity::MethodConfig;
+use wicketgate_admission::tls::TlsPolicy;
 use wicketgate_config::{At, Content, Item, Node, Place, Problems, alternatives};
 
-use super::Config;
 use super::file::RawConfig;
+use super::{Config, tls};
 use crate::listener::config::ListenerConfig;
 use crate::route::config::{Action, RouteConfig};
 use crate::upstream::config::UpstreamConfig;
@@ -126,12 +127,25 @@ pub(super) fn check(raw: RawConfig, names: &Names, problems: &mut Problems) -> O
     let mut routes = Vec::new();
     for item in raw.routes.into_iter().filter(|item| item.whole) {
         let upstream = item.value.upstream.clone();
+        let admission = item.value.admission.as_ref().map(|at| &at.value);
+        let written = Written {
+            origin: admission.and_then(|admission| admission.origin.as_ref()).map(|at| at.place),
+            tls: admission.and_then(|admission| admission.tls.as_ref()).map(|at| at.place),
+        };
         if let Some(route) = item.value.check(names.methods().as_deref(), problems) {
             check_upstream_exists(&route, upstream.as_ref(), names, problems);
+            warn_of_open_doors(&route, written, &listeners, &authentication, problems);
             routes.push((item.place, Arc::new(route)));
         }
     }
     check_same_match(&routes, problems);
+    tls::check(
+        &listeners,
+        &authentication,
+        routes.iter().map(|(_, route)| &**route),
+        names.incomplete,
+        problems,
+    );
     for upstream in names.unused_upstreams() {
         problems.warning(
             upstream.place,
@@ -210,6 +224,50 @@ fn check_upstream_exists(
         false => alternatives(upstream, &known),
     };
     problems.error(upstream.place, format!("there is no upstream `{}`", upstream.value), help);
+}
+
+/// Where a route says which pages may use it, and whether by TLS.
+#[derive(Clone, Copy)]
+struct Written {
+    origin: Option<Place>,
+    tls: Option<Place>,
+}
+
+/// What a route allows by a word, and should think about.
+fn warn_of_open_doors(
+    route: &RouteConfig,
+    written: Written,
+    listeners: &[Arc<ListenerConfig>],
+    methods: &[MethodConfig],
+    problems: &mut Problems,
+) {
+    let admission = &route.admission;
+    if let (Some(place), None, Some(authentication)) =
+        (written.origin, &admission.origin.allow, &admission.authentication)
+    {
+        let is_asked = |method: &&MethodConfig| authentication.methods.contains(&method.name);
+        let ambient = methods.iter().filter(is_asked).find(|method| method.is_ambient());
+        if let Some(method) = ambient {
+            let what = format!(
+                "a page of any origin may use the route `{}` in the name of whoever looks at it: browsers bring the \
+                 credential of `{}` by themselves",
+                route.name, method.name
+            );
+            problems.warning(
+                place,
+                what,
+                "list the origins of your pages: `origin: {allow: [https://a.example]}`",
+            );
+        }
+    }
+    let plain = listeners.iter().find(|listener| listener.tls.is_none() && !listener.is_local());
+    if let (Some(place), TlsPolicy::Optional, Some(plain)) = (written.tls, admission.tls, plain) {
+        let what = format!(
+            "the route `{}` asks for no TLS, and the listener `{}` has none: others may read and change what is sent",
+            route.name, plain.name
+        );
+        problems.warning(place, what, "remove `tls: optional`, or give the listener `tls`");
+    }
 }
 
 /// Two routes for the very same requests: the second one could never be taken.

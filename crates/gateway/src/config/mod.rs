@@ -9,6 +9,7 @@ mod restart;
 mod section;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod watch;
 mod weak;
 

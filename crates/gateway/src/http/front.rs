@@ -4,18 +4,21 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use http::header::{CONTENT_TYPE, HOST, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{
+    CONTENT_TYPE, Entry, HOST, LOCATION, RETRY_AFTER, STRICT_TRANSPORT_SECURITY, WWW_AUTHENTICATE,
+};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::ext::Protocol;
 use wicketgate_admission::identity::Identity;
-use wicketgate_admission::{Admitted, Asked, Refusal, handshake};
+use wicketgate_admission::{Admitted, Asked, Refusal, Step, handshake};
 use wicketgate_audit::{Event, Who};
 
 use super::body::{Answer, Bounded, Passed};
 use super::connection::Arrival;
 use super::refusal::Refused;
+use super::websocket::Opening;
 use super::{forward, websocket};
 use crate::gateway::{Proxy, Route, Shared, Target};
 use crate::observe::{Metrics, access};
@@ -54,7 +57,7 @@ pub(super) async fn answer(
     let start = Instant::now();
     let mut line = Line::new(&request, arrival.peer);
     let answered = serve(&shared, &arrival, request, &mut line).await;
-    let (response, reason) = match answered {
+    let (mut response, reason) = match answered {
         Ok(response) => (response, ""),
         Err(refused) => {
             shared.metrics.refused(refused.label());
@@ -67,6 +70,12 @@ pub(super) async fn answer(
         }
     };
     line.finish(&shared.metrics, &arrival, response.status(), reason, start);
+    // RFC 6797 section 7.1: one header field, and over TLS alone.
+    if let Some(hsts) = arrival.listener.config.tls.as_ref().and_then(|tls| tls.hsts.as_ref())
+        && let Entry::Vacant(absent) = response.headers_mut().entry(STRICT_TRANSPORT_SECURITY)
+    {
+        absent.insert(hsts.clone());
+    }
     response
 }
 
@@ -138,6 +147,13 @@ async fn serve(
     if parts.headers.len() > arrival.listener.config.headers {
         return Err(Refused::TooManyHeaders);
     }
+    // Before routes and their admission: an authority proves nothing, and follows no redirect to what is not there yet.
+    if !arrival.secure
+        && matches!(parts.method, Method::GET | Method::HEAD)
+        && let Some(answer) = shared.challenges.answer(parts.uri.path())
+    {
+        return Ok(Response::new(Answer::text(answer)));
+    }
     let client = arrival.client(&parts.headers)?;
     line.client = client.address;
     let protocol = parts.extensions.get::<Protocol>().map(|protocol| protocol.as_str().to_owned());
@@ -154,7 +170,13 @@ async fn serve(
     let route = snapshot.routes.find(&facts).ok_or(Refused::NoRoute)?;
     line.route = Some(route.clone());
     let asked = Asked { route: &route.name, host: name.as_deref().unwrap_or_default(), path: &path };
-    let admitted = route.guard.admit(&mut parts, handshake, &client, asked).await?;
+    let admitted = match route.guard.admit(&mut parts, handshake, &client, asked).await? {
+        Step::Admitted(admitted) => admitted,
+        Step::FirstMessage(unproven) => {
+            let opening = Opening { shared, arrival, route, host: host.clone(), client, asked };
+            return websocket::open_unproven(opening, parts, unproven);
+        }
+    };
     line.identity = admitted.identity().cloned();
     if admitted.upgrade().is_some() || line.identity.is_some() {
         line.audit(arrival, &Event::Admitted);

@@ -23,6 +23,7 @@ use super::connection::{Accepted, Refusal, prepare};
 use super::limits::{Addresses, Permit};
 use crate::net::Socket;
 use crate::tls::TlsServer;
+use crate::tls::acme::Challenges;
 use crate::workers::Workers;
 
 /// A listener as its connections see it: its configuration, and who is connected.
@@ -66,17 +67,21 @@ impl Intake {
 
 impl Listener {
     /// Makes what the connections need: rustls' configuration, the counters. Where a limit is what it was, the
-    /// connections of the `last` listener go on to count.
+    /// connections of the `last` listener go on to count. Certificate authorities find the answers to their `challenges`.
     ///
     /// # Errors
     /// When rustls cannot be set up.
-    pub fn new(config: ListenerConfig, last: Option<&Self>) -> Result<Arc<Self>, rustls::Error> {
+    pub fn new(
+        config: ListenerConfig,
+        last: Option<&Self>,
+        challenges: &Arc<Challenges>,
+    ) -> Result<Arc<Self>, rustls::Error> {
         let same = last.filter(|last| last.config.connections == config.connections);
         let connections = same.map(|last| last.connections.clone());
         let same = last.filter(|last| last.config.per_address == config.per_address);
         let addresses = same.and_then(|last| last.addresses.clone());
         let alpn: Vec<_> = config.protocols.iter().copied().map(Protocol::alpn).collect();
-        let tls = config.tls.clone().map(|tls| TlsServer::new(tls, alpn)).transpose()?;
+        let tls = config.tls.clone().map(|tls| TlsServer::new(tls, alpn, challenges)).transpose()?;
         Ok(Arc::new(Self {
             tls,
             addresses: addresses.or_else(|| config.per_address.map(Addresses::new)),

@@ -39,7 +39,7 @@ fn listener(yaml: &str) -> Arc<Listener> {
     let mut problems = Problems::default();
     let config = raw.check(&mut problems);
     assert!(!problems.has_errors(), "{problems:?}");
-    Listener::new(config, None).unwrap()
+    Listener::new(config, None, &Arc::default()).unwrap()
 }
 
 impl Served {

@@ -15,6 +15,7 @@ use super::config::{Protocol, ProxyMode};
 use super::limits::Permit;
 use super::proxy_protocol::{self, Recognised};
 use crate::net::{Socket, Stream};
+use crate::tls::acme::ALPN;
 use crate::tls::{HandshakeError, TlsStream, UnreadableCertificate};
 
 /// A connection whose client can now be listened to.
@@ -103,6 +104,9 @@ pub enum Refusal {
     /// The TLS handshake failed.
     #[error(transparent)]
     Tls(HandshakeError),
+    /// A certificate authority saw the answer to its challenge; nothing is spoken in that protocol (RFC 8737 section 6.2).
+    #[error("a certificate authority looked at the answer to its challenge, and that was all")]
+    Challenge,
     /// The client's certificate passed, but cannot be read.
     #[error(transparent)]
     Certificate(#[from] UnreadableCertificate),
@@ -123,6 +127,7 @@ impl Refusal {
             Self::TlsOnPlain => "tls_on_plain",
             Self::PlainOnTls => "plain_on_tls",
             Self::Protocol(_) => "protocol_not_spoken",
+            Self::Challenge => "acme_challenge",
             Self::Certificate(_) => "client_certificate",
             Self::Tls(error) if error.is_of_certificate() => "client_certificate",
             Self::Tls(_) => "tls_handshake",
@@ -169,6 +174,7 @@ pub(super) async fn prepare(
             let deadline = Instant::now() + listener.config.tls_timeout;
             // Boxed, so that plain connections do not carry its size.
             match Box::pin(TlsStream::accept(socket, config, Some(deadline))).await {
+                Ok(stream) if stream.alpn() == Some(ALPN) => return Err(Refusal::Challenge),
                 Ok(stream) => {
                     let facts = TlsFacts::of(&stream)?;
                     (Stream::Tls(Box::new(stream)), facts.alpn.unwrap_or(Protocol::Http1), Some(facts))

@@ -14,6 +14,8 @@ use super::end::End;
 pub enum Order {
     /// Go on under these settings.
     Settings(Arc<WebSocketConfig>),
+    /// Send the client this text message, between two of the upstream's.
+    Say(String),
     /// End for this reason.
     End(End),
     /// End for this reason at this time, instead of the one that was set before; never, where there is none.

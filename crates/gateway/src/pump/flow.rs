@@ -15,6 +15,7 @@ use super::buffer::{Buffer, Outgoing};
 use super::config::{Exceed, Limit, Mode, WebSocketConfig};
 use super::end::{End, Side};
 use super::inflate::{Inflation, Instead};
+use super::renew::Renew;
 
 /// What one side has sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,6 +48,8 @@ pub struct Flow {
     controls: Meter,
     /// What all sessions of the identity have used together.
     shared: Option<SharedRates>,
+    /// Which messages renew the client's credential.
+    renew: Option<Renew>,
     /// The message under way does not go on.
     dropping: bool,
     /// What went on so far ends inside a frame.
@@ -88,6 +91,7 @@ impl Flow {
             bytes: Meter::default(),
             controls: Meter::default(),
             shared,
+            renew: None,
             dropping: false,
             mid_frame: false,
             message_since: None,
@@ -96,6 +100,11 @@ impl Flow {
             closed: None,
             counters: Counters::default(),
         }
+    }
+
+    /// Has messages that renew the client's credential taken out.
+    pub fn take_renewals(self, renew: Option<Renew>) -> Self {
+        Self { renew, ..self }
     }
 
     /// What was left over by the last read: the next one goes behind it.
@@ -311,8 +320,9 @@ impl Flow {
             }
         };
         match passed {
-            Passed::AsItCame(forward) => kept.keep_message(buffer, piece, forward),
-            Passed::Made(frame, forward) => kept.keep_made(frame, forward),
+            Some(Passed::AsItCame(forward)) => kept.keep_message(buffer, piece, forward),
+            Some(Passed::Made(frame, forward)) => kept.keep_made(frame, forward),
+            None => {}
         }
         Ok(())
     }
@@ -330,23 +340,26 @@ impl Flow {
             let assembly = std::mem::replace(&mut self.assembly, empty);
             let passed = self.judge_payload(piece, assembly.payload(), true, policy)?;
             match passed {
-                Passed::AsItCame(forward) => kept.keep_made(assembly.into_frames(), forward),
-                Passed::Made(frame, forward) => kept.keep_made(frame, forward),
+                Some(Passed::AsItCame(forward)) => kept.keep_made(assembly.into_frames(), forward),
+                Some(Passed::Made(frame, forward)) => kept.keep_made(frame, forward),
+                None => {}
             }
         }
         Ok(())
     }
 
-    /// Judges what a whole message says. `checked`: its text was checked as UTF-8 already, unless it is compressed.
+    /// Judges what a whole message says; `None` where it was for us. `checked`: its text was checked as UTF-8 already, unless
+    /// it is compressed.
     fn judge_payload(
         &mut self,
         piece: &Piece,
         payload: &[u8],
         checked: bool,
         policy: &Policy,
-    ) -> Result<Passed, End> {
+    ) -> Result<Option<Passed>, End> {
         if !piece.opaque {
-            return self.judge_clear(piece.kind, payload, checked, policy).map(Passed::AsItCame);
+            let forward = self.judge_clear(piece.kind, payload, checked, policy)?;
+            return Ok(forward.map(Passed::AsItCame));
         }
         // Reserved bits are allowed in this mode only where permessage-deflate was negotiated.
         let Some(mut inflation) = self.inflation.take() else {
@@ -354,15 +367,19 @@ impl Flow {
         };
         let inflated = inflation.inflate(payload);
         inflated.map_err(|error| End::BadDeflate(self.from, error.close_code()))?;
-        let forward = self.judge_clear(piece.kind, inflation.text(), false, policy)?;
-        let instead = inflation.instead();
-        let passed = match instead.map_err(|error| End::BadDeflate(self.from, error.close_code()))? {
-            None => Passed::AsItCame(forward),
-            Some(Instead::Compressed(payload)) => {
-                Passed::Made(self.frame(piece.kind, Rsv::RSV1, payload), forward)
-            }
-            Some(Instead::Clear(payload)) => {
-                Passed::Made(self.frame(piece.kind, Rsv::NONE, payload), forward)
+        let passed = match self.judge_clear(piece.kind, inflation.text(), false, policy)? {
+            None => None,
+            Some(forward) => {
+                let instead = inflation.instead();
+                Some(match instead.map_err(|error| End::BadDeflate(self.from, error.close_code()))? {
+                    None => Passed::AsItCame(forward),
+                    Some(Instead::Compressed(payload)) => {
+                        Passed::Made(self.frame(piece.kind, Rsv::RSV1, payload), forward)
+                    }
+                    Some(Instead::Clear(payload)) => {
+                        Passed::Made(self.frame(piece.kind, Rsv::NONE, payload), forward)
+                    }
+                })
             }
         };
         inflation.release();
@@ -393,16 +410,22 @@ impl Flow {
         payload: &[u8],
         checked: bool,
         policy: &Policy,
-    ) -> Result<Forward, End> {
+    ) -> Result<Option<Forward>, End> {
         if !checked && kind == DataKind::Text && simdutf8::basic::from_utf8(payload).is_err() {
             return Err(self.violation(Violation::InvalidUtf8));
+        }
+        if let (Some(renew), DataKind::Text) = (&self.renew, kind)
+            && let Some(credential) = renew.credential(payload)
+        {
+            (renew.judge)(credential);
+            return Ok(None);
         }
         let direction = match self.from {
             Side::Client => Direction::ToUpstream,
             Side::Upstream => Direction::ToClient,
         };
         match policy.judge(direction, Message { kind, payload }) {
-            Verdict::Forward(forward) => Ok(forward),
+            Verdict::Forward(forward) => Ok(Some(forward)),
         }
     }
 

@@ -7,11 +7,13 @@ mod end;
 mod flow;
 mod inflate;
 mod lane;
+mod renew;
 mod session;
 mod traffic;
 
 pub use control::{Control, Order};
 pub use end::{End, Side};
 pub use flow::Counters;
+pub use renew::Renew;
 pub use session::{Ends, Peer, Summary, run};
 pub use traffic::{SideTraffic, Traffic};

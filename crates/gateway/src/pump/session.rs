@@ -12,7 +12,7 @@ use tokio::time::{Instant, Sleep, sleep};
 use wicketgate_admission::SharedRates;
 use wicketgate_policy::Policy;
 use wicketgate_wire::deflate::Params;
-use wicketgate_wire::{Budget, Close, CloseCode, Opcode, Rsv, write_control};
+use wicketgate_wire::{Budget, Close, CloseCode, Header, Opcode, Rsv, write_control};
 
 use super::config::WebSocketConfig;
 use super::control::{Control, Order};
@@ -20,6 +20,7 @@ use super::end::{End, Side};
 use super::flow::{Counters, Flow, PingToken};
 use super::inflate::Inflation;
 use super::lane::{Lane, Port, Rules};
+use super::renew::Renew;
 use super::traffic::Traffic;
 use crate::net::Stream;
 
@@ -53,6 +54,8 @@ pub struct Ends {
     pub policy: Arc<Policy>,
     /// When the session ends whatever happens, and for what reason: with the client's credential.
     pub until: Option<(Instant, End)>,
+    /// How the client renews its credential, where it may.
+    pub renew: Option<Renew>,
     /// Where orders come from.
     pub control: Arc<Control>,
     /// Memory for unfinished messages, shared by all sessions.
@@ -131,14 +134,26 @@ struct Session {
 
 impl Session {
     fn new(ends: Ends) -> Self {
-        let Ends { client, upstream, config, policy, until, control, assembly, inflate, traffic, rates } =
-            ends;
+        let Ends {
+            client,
+            upstream,
+            config,
+            policy,
+            until,
+            renew,
+            control,
+            assembly,
+            inflate,
+            traffic,
+            rates,
+        } = ends;
         let inflation = |from, own: Option<Params>, other| {
             own.map(|own| Inflation::new(from, own, other, &config, inflate.clone()))
         };
         let up = inflation(Side::Client, client.deflate, upstream.deflate);
         let down = inflation(Side::Upstream, upstream.deflate, client.deflate);
         let up = Flow::new(Side::Client, &config, client.rsv, up, assembly.clone(), rates.clone());
+        let up = up.take_renewals(renew);
         let down = Flow::new(Side::Upstream, &config, upstream.rsv, down, assembly, rates);
         let started = Instant::now();
         Self {
@@ -265,6 +280,7 @@ impl Session {
                 self.config = config;
                 self.armed = Duration::MAX;
             }
+            Order::Say(text) => self.say(&text),
             Order::Until(until) => {
                 self.until = until.map(|(at, end)| (at.saturating_duration_since(self.started), end));
                 self.armed = Duration::MAX;
@@ -272,6 +288,17 @@ impl Session {
             Order::End(end) if self.closing.is_none() => self.begin_close(end, now),
             Order::End(_) => {}
         }
+    }
+
+    /// A message of ours to the client. It waits where one of the upstream's is under way.
+    fn say(&mut self, text: &str) {
+        if self.closing.is_some() || self.client.close_sent {
+            return;
+        }
+        let length = text.len() as u64;
+        let header = Header { fin: true, rsv: Rsv::NONE, opcode: Opcode::Text, mask: None, length };
+        self.client.inject.extend_from_slice(&header.encode());
+        self.client.inject.extend_from_slice(text.as_bytes());
     }
 
     /// Decides the end: each side that has not been told yet is sent its code, where a frame can stand.

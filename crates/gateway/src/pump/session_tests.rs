@@ -51,6 +51,7 @@ fn rig_between(
         config: Arc::new(config),
         policy: Arc::new(Policy::trivial()),
         until: None,
+        renew: None,
         control: control.clone(),
         assembly: budget.clone(),
         inflate: budget.clone(),

@@ -13,7 +13,7 @@ use super::matching::RawMatch;
 use super::respond::{RawRedirect, RawRespond};
 use super::rewrite::RawRewrite;
 use super::{HeaderEdits, Redirect, Respond, Rewrite};
-use crate::pump::config::{RawWebSocket, WebSocketConfig};
+use crate::pump::config::{Mode, RawWebSocket, WebSocketConfig};
 
 /// A route: which requests it is for, and what becomes of them. It has one of `upstream`, `redirect` and `respond`.
 ///
@@ -140,6 +140,7 @@ impl RawRoute {
         if first.0 != "upstream" {
             self.refuse_proxy_keys(first.0, problems);
         }
+        let renews = self.admission.as_ref().and_then(|raw| raw.renewal());
         let admission =
             self.admission.take().map(|raw| raw.value.check(methods, problems)).unwrap_or_default();
         let websocket = self.websocket.as_ref().map(|at| at.place);
@@ -153,6 +154,12 @@ impl RawRoute {
             && proxy.websocket.as_ref().is_some_and(|config| config.per_identity.is_some())
         {
             problems.error(place, NO_IDENTITY.0, NO_IDENTITY.1);
+        }
+        if let (Some(renews), Action::Proxy(proxy)) = (renews, &action)
+            && proxy.websocket.as_ref().is_none_or(|websocket| websocket.mode != Mode::Messages)
+        {
+            let what = "messages that renew a credential are found only where messages are looked at";
+            problems.error(renews, what, "write `websocket: {mode: messages}` on the route");
         }
         Some(RouteConfig { name, matching, admission, action })
     }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustls::sign::CertifiedKey;
 use schemars::JsonSchema;
@@ -46,6 +46,9 @@ pub(super) struct Certificate {
     /// Seconds since 1970 until which it is valid.
     not_after: i64,
 }
+
+/// A certificate that ends sooner is told about, unless its whole life is shorter than three of these.
+const SOON: i64 = 14 * 86_400;
 
 impl RawCertificate {
     /// Loads the pair; what is wrong goes to `problems`, with the place of the file's name.
@@ -104,11 +107,28 @@ impl Certificate {
         Ok(Self { certified: certified.into(), names, not_before, not_after })
     }
 
+    /// From when until when it is valid, since 1970.
+    pub(super) fn validity(&self) -> (Duration, Duration) {
+        let since = |seconds: i64| Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
+        (since(self.not_before), since(self.not_after))
+    }
+
+    /// How long it is still valid.
+    pub(super) fn remaining(&self) -> Duration {
+        self.validity().1.saturating_sub(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
+    }
+
     /// What is doubtful about its dates, and what to do.
     pub(super) fn unwise(&self, file: &Path) -> Option<(String, &'static str)> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs() as i64);
         let (what, help) = if now > self.not_after {
             ("has expired", "renew it: clients refuse it")
+        } else if self.not_after.saturating_sub(now)
+            < SOON.min(self.not_after.saturating_sub(self.not_before) / 3)
+        {
+            let days = self.remaining().as_secs() / 86_400;
+            let help = "renew it, and see why that did not happen by itself";
+            return Some((format!("the certificate in `{}` expires in {days} days", file.display()), help));
         } else if now < self.not_before {
             ("is not valid yet", "wait, or set this machine's clock right: clients refuse it")
         } else {

@@ -13,9 +13,10 @@ use serde::Deserialize;
 use wicketgate_config::{At, Problems};
 
 use super::certificate::RawCertificate;
-use super::config::TlsVersion;
 use super::pem::{read_authorities, unusable_authority};
+use super::profile::{Algorithms, Narrowing, Profile};
 use super::provider;
+use super::version::TlsVersion;
 
 /// TLS towards an upstream. Its certificate is always verified, against the system's roots if not told otherwise.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -27,8 +28,10 @@ pub struct RawClientTls {
     pub server_name: Option<At<String>>,
     /// Our own certificate, where the upstream asks for one.
     pub certificate: Option<RawCertificate>,
-    /// The oldest version of TLS that is spoken: "1.2" (default) or "1.3".
-    pub min_version: TlsVersion,
+    /// Which versions, cipher suites and groups are spoken: `modern`, `intermediate` (default), `fips`.
+    pub profile: At<Profile>,
+    /// The oldest version of TLS that is spoken, "1.2" or "1.3"; the profile's if absent. It can only narrow the profile.
+    pub min_version: Option<At<TlsVersion>>,
     /// Takes any certificate for good: whoever sits between us and the upstream can read and change everything.
     pub dangerous_accept_any_certificate: At<bool>,
 }
@@ -60,23 +63,26 @@ impl RawClientTls {
             Some(raw) => Some(raw.check(problems)?.1.certified),
         };
         let verifier = verifier(self.ca, &self.dangerous_accept_any_certificate, problems)?;
-        let builder = ClientConfig::builder_with_provider(provider())
-            .with_protocol_versions(self.min_version.and_later());
+        let narrowing = Narrowing { min_version: self.min_version, ..Narrowing::default() };
+        let algorithms = Algorithms::choose(&self.profile, narrowing, problems);
+        let builder = ClientConfig::builder_with_provider(algorithms.provider)
+            .with_protocol_versions(&algorithms.versions);
         let builder = match builder {
             Ok(builder) => builder.dangerous().with_custom_certificate_verifier(verifier),
             Err(error) => {
                 problems.error(
                     self.dangerous_accept_any_certificate.place,
                     format!("TLS cannot be set up ({error})"),
-                    "choose another `min_version`",
+                    "choose another `profile` or `min_version`",
                 );
                 return None;
             }
         };
-        let config = match identity {
+        let mut config = match identity {
             None => builder.with_no_client_auth(),
             Some(certified) => builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(certified))),
         };
+        config.require_ems |= algorithms.require_ems;
         Some(ClientTlsConfig { config, server_name })
     }
 }
@@ -185,8 +191,7 @@ mod tests {
     fn server(issued: &Issued) -> ServerTlsConfig {
         let (cert, key) = (At::nowhere(issued.files().cert), At::nowhere(issued.files().key));
         let certificates = At::nowhere(vec![RawCertificate { cert, key }]);
-        RawServerTls { certificates, min_version: TlsVersion::V1_3, ..Default::default() }
-            .check(&mut Problems::default())
+        RawServerTls { certificates, ..Default::default() }.check(&mut Problems::default())
     }
 
     fn client(raw: RawClientTls) -> ClientTlsConfig {
@@ -202,7 +207,7 @@ mod tests {
         name: &'static str,
     ) -> Result<TlsStream, HandshakeError> {
         let (near, far) = tcp_pair().await;
-        let accepting = TlsStream::accept(Socket::Tcp(far), server(to).rustls(&[], None).unwrap(), None);
+        let accepting = TlsStream::accept(Socket::Tcp(far), server(to).plain(&[]), None);
         let name = ServerName::try_from(name).unwrap();
         let connecting = TlsStream::connect(Socket::Tcp(near), config.rustls(&[]), name, None);
         tokio::join!(accepting, connecting).1

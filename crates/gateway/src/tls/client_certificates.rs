@@ -69,6 +69,8 @@ pub enum CrlScope {
 /// Verifies client certificates for one listener; its files are loaded anew when told.
 #[derive(Debug)]
 pub struct ClientCertificates {
+    /// Where they are asked for in the configuration.
+    pub place: Place,
     rules: Rules,
     ca: PathBuf,
     crls: Vec<PathBuf>,
@@ -132,6 +134,7 @@ impl RawClientCertificates {
         }
         let loaded = told(Loaded::build(authorities?, lists, &ca, rules), ca.place, problems)?;
         Some(ClientCertificates {
+            place: ca.place,
             rules,
             ca: ca.value,
             crls: self.crl.0.into_iter().map(|crl| crl.value).collect(),

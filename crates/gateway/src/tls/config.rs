@@ -2,51 +2,44 @@
 
 use std::sync::Arc;
 
+use http::HeaderValue;
+use rustls::ServerConfig;
 use rustls::server::danger::ClientCertVerifier;
-use rustls::server::{NoClientAuth, NoServerSessionStorage};
-use rustls::{ServerConfig, SupportedProtocolVersion};
+use rustls::server::{NoClientAuth, NoServerSessionStorage, ResolvesServerCert};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use wicketgate_config::{At, Problems};
 
-use super::certificate::RawCertificate;
+use super::acme::{AcmeConfig, ChallengeKind, RawAcme};
+use super::certificate::{Certificate, CertificateFiles, RawCertificate};
 use super::client_certificates::{ClientCertificates, RawClientCertificates};
-use super::provider;
+use super::hsts::RawHsts;
+use super::profile::{Algorithms, Narrowing, Profile};
 use super::resolver::CertificateResolver;
+use super::version::TlsVersion;
 
 /// TLS towards clients, as configured on a listener.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RawServerTls {
-    /// Certificates; a client gets the first one that is for the name it asks for, or the first of all.
+    /// Certificates; a client gets the first one that is for the name it asks for, or the first of all. At least one, unless
+    /// there is `acme`.
     pub certificates: At<Vec<RawCertificate>>,
-    /// The oldest version of TLS that is spoken: "1.2" (default) or "1.3".
-    pub min_version: TlsVersion,
+    /// A certificate that is ordered from an authority, and renewed by itself. It stands before `certificates`.
+    pub acme: Option<RawAcme>,
+    /// Which versions, cipher suites and groups are spoken: `modern`, `intermediate` (default), `fips`.
+    pub profile: At<Profile>,
+    /// The oldest version of TLS that is spoken, "1.2" or "1.3"; the profile's if absent. It can only narrow the profile, as the
+    /// next two.
+    pub min_version: Option<At<TlsVersion>>,
+    /// Of the profile's cipher suites these alone, by their IANA names, as in `TLS_AES_128_GCM_SHA256`.
+    pub cipher_suites: Option<At<Vec<At<String>>>>,
+    /// Of the profile's groups for key exchange these alone, as in `X25519MLKEM768`, `X25519`, `secp256r1`, `secp384r1`.
+    pub groups: Option<At<Vec<At<String>>>>,
     /// Whether clients are asked for a certificate. Without this key nobody is.
     pub client_certificates: Option<RawClientCertificates>,
-}
-
-/// A version of TLS.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-pub enum TlsVersion {
-    /// TLS 1.2.
-    #[default]
-    #[serde(rename = "1.2")]
-    V1_2,
-    /// TLS 1.3.
-    #[serde(rename = "1.3")]
-    V1_3,
-}
-
-impl TlsVersion {
-    /// This version and what came after it.
-    pub(super) fn and_later(self) -> &'static [&'static SupportedProtocolVersion] {
-        static ALL: [&SupportedProtocolVersion; 2] = [&rustls::version::TLS13, &rustls::version::TLS12];
-        match self {
-            Self::V1_2 => &ALL,
-            Self::V1_3 => &ALL[..1],
-        }
-    }
+    /// Tells browsers to come by TLS alone. Without this key the header is left to backends.
+    pub hsts: Option<RawHsts>,
 }
 
 /// TLS towards clients: checked, with the certificates loaded.
@@ -54,31 +47,80 @@ impl TlsVersion {
 pub struct ServerTlsConfig {
     /// The certificates, to be watched and loaded anew.
     pub resolver: Arc<CertificateResolver>,
-    /// The oldest version spoken.
-    pub min_version: TlsVersion,
+    /// What is ordered from an authority.
+    pub acme: Option<At<AcmeConfig>>,
     /// Who may have issued clients' certificates; `None` where nobody is asked for one.
     pub clients: Option<Arc<ClientCertificates>>,
+    /// The header `Strict-Transport-Security`.
+    pub hsts: Option<HeaderValue>,
+    algorithms: Algorithms,
 }
 
 impl RawServerTls {
     /// Checks the values and loads the certificates; what is wrong goes to `problems`.
     pub fn check(self, problems: &mut Problems) -> ServerTlsConfig {
-        if self.certificates.is_empty() {
+        if self.certificates.is_empty() && self.acme.is_none() {
             problems.error(
                 self.certificates.place,
                 "TLS without a certificate",
-                "list at least one: - { cert: FILE, key: FILE }",
+                "list at least one, - { cert: FILE, key: FILE }, or have one ordered by `acme`",
             );
         }
-        let pairs = self.certificates.value.into_iter().filter_map(|raw| raw.check(problems)).collect();
         let clients = self.client_certificates.and_then(|raw| raw.check(problems)).map(Arc::new);
-        let resolver = Arc::new(CertificateResolver::new(pairs));
-        ServerTlsConfig { resolver, min_version: self.min_version, clients }
+        let acme = self.acme.and_then(|raw| {
+            let (place, challenge) = (raw.domains.place, raw.challenge.clone());
+            if challenge.value == ChallengeKind::TlsAlpn01
+                && clients.as_ref().is_some_and(|clients| clients.is_required())
+            {
+                problems.error(
+                    challenge.place,
+                    "the authority has no client certificate, so that it cannot prove names by `tls-alpn-01` here",
+                    "choose `challenge: http-01`, or `mode: optional` and routes that ask for one",
+                );
+            }
+            raw.check(problems).map(|value| At { value, place })
+        });
+        let ordered = acme.as_ref().map(|acme| ordered(acme, problems));
+        let listed = self.certificates.value.into_iter().filter_map(|raw| raw.check(problems));
+        let listed = listed.map(|(files, certificate)| (files, Some(certificate)));
+        let pairs = ordered.into_iter().chain(listed).collect();
+        let narrowing = Narrowing {
+            min_version: self.min_version,
+            cipher_suites: self.cipher_suites,
+            groups: self.groups,
+        };
+        ServerTlsConfig {
+            resolver: Arc::new(CertificateResolver::new(pairs)),
+            acme,
+            clients,
+            hsts: self.hsts.and_then(|raw| raw.check(problems)),
+            algorithms: Algorithms::choose(&self.profile, narrowing, problems),
+        }
     }
 }
 
+/// The file of a certificate that is ordered, and what is in it by now.
+fn ordered(acme: &At<AcmeConfig>, problems: &mut Problems) -> (CertificateFiles, Option<Certificate>) {
+    let file = acme.file();
+    let files = CertificateFiles { cert: file.clone(), key: file.clone() };
+    if !file.exists() {
+        return (files, None);
+    }
+    let loaded = Certificate::load(&files);
+    match &loaded {
+        Ok(certificate) => {
+            if let Some((what, help)) = certificate.unwise(&file) {
+                problems.warning(acme.place, what, help);
+            }
+        }
+        Err(fault) => problems.warning(acme.place, fault.what.clone(), "it is ordered anew at the start"),
+    }
+    (files, loaded.ok())
+}
+
 impl ServerTlsConfig {
-    /// What rustls needs to accept connections that choose among these ALPN names, and to verify clients' certificates.
+    /// What rustls needs to accept connections that choose among these ALPN names, with these certificates, and to
+    /// verify clients'.
     ///
     /// Early data stays off: it can be replayed, and an upgrade is not idempotent (RFC 8470).
     ///
@@ -87,14 +129,16 @@ impl ServerTlsConfig {
     pub(super) fn rustls(
         &self,
         alpn: &[&[u8]],
+        certificates: Arc<dyn ResolvesServerCert>,
         verifier: Option<Arc<dyn ClientCertVerifier>>,
     ) -> Result<Arc<ServerConfig>, rustls::Error> {
         let resumable = verifier.is_none();
-        let mut config = ServerConfig::builder_with_provider(provider())
-            .with_protocol_versions(self.min_version.and_later())?
+        let mut config = ServerConfig::builder_with_provider(self.algorithms.provider.clone())
+            .with_protocol_versions(&self.algorithms.versions)?
             .with_client_cert_verifier(verifier.unwrap_or_else(|| Arc::new(NoClientAuth)))
-            .with_cert_resolver(self.resolver.clone());
+            .with_cert_resolver(certificates);
         config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
+        config.require_ems |= self.algorithms.require_ems;
         config.session_storage = Arc::new(NoServerSessionStorage {});
         match resumable {
             // Tickets carry the state, under keys that rotate every six hours, so that none is kept here.
@@ -103,6 +147,13 @@ impl ServerTlsConfig {
             false => config.send_tls13_tickets = 0,
         }
         Ok(Arc::new(config))
+    }
+
+    /// The same without answers to challenges and without client certificates.
+    #[cfg(test)]
+    pub(super) fn plain(&self, alpn: &[&[u8]]) -> Arc<ServerConfig> {
+        #[allow(clippy::unwrap_used)]
+        self.rustls(alpn, self.resolver.clone(), None).unwrap()
     }
 }
 
@@ -189,7 +240,7 @@ mod tests {
     #[test]
     fn no_certificate_at_all_is_an_error() {
         let raw: RawServerTls = serde_saphyr::from_str("certificates: []\nmin_version: '1.3'\n").unwrap();
-        assert_eq!(raw.min_version, TlsVersion::V1_3);
+        assert_eq!(raw.min_version.as_ref().unwrap().value, TlsVersion::V1_3);
         let mut problems = Problems::default();
         raw.check(&mut problems);
         assert!(problems.has_errors());

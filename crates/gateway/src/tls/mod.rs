@@ -1,5 +1,6 @@
 //! TLS on both sides: all that knows rustls stands here.
 
+pub mod acme;
 mod certificate;
 mod client;
 mod client_certificates;
@@ -9,7 +10,9 @@ mod engine;
 mod engine_tests;
 mod fault;
 mod handshake;
+mod hsts;
 mod pem;
+mod profile;
 mod resolver;
 mod scratch;
 mod server;
@@ -19,6 +22,7 @@ mod stream_tests;
 mod subject;
 #[cfg(test)]
 pub(crate) mod testing;
+mod version;
 mod watch;
 
 use std::sync::{Arc, LazyLock};

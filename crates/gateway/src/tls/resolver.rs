@@ -42,14 +42,15 @@ pub struct Reloaded {
 
 #[derive(Debug)]
 struct Store {
-    certificates: Vec<Certificate>,
+    /// Where none is there yet, it is still to be ordered.
+    certificates: Vec<Option<Certificate>>,
     /// Positions in `certificates`, in the order of the configuration, by name; a wildcard by what follows its `*.`.
     exact: HashMap<String, Vec<usize>>,
     wildcard: HashMap<String, Vec<usize>>,
 }
 
 impl CertificateResolver {
-    pub(super) fn new(pairs: Vec<(CertificateFiles, Certificate)>) -> Self {
+    pub(super) fn new(pairs: Vec<(CertificateFiles, Option<Certificate>)>) -> Self {
         let (files, certificates) = pairs.into_iter().unzip();
         Self { files, store: ArcSwap::from_pointee(Store::new(certificates)) }
     }
@@ -67,11 +68,14 @@ impl CertificateResolver {
         let mut certificates = current.certificates.clone();
         for (files, certificate) in self.files.iter().zip(&mut certificates) {
             match Certificate::load(files) {
-                Ok(new) if new.certified.cert != certificate.certified.cert => {
-                    *certificate = new;
+                Ok(new)
+                    if !certificate.as_ref().is_some_and(|old| old.certified.cert == new.certified.cert) =>
+                {
+                    *certificate = Some(new);
                     reloaded.replaced.push(files.clone());
                 }
                 Ok(_) => {}
+                Err(_) if certificate.is_none() && !files.cert.exists() => {}
                 Err(fault) => reloaded.kept.push((files.clone(), fault)),
             }
         }
@@ -84,14 +88,14 @@ impl CertificateResolver {
     /// A name of the first certificate.
     #[cfg(test)]
     pub(super) fn first_name(&self) -> Option<String> {
-        self.store.load().certificates.first()?.names.first().cloned()
+        self.store.load().certificates.first()?.as_ref()?.names.first().cloned()
     }
 
     /// The dates that are doubtful, for the log.
     pub(super) fn unwise(&self) -> Vec<(String, &'static str)> {
         let store = self.store.load();
         let pairs = self.files.iter().zip(&store.certificates);
-        pairs.filter_map(|(files, certificate)| certificate.unwise(&files.cert)).collect()
+        pairs.filter_map(|(files, certificate)| certificate.as_ref()?.unwise(&files.cert)).collect()
     }
 }
 
@@ -107,10 +111,10 @@ impl ResolvesServerCert for CertificateResolver {
 }
 
 impl Store {
-    fn new(certificates: Vec<Certificate>) -> Self {
+    fn new(certificates: Vec<Option<Certificate>>) -> Self {
         let (mut exact, mut wildcard) = (HashMap::<_, Vec<_>>::new(), HashMap::<_, Vec<_>>::new());
         for (position, certificate) in certificates.iter().enumerate() {
-            for name in &certificate.names {
+            for name in certificate.iter().flat_map(|certificate| &certificate.names) {
                 let (names, name) = match name.strip_prefix("*.") {
                     Some(rest) => (&mut wildcard, rest),
                     None => (&mut exact, name.as_str()),
@@ -133,8 +137,9 @@ impl Store {
             let parent = || name.split_once('.').map(|(_, parent)| parent);
             self.exact.get(name).or_else(|| self.wildcard.get(parent()?))
         });
-        let mut candidates = candidates.map_or(&[0][..], Vec::as_slice).iter();
-        let candidates = candidates.by_ref().filter_map(|&position| self.certificates.get(position));
+        let first = self.certificates.iter().position(Option::is_some);
+        let candidates = candidates.map_or(first.as_slice(), Vec::as_slice).iter();
+        let candidates = candidates.filter_map(|&position| self.certificates.get(position)?.as_ref());
         let mut fallback = None;
         for certificate in candidates {
             if verifiable(certificate) {
@@ -153,7 +158,7 @@ mod tests {
     use super::*;
 
     fn resolver(pairs: &[&Issued]) -> CertificateResolver {
-        let load = |issued: &&Issued| (issued.files(), Certificate::load(&issued.files()).unwrap());
+        let load = |issued: &&Issued| (issued.files(), Some(Certificate::load(&issued.files()).unwrap()));
         CertificateResolver::new(pairs.iter().map(load).collect())
     }
 
@@ -206,6 +211,21 @@ mod tests {
         std::fs::copy(new.files().key, issued.files().key).unwrap();
         assert_eq!(resolver.reload().replaced, [issued.files()]);
         assert_eq!(shown(&resolver, None), new.der());
+    }
+
+    #[test]
+    fn one_that_is_still_to_be_ordered_is_taken_up_when_it_comes() {
+        let (first, ordered) = (Issued::new(&["first.example"]), Issued::new(&["ordered.example"]));
+        let kept = std::fs::read(ordered.files().cert).unwrap();
+        std::fs::remove_file(ordered.files().cert).unwrap();
+        let there = (first.files(), Some(Certificate::load(&first.files()).unwrap()));
+        let resolver = CertificateResolver::new(vec![(ordered.files(), None), there]);
+        assert_eq!(shown(&resolver, Some("ordered.example")), first.der());
+        let before = resolver.reload();
+        assert!(before.replaced.is_empty() && before.kept.is_empty(), "{before:?}");
+        std::fs::write(ordered.files().cert, kept).unwrap();
+        assert_eq!(resolver.reload().replaced, [ordered.files()]);
+        assert_eq!(shown(&resolver, Some("ordered.example")), ordered.der());
     }
 
     #[test]

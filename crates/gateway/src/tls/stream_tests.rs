@@ -30,7 +30,7 @@ fn server_config(issued: &Issued) -> Arc<ServerConfig> {
     let (cert, key) = (At::nowhere(issued.files().cert), At::nowhere(issued.files().key));
     let certificates = At::nowhere(vec![RawCertificate { cert, key }]);
     let raw = RawServerTls { certificates, ..Default::default() };
-    raw.check(&mut Problems::default()).rustls(&[b"h2", b"http/1.1"], None).unwrap()
+    raw.check(&mut Problems::default()).plain(&[b"h2", b"http/1.1"])
 }
 
 fn tls12(config: &Arc<ClientConfig>) -> Arc<ClientConfig> {

@@ -1,6 +1,6 @@
 //! The programs that Wicketgate meets: proxies before and behind it, clients, backends, conformance cases.
 //!
-//! `cargo xtask peers` installs them: nginx, HAProxy and Chromium from Debian, all else under `target/peers`.
+//! `cargo xtask peers` installs them: nginx, HAProxy, pebble and Chromium from Debian, all else under `target/peers`.
 
 mod caddy;
 pub mod chromium;
@@ -11,6 +11,7 @@ pub mod kosoku;
 mod nginx;
 pub mod node;
 pub mod oidc;
+pub mod pebble;
 pub mod python;
 
 use std::{

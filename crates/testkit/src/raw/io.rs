@@ -1,6 +1,11 @@
 //! Where raw peers connect and listen: TCP or Unix sockets, with TLS or without.
 
-use std::{io, net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    sync::Arc,
+};
 
 use rustls::{ClientConfig, ServerConfig, pki_types::ServerName};
 use tokio::{
@@ -39,17 +44,29 @@ impl From<PathBuf> for Place {
 pub struct Endpoint {
     place: Place,
     tls: Option<Arc<ClientConfig>>,
+    source: Option<IpAddr>,
+    name: String,
 }
 
 impl Endpoint {
     /// A plain one.
     pub fn plain(place: impl Into<Place>) -> Self {
-        Self { place: place.into(), tls: None }
+        Self { place: place.into(), tls: None, source: None, name: "localhost".into() }
     }
 
     /// One with TLS, verified as `localhost`.
     pub fn tls(place: impl Into<Place>, config: Arc<ClientConfig>) -> Self {
-        Self { place: place.into(), tls: Some(config) }
+        Self { place: place.into(), tls: Some(config), source: None, name: "localhost".into() }
+    }
+
+    /// The same, reached from this address; all of 127.0.0.0/8 are this machine's own.
+    pub fn from(self, source: impl Into<IpAddr>) -> Self {
+        Self { source: Some(source.into()), ..self }
+    }
+
+    /// The same, verified by this name.
+    pub fn named(self, name: &str) -> Self {
+        Self { name: name.to_owned(), ..self }
     }
 
     /// The place alone.
@@ -66,7 +83,17 @@ impl Endpoint {
     pub async fn connect(&self) -> io::Result<Box<dyn Io>> {
         match &self.place {
             Place::Tcp(addr) => {
-                let stream = TcpStream::connect(addr).await?;
+                let stream = match self.source {
+                    None => TcpStream::connect(addr).await?,
+                    Some(source) => {
+                        let socket = match source {
+                            IpAddr::V4(_) => TcpSocket::new_v4()?,
+                            IpAddr::V6(_) => TcpSocket::new_v6()?,
+                        };
+                        socket.bind((source, 0).into())?;
+                        socket.connect(*addr).await?
+                    }
+                };
                 stream.set_nodelay(true)?;
                 self.secure(stream).await
             }
@@ -78,7 +105,7 @@ impl Endpoint {
         match &self.tls {
             None => Ok(Box::new(stream)),
             Some(config) => {
-                let name = ServerName::try_from("localhost").map_err(io::Error::other)?;
+                let name = ServerName::try_from(self.name.clone()).map_err(io::Error::other)?;
                 Ok(Box::new(TlsConnector::from(config.clone()).connect(name, stream).await?))
             }
         }

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use wicketgate_testkit::dir::Dir;
 use wicketgate_testkit::gateway::Gateway;
+use wicketgate_testkit::issuer::{self, SigningKey};
 use wicketgate_testkit::ports::Port;
 use wicketgate_testkit::process::Ready;
 use wicketgate_testkit::raw::{Answer, EchoBackend, Ended, Endpoint, RawClient, RecordingBackend, Upgrade};
@@ -35,7 +36,11 @@ fn certificates(authority: &Authority) -> (Dir, Identity) {
         let key = dir.write(format!("{name}.key"), &issued.key).unwrap();
         fs::set_permissions(key, fs::Permissions::from_mode(0o600)).unwrap();
     }
-    fs::copy(authority.ca_file(), dir.join("backend-ca.pem")).unwrap();
+    for name in ["backend-ca.pem", "devices-ca.pem"] {
+        fs::copy(authority.ca_file(), dir.join(name)).unwrap();
+    }
+    dir.write("devices.crl", authority.revocations(&[], true).unwrap()).unwrap();
+    dir.write("issuer.pem", SigningKey::es256("issuer").unwrap().public_pem).unwrap();
     let backend = authority.issue(&["chat.internal"]).unwrap();
     (dir, backend)
 }
@@ -133,6 +138,25 @@ async fn tls_serves_on_both_sides() {
 }
 
 #[tokio::test]
+async fn devices_need_their_certificate_on_their_path_alone() {
+    let authority = Authority::new().unwrap();
+    let (certificates, _) = certificates(&authority);
+    let backend = EchoBackend::start().await.unwrap();
+    let (_gateway, port) = serve("client-certificates", &backend.addr().unwrap().to_string(), |command| {
+        command.env("CERTIFICATES", certificates.path());
+    })
+    .await;
+    let endpoint = |client| Endpoint::tls(port.addr(), client).named("chat.example.com");
+    let nobody = endpoint(authority.client(&["http/1.1"]).unwrap());
+    let mut client = RawClient::connect(&nobody).await.unwrap();
+    client.send(&Upgrade::new("/devices").bytes()).await.unwrap();
+    assert_eq!(client.head().await.unwrap().status().unwrap(), 401);
+    let device = authority.issue_for_uri("spiffe://example.com/device/7").unwrap();
+    let device = endpoint(authority.client_as(&["http/1.1"], &device).unwrap());
+    RawClient::open(&device, "/devices").await.unwrap().echoes("hello").await.unwrap();
+}
+
+#[tokio::test]
 async fn websocket_limits_are_kept() {
     let backend = EchoBackend::start().await.unwrap();
     let (_gateway, port) = serve("websocket-limits", &backend.addr().unwrap().to_string(), |_| {}).await;
@@ -161,6 +185,59 @@ async fn the_load_balancers_word_is_believed() {
     let mut stranger = RawClient::connect(&Endpoint::plain(port.addr())).await.unwrap();
     stranger.send(request.as_bytes()).await.unwrap();
     assert!(stranger.head_or_end().await.unwrap().is_none(), "no header, no service");
+}
+
+#[tokio::test]
+async fn the_trusted_proxys_word_is_believed() {
+    let backend = RecordingBackend::answering(|_| Answer::response("200 OK", "")).await.unwrap();
+    let (_gateway, port) = serve("trusted-proxies", &backend.addr().unwrap().to_string(), |_| {}).await;
+    let mut proxy = RawClient::connect(&Endpoint::plain(port.addr())).await.unwrap();
+    for (path, client, status) in [
+        ("/who", "203.0.113.9", 200),
+        ("/operators/", "203.0.113.9", 403),
+        ("/operators/", "192.0.2.66", 403),
+        ("/operators/", "192.0.2.7", 200),
+    ] {
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: a.example\r\nX-Forwarded-For: 6.6.6.6, {client}\r\n\r\n");
+        proxy.send(request.as_bytes()).await.unwrap();
+        assert_eq!(proxy.response().await.unwrap().0.status().unwrap(), status, "{path} from {client}");
+    }
+    // Those that were answered are recorded; the others did not get there.
+    let heads = backend.recorded().into_iter().flat_map(|recorded| recorded.heads);
+    let told: Vec<_> = heads.map(|head| (head.target(), head.all("x-forwarded-for").concat())).collect();
+    let expected = [("/who", "203.0.113.9"), ("/operators/", "192.0.2.7")];
+    assert_eq!(told, expected.map(|(path, client)| (path.to_owned(), client.to_owned())));
+}
+
+#[tokio::test]
+async fn rooms_are_for_those_who_are_authorized() {
+    let backend = EchoBackend::start().await.unwrap();
+    let (certificates, _) = certificates(&Authority::new().unwrap());
+    let key = SigningKey::es256("issuer").unwrap();
+    certificates.write("issuer.pem", &key.public_pem).unwrap();
+    let (_gateway, port) = serve("authorization", &backend.addr().unwrap().to_string(), |command| {
+        command.env("CERTIFICATES", certificates.path());
+    })
+    .await;
+    for (roles, path, origin, status) in [
+        (&["member"][..], "/rooms/blue/1", "https://chat.example.com", 101),
+        (&["member"], "/rooms/red/1", "https://chat.example.com", 403),
+        (&["moderator"], "/rooms/red/1", "https://chat.example.com", 101),
+        (&["moderator"], "/rooms/red/1", "https://example.com", 403),
+        (&["member"], "/rooms/blue/1", "http://localhost", 101),
+        (&[], "/feed", "https://anybody.example", 101),
+    ] {
+        let token = key.sign(&serde_json::json!({
+            "iss": "https://id.example.com", "aud": "chat", "sub": "alice", "exp": issuer::now() + 600, "team": "blue",
+            "roles": roles,
+        }));
+        let upgrade = Upgrade::new(path).with("Origin", origin);
+        let upgrade = upgrade.with("Authorization", &format!("Bearer {}", token.unwrap()));
+        let mut client = RawClient::connect(&Endpoint::plain(port.addr())).await.unwrap();
+        client.send(&upgrade.bytes()).await.unwrap();
+        assert_eq!(client.head().await.unwrap().status().unwrap(), status, "{roles:?} {path} {origin}");
+    }
 }
 
 /// The names and labels in `docs/reference/metrics.md` are those of `/metrics`.

@@ -3,23 +3,28 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+mod admission_limits;
 mod api_keys;
+mod authorization;
 mod client_address;
 mod client_certificates;
 mod compression;
 mod connections;
+mod first_message;
 mod forged;
 mod frames;
 mod handshake;
 mod http2;
 mod limits;
 mod liveness;
+mod origin;
 mod proxy_protocol;
 mod session_rights;
 mod slow;
 mod smuggling;
 mod start;
 mod tls;
+mod tls_policy;
 mod tokens;
 mod upstream;
 mod upstream_frames;

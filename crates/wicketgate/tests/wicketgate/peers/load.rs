@@ -13,11 +13,11 @@ use anyhow::{Context as _, Result, ensure};
 use tokio::{
     sync::watch,
     task::JoinSet,
-    time::{interval, timeout},
+    time::{Interval, interval, timeout},
 };
 use wicketgate_testkit::raw::{Ended, Endpoint, Frame, RawClient, opcode};
 
-/// Between two messages of one session: 500 sessions send 5,000 a second.
+/// Between two messages of one session, unless said otherwise: 500 sessions send 5,000 a second.
 const PACE: Duration = Duration::from_millis(100);
 /// How long anything may take that all sessions do.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -29,6 +29,7 @@ pub(super) struct Load {
     /// One more whenever a session has got an echo.
     tick: watch::Sender<u64>,
     stop: watch::Sender<bool>,
+    pace: Duration,
 }
 
 /// How a session came to its end.
@@ -45,23 +46,37 @@ pub(super) enum Fate {
 impl Load {
     /// Opens so many sessions at this target; each has echoed once.
     pub(super) async fn start(endpoint: &Endpoint, target: &str, count: usize) -> Self {
-        let (tick, stop) = (watch::Sender::new(0), watch::Sender::new(false));
-        let mut load = Self { sessions: JoinSet::new(), echoes: Vec::new(), tick, stop };
+        let mut load = Self::none();
         for _ in 0..count {
             load.open(endpoint, target).await;
         }
         load
     }
 
+    /// No session yet.
+    pub(super) fn none() -> Self {
+        let (tick, stop) = (watch::Sender::new(0), watch::Sender::new(false));
+        Self { sessions: JoinSet::new(), echoes: Vec::new(), tick, stop, pace: PACE }
+    }
+
+    /// With so long between two messages of one session.
+    pub(super) fn pace(self, pace: Duration) -> Self {
+        Self { pace, ..self }
+    }
+
     /// Opens one more.
     pub(super) async fn open(&mut self, endpoint: &Endpoint, target: &str) {
-        let mut client = RawClient::open(endpoint, target).await.unwrap();
+        self.join(RawClient::open(endpoint, target).await.unwrap()).await;
+    }
+
+    /// Takes in one that is open; it has echoed once.
+    pub(super) async fn join(&mut self, mut client: RawClient) {
         client.echoes("first").await.unwrap();
         let echoes = Arc::new(AtomicU64::new(0));
         self.echoes.push(echoes.clone());
-        let (tick, stop) = (self.tick.clone(), self.stop.subscribe());
+        let (tick, stop, pace) = (self.tick.clone(), self.stop.subscribe(), interval(self.pace));
         self.sessions.spawn(async move {
-            let fate = live(client, &echoes, &tick, stop).await;
+            let fate = live(client, &echoes, &tick, stop, pace).await;
             (fate, Instant::now())
         });
     }
@@ -125,8 +140,8 @@ async fn live(
     echoes: &AtomicU64,
     tick: &watch::Sender<u64>,
     mut stop: watch::Receiver<bool>,
+    mut pace: Interval,
 ) -> Fate {
-    let mut pace = interval(PACE);
     loop {
         tokio::select! {
             _ = stop.wait_for(|stop| *stop) => break,

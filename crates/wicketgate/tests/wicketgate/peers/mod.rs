@@ -1,13 +1,17 @@
 //! Real clients, backends and intermediaries around the gateway, and its reload and restart under load.
 
+mod acme;
 mod autobahn;
 mod browser;
 mod clients;
+mod credentials;
+mod flood;
 mod http;
 mod init;
 mod intermediaries;
 mod load;
 mod memory;
+mod oidc;
 mod reload;
 
 use std::net::SocketAddr;

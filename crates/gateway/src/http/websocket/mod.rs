@@ -1,0 +1,81 @@
+//! A WebSocket handshake passed on, and the session that follows it.
+
+mod first_message;
+mod renewal;
+mod session;
+mod terms;
+
+use std::sync::Arc;
+
+use http::Response;
+use http::request::Parts;
+use hyper::body::Incoming;
+use hyper::upgrade::OnUpgrade;
+use wicketgate_wire::handshake::Token;
+
+pub(super) use self::first_message::{Opening, open as open_unproven};
+use self::session::Session;
+use self::terms::{Extensions, Terms, negotiate};
+use super::body::Answer;
+use super::forward;
+use super::front::{Routed, edit_response, finish, prepare};
+use super::refusal::Refused;
+use crate::gateway::Proxy;
+use crate::pump::config::WebSocketConfig;
+use crate::upstream::{Body, Offer, Opened, WebSocket};
+
+/// A WebSocket that is open upstream.
+struct Dialled {
+    socket: WebSocket,
+    extensions: Extensions,
+    config: Arc<WebSocketConfig>,
+}
+
+/// Opens a WebSocket upstream, and only then answers the client.
+pub(super) async fn open(
+    routed: Routed<'_>,
+    proxy: &Proxy,
+    mut parts: Parts,
+    body: Incoming,
+) -> Result<Response<Answer>, Refused> {
+    drop(body);
+    let config = proxy.websocket.clone().ok_or(Refused::NoWebSocket)?;
+    let upgrade = routed.admitted.upgrade().ok_or(Refused::NoWebSocket)?;
+    let on_upgrade = parts.extensions.remove::<OnUpgrade>().ok_or(Refused::NoWebSocket)?;
+    let (terms, subprotocols) = (negotiate(upgrade, &config), upgrade.subprotocols.clone());
+    let mut dialled = match dial(&routed, proxy, config, parts, terms, subprotocols).await? {
+        Ok(dialled) => dialled,
+        Err(response) => return finish(&routed, proxy, response),
+    };
+    let chosen = dialled.socket.subprotocol.as_ref();
+    let mut response = upgrade.answer(chosen, &dialled.extensions.answer)?.map(|()| Answer::text(""));
+    let mut headers = std::mem::take(&mut dialled.socket.response.headers);
+    forward::to_client(&mut headers)?;
+    edit_response(&routed, proxy, &mut headers)?;
+    headers.remove(http::header::CONTENT_LENGTH);
+    response.headers_mut().extend(headers);
+    let tracker = routed.shared.tracker.clone();
+    tracker.spawn(Box::new(Session::new(routed, proxy, dialled)).run(on_upgrade));
+    Ok(response)
+}
+
+/// Opens a WebSocket upstream on these terms; the upstream's response where it refuses.
+async fn dial(
+    routed: &Routed<'_>,
+    proxy: &Proxy,
+    config: Arc<WebSocketConfig>,
+    mut parts: Parts,
+    terms: Terms,
+    subprotocols: Vec<Token>,
+) -> Result<Result<Dialled, Response<Body>>, Refused> {
+    let affinity = proxy.upstream.affinity(routed.scope.client_address, &parts);
+    prepare(routed, proxy, &mut parts)?;
+    let offer = Offer { subprotocols, extensions: terms.offer() };
+    match proxy.upstream.open(&routed.admitted, parts, &offer, affinity).await? {
+        Opened::WebSocket(socket) => {
+            let extensions = terms.settle(&socket.extensions)?;
+            Ok(Ok(Dialled { socket, extensions, config }))
+        }
+        Opened::Refused(response) => Ok(Err(response)),
+    }
+}

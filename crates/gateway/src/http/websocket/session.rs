@@ -1,0 +1,160 @@
+//! A session from its open upstream to its last record.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
+use tokio::time::timeout;
+use tokio_util::task::AbortOnDropHandle;
+use wicketgate_admission::limits::IdentityRates;
+use wicketgate_admission::{SessionRight, Slots};
+use wicketgate_audit::Event;
+use wicketgate_policy::Policy;
+
+use super::{Dialled, renewal};
+use crate::gateway::{Proxy, Route, Shared};
+use crate::http::connection::Arrival;
+use crate::http::front::Routed;
+use crate::http::patience::Patient;
+use crate::net::Stream;
+use crate::observe::access;
+use crate::pump::{self, End, Ends, Order, Peer, Side, Summary};
+use crate::sessions::Registered;
+use crate::upstream::Pick;
+
+/// How long a client's connection may take to become a WebSocket after our answer.
+const SWITCH: Duration = Duration::from_secs(10);
+
+/// A session whose upstream is open and whose client is about to be.
+pub(super) struct Session {
+    shared: Arc<Shared>,
+    rates: Option<IdentityRates>,
+    slots: Slots,
+    policy: Arc<Policy>,
+    dialled: Dialled,
+    arrival: Arc<Arrival>,
+    route: Arc<Route>,
+    registered: Registered,
+}
+
+impl Session {
+    pub(super) fn new(routed: Routed<'_>, proxy: &Proxy, dialled: Dialled) -> Self {
+        let SessionRight { standing, slots, rates } = routed.admitted.into_session();
+        Self {
+            shared: routed.shared.clone(),
+            rates,
+            slots,
+            policy: proxy.policy.clone(),
+            dialled,
+            arrival: routed.arrival.clone(),
+            route: routed.route.clone(),
+            registered: routed.shared.sessions.register(&routed.route.name, standing),
+        }
+    }
+
+    pub(super) async fn run(self: Box<Self>, on_upgrade: OnUpgrade) {
+        if let Some((stream, early)) = upgraded(on_upgrade).await {
+            self.carry(stream, early).await;
+        }
+    }
+
+    /// Carries the session between its client, who is at the other end of `stream`, and its upstream.
+    pub(super) async fn carry(self: Box<Self>, stream: Stream, early: Bytes) {
+        if self.shared.is_ending() {
+            self.registered.control.give(Order::End(End::Drained));
+        }
+        let (ends, record) = self.into_ends(stream, early);
+        record.route.metrics.sessions.inc();
+        let summary = pump::run(ends).await;
+        record.finish(&summary);
+    }
+
+    /// What the pump needs, and what is left to do behind it. Everything else is let go.
+    fn into_ends(self: Box<Self>, stream: Stream, early: Bytes) -> (Ends, Record) {
+        let Self { shared, rates, slots, policy, dialled, arrival, route, registered } = *self;
+        let Dialled { socket, extensions, config } = dialled;
+        let live = registered.live().clone();
+        let recheck = renewal::recheck(&shared, &live);
+        let renew = renewal::renew(&shared, &live, &route);
+        let ends = Ends {
+            client: Peer { stream, early, rsv: extensions.client_rsv, deflate: extensions.client },
+            upstream: Peer {
+                stream: socket.stream,
+                early: socket.already_read,
+                rsv: extensions.upstream_rsv,
+                deflate: extensions.upstream,
+            },
+            config,
+            policy,
+            until: route.until(&registered.standing),
+            control: registered.control.clone(),
+            assembly: shared.assembly.clone(),
+            inflate: shared.inflate.clone(),
+            rates: rates.map(IdentityRates::begin),
+            renew,
+            traffic: route.metrics.traffic.clone(),
+        };
+        let record =
+            Record { arrival, route, registered, target: socket.target, _slots: slots, _recheck: recheck };
+        (ends, record)
+    }
+}
+
+/// What a session keeps while it lives, and counts and logs when it ends.
+struct Record {
+    arrival: Arc<Arrival>,
+    route: Arc<Route>,
+    registered: Registered,
+    target: Pick,
+    /// Given back when the session has ended.
+    _slots: Slots,
+    /// Asks about the client's credential, where somebody has to be asked.
+    _recheck: Option<AbortOnDropHandle<()>>,
+}
+
+impl Record {
+    fn finish(&self, summary: &Summary) {
+        self.route.metrics.sessions.dec();
+        self.route.metrics.session_ended(summary);
+        access::Session {
+            id: self.registered.id,
+            listener: &self.arrival.listener.config.name,
+            client: self.registered.standing.client().address,
+            route: &self.route.name,
+            target: self.target.address().as_str(),
+            summary,
+        }
+        .log();
+        self.registered.audit(
+            Some(&self.arrival.listener.config.name),
+            &Event::Closed {
+                reason: summary.end.label(),
+                code: summary.end.code().0,
+                by: summary.end.by().map_or("gateway", Side::label),
+                duration: summary.duration,
+            },
+        );
+    }
+}
+
+/// The client's byte stream out of hyper, and what came with its handshake; `None` where the client has gone.
+pub(super) async fn upgraded(on_upgrade: OnUpgrade) -> Option<(Stream, Bytes)> {
+    let upgraded = match timeout(SWITCH, on_upgrade).await {
+        Ok(Ok(upgraded)) => upgraded,
+        Ok(Err(error)) => {
+            tracing::debug!(%error, "client gone before its session began");
+            return None;
+        }
+        Err(_) => {
+            tracing::debug!("client did not take the answer to its handshake");
+            return None;
+        }
+    };
+    Some(match upgraded.downcast::<TokioIo<Patient>>() {
+        // Copied, so that an idle session does not hold the buffer that its head was read into.
+        Ok(parts) => (parts.io.into_inner().into_inner(), Bytes::copy_from_slice(&parts.read_buf)),
+        Err(upgraded) => (Stream::Tunnel(Box::new(TokioIo::new(upgraded))), Bytes::new()),
+    })
+}
