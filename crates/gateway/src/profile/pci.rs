@@ -61,7 +61,7 @@ pub(super) static REQUIREMENTS: &[Requirement] = &[
         "Audit logs are on, for all components",
         &[record::audited, record::accesses_logged],
     ),
-    Requirement::by("10.2.1.1", "They hold each user's access", &[record::accesses_logged]),
+    Requirement::by("10.2.1.1", "They hold each user's access", &[record::audited]),
     Requirement::by("10.2.1.2", "They hold what administrators do", &[record::audited]),
     Requirement::by("10.2.1.4", "They hold invalid attempts to get access", &[record::audited]),
     Requirement::outside(

@@ -22,7 +22,12 @@ pub(super) static REQUIREMENTS: &[Requirement] = &[
     Requirement::by(
         "SRG-NET-000062-ALG-000150",
         "TLS as NIST SP 800-52 has it",
-        &[transport::traffic_by_tls, transport::sessions_by_tls],
+        &[transport::traffic_by_tls, transport::sessions_by_tls, transport::algorithms_approved],
+    ),
+    Requirement::outside(
+        "SRG-NET-000063-ALG-000012",
+        "Cryptography is FIPS-validated",
+        "the binary decides: one built with the feature `fips` uses the validated module with `tls.profile: fips`",
     ),
     Requirement::by(
         "SRG-NET-000074-ALG-000043",

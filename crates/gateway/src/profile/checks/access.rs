@@ -2,7 +2,7 @@
 
 use std::mem::{Discriminant, discriminant};
 
-use wicketgate_admission::config::Needed;
+use wicketgate_admission::authentication::Needed;
 use wicketgate_admission::identity::{Kind, MethodConfig};
 
 use super::super::finding::Finding;

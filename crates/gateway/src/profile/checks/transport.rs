@@ -39,7 +39,7 @@ pub(in super::super) fn traffic_by_tls(view: &View<'_>) -> Vec<Finding> {
     view.listeners()
         .map(|part| match (&part.value.tls, part.value.is_local()) {
             (Some(_), _) => {
-                Finding::holds(format!("{}.tls", part.path), "TLS 1.2 and 1.3, AEAD suites alone")
+                Finding::holds(format!("{}.tls", part.path), "TLS 1.2 or later, AEAD suites alone")
             }
             (None, true) => {
                 Finding::holds(format!("{}.bind", part.path), "it is reached from this machine alone")
@@ -52,6 +52,23 @@ pub(in super::super) fn traffic_by_tls(view: &View<'_>) -> Vec<Finding> {
                 "plain HTTP from other machines goes on to upstreams",
                 "give it `tls`, or every route `admission: {tls: redirect}`",
             ),
+        })
+        .collect()
+}
+
+/// Cipher suites and groups that NIST has approved.
+pub(in super::super) fn algorithms_approved(view: &View<'_>) -> Vec<Finding> {
+    view.listeners()
+        .filter_map(|part| {
+            let setting = format!("{}.tls.cipher_suites", part.path);
+            Some(match part.value.tls.as_ref()?.is_approved() {
+                true => Finding::holds(setting, "AES-GCM with groups that NIST has approved, and nothing else"),
+                false => Finding::lacks(
+                    setting,
+                    "ChaCha20-Poly1305 or X25519 may be negotiated",
+                    "narrow `cipher_suites` to AES-GCM and `groups` to secp256r1 and secp384r1, or take `profile: fips`",
+                ),
+            })
         })
         .collect()
 }
