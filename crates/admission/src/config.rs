@@ -8,6 +8,7 @@ use super::address::{Networks, RawNetworks};
 use super::authentication::{AuthenticationConfig, RawAuthentication};
 use super::authorization::Expression;
 use super::close::{CloseCodes, RawCloseCodes};
+use super::disclosure::{Disclosure, RawIdentityHeaders};
 use super::limits::config::{LimitsConfig, RawLimits};
 use super::origin::{OriginConfig, RawOrigin};
 use super::tls::{RawTlsPolicy, TlsPolicy};
@@ -34,6 +35,8 @@ pub struct RawAdmission {
     /// 403 too. At most 4096 bytes, and two lists deep; claims of more than 2048 values (128 where it goes two lists deep)
     /// are refused by one that goes through lists.
     pub authorization: Option<At<String>>,
+    /// What the upstream is told of who was admitted. By default the subject, where `authentication` asks for one.
+    pub identity_headers: Option<At<RawIdentityHeaders>>,
     /// How sessions are closed whose clients lose the right to them.
     pub close_codes: RawCloseCodes,
     /// How many WebSockets may be opened, and how many may be open. Without this key the section `limits` alone holds.
@@ -53,6 +56,8 @@ pub struct AdmissionConfig {
     pub authorization: Option<Expression>,
     /// Who clients have to prove to be; `None` where anybody may come.
     pub authentication: Option<AuthenticationConfig>,
+    /// What the upstream is told of who was admitted.
+    pub disclosure: Disclosure,
     /// How sessions are closed whose clients lose the right to them.
     pub close_codes: CloseCodes,
     /// How much may connect; `None` where the gateway's limits alone hold.
@@ -86,6 +91,17 @@ impl RawAdmission {
             }
             Some(expression)
         });
+        let disclosure = match self.identity_headers {
+            Some(raw) => {
+                if is_open {
+                    let what = "clients of this route have no identity that the upstream could be told";
+                    problems.error(raw.place, what, "add `authentication` beside it");
+                }
+                raw.value.check(problems)
+            }
+            None if is_open => Disclosure::default(),
+            None => Disclosure::of_subject(),
+        };
         let close_codes = self.close_codes.check(problems);
         let limits = self.limits.map(|raw| {
             if let (Some(nobody), None) = (&raw.per_identity, &authentication) {
@@ -93,6 +109,15 @@ impl RawAdmission {
             }
             raw.check(problems)
         });
-        AdmissionConfig { networks, tls, origin, authorization, authentication, limits, close_codes }
+        AdmissionConfig {
+            networks,
+            tls,
+            origin,
+            authorization,
+            authentication,
+            disclosure,
+            limits,
+            close_codes,
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use http::HeaderMap;
 use http::request::Parts;
 use wicketgate_wire::handshake::{Upgrade, is_upgrade_attempt, read_upgrade};
 
@@ -11,6 +12,8 @@ use super::authorization::{Expression, Facts};
 use super::client::{Asked, Client};
 use super::close::CloseCodes;
 use super::config::AdmissionConfig;
+use super::disclosure::{Disclosure, Unsigned};
+use super::identity::ticket::{Issued, Tickets};
 use super::identity::{Denied, Identity, Method};
 use super::limits::{Claim, IdentityRates, Limits, Slots};
 use super::origin::OriginConfig;
@@ -109,6 +112,7 @@ pub struct Guard {
     authorization: Option<Expression>,
     authentication: Option<Authentication>,
     revocations: Option<Arc<Revocations>>,
+    disclosure: Disclosure,
     close_codes: CloseCodes,
     limits: Option<Limits>,
     /// Whether plain requests count for rates.
@@ -136,6 +140,7 @@ impl Guard {
             limits: Some(limits),
             counts_requests,
             revocations: Some(revocations),
+            disclosure: config.disclosure.clone(),
             close_codes: config.close_codes,
         }
     }
@@ -213,7 +218,7 @@ impl Guard {
         self.origin.check(parts, client.secure, is_upgrade)?;
         let proven = match &self.authentication {
             None => None,
-            Some(authentication) => match authentication.identify(parts, &mut upgrade, client).await {
+            Some(authentication) => match authentication.identify(parts, &mut upgrade, client, asked).await {
                 Ok(proven) => Some(proven),
                 Err(Denied::Missing) => {
                     let awaited = authentication.config().first_message.clone().zip(upgrade);
@@ -309,6 +314,45 @@ impl Guard {
             Some(expression) => expression.judge(facts, identity),
             None => Ok(()),
         }
+    }
+
+    /// Tells an upstream who was admitted. The client's own words under these names must have been removed.
+    ///
+    /// # Errors
+    /// What is to be told cannot be signed.
+    pub fn tell(&self, admitted: &Admitted, headers: &mut HeaderMap) -> Result<(), Unsigned> {
+        match admitted.identity() {
+            Some(identity) => self.disclosure.tell(identity, headers),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether the page that asks may open sessions on the route: one that may not gets no ticket for it either.
+    ///
+    /// # Errors
+    /// It may not.
+    pub fn check_origin(&self, parts: &Parts, client: &Client) -> Result<(), Refusal> {
+        self.origin.check(parts, client.secure, true)
+    }
+
+    /// Whether clients can get tickets for the route.
+    pub fn has_tickets(&self) -> bool {
+        self.tickets().is_some()
+    }
+
+    /// Gives whoever was admitted to the route a ticket for it.
+    ///
+    /// # Errors
+    /// [`Denied::Missing`] where there are no tickets, or nobody is known; otherwise why there is none now.
+    pub fn issue_ticket(&self, admitted: &Admitted, asked: Asked<'_>) -> Result<Issued, Refusal> {
+        match (self.tickets(), admitted.identity()) {
+            (Some(tickets), Some(identity)) => Ok(tickets.issue(asked.route, identity)?),
+            _ => Err(Denied::Missing.into()),
+        }
+    }
+
+    fn tickets(&self) -> Option<&Tickets> {
+        self.authentication.as_ref()?.tickets()
     }
 }
 

@@ -11,6 +11,7 @@ mod client;
 pub mod close;
 pub mod config;
 pub mod credential;
+pub mod disclosure;
 pub mod fetch;
 mod file;
 pub mod fuzz;

@@ -6,6 +6,7 @@ use http::{HeaderValue, StatusCode};
 use wicketgate_wire::handshake::HandshakeError;
 
 use super::identity::Denied;
+use super::identity::ticket::NoTicket;
 
 /// Why a request is not admitted. The text is for the log; the peer is told the status alone.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +41,9 @@ pub enum Refusal {
     /// Whether who asks may use the route cannot be told.
     #[error("the authorization cannot be evaluated: {0}")]
     Authorization(String),
+    /// There is no ticket, now or ever.
+    #[error(transparent)]
+    Ticket(#[from] NoTicket),
     /// A limit is reached.
     #[error("limit reached: {limit}")]
     Limit {
@@ -66,7 +70,9 @@ impl Refusal {
     /// When another try may succeed, where that is known.
     pub const fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Limit { retry_after, .. } => Some(*retry_after),
+            Self::Limit { retry_after, .. } | Self::Ticket(NoTicket::Full { retry_after, .. }) => {
+                Some(*retry_after)
+            }
             _ => None,
         }
     }
@@ -91,6 +97,14 @@ impl Refusal {
             Self::Identity(denied) => (denied.status(), denied.label()),
             Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden"),
             Self::Authorization(_) => (StatusCode::FORBIDDEN, "authorization_error"),
+            Self::Ticket(NoTicket::Full { everybody: false, .. }) => {
+                (StatusCode::TOO_MANY_REQUESTS, "tickets")
+            }
+            Self::Ticket(NoTicket::Full { everybody: true, .. }) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "tickets")
+            }
+            Self::Ticket(NoTicket::TooLarge) => (StatusCode::PAYLOAD_TOO_LARGE, "ticket_size"),
+            Self::Ticket(NoTicket::NoRandomness) => (StatusCode::SERVICE_UNAVAILABLE, "ticket_randomness"),
             Self::Limit { limit, everybody: false, .. } => (StatusCode::TOO_MANY_REQUESTS, limit),
             Self::Limit { limit, everybody: true, .. } => (StatusCode::SERVICE_UNAVAILABLE, limit),
         }

@@ -1,9 +1,11 @@
 //! The gateway at work: what its connections share, and the configuration snapshot they follow.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
+use http::HeaderName;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -31,6 +33,8 @@ pub struct Route {
     pub guard: Guard,
     /// What becomes of its requests.
     pub target: Target,
+    /// The headers by which this or any other route tells upstreams who a client is: no client may send them.
+    pub identity_names: Arc<[HeaderName]>,
     /// Its metric handles.
     pub metrics: RouteMetrics,
 }
@@ -212,6 +216,9 @@ impl Snapshot {
             Some(last) if *last.config() == config.revocations => last.clone(),
             _ => Revocations::start(config.revocations.clone(), (*changes).clone()),
         };
+        let names = config.routes.iter().flat_map(|route| route.admission.disclosure.names());
+        let names: HashSet<HeaderName> = names.cloned().collect();
+        let names: Arc<[HeaderName]> = names.into_iter().collect();
         let by_name: Vec<Arc<Route>> = config
             .routes
             .iter()
@@ -219,7 +226,7 @@ impl Snapshot {
                 let own = route.admission.limits.unwrap_or_default();
                 let limits = Limits::new(counts, config.limits.admission, &route.name, own);
                 let guard = Guard::new(&route.admission, &methods, limits, revocations.clone());
-                Route::build(route, guard, &upstreams, metrics)
+                Route::build(route, guard, names.clone(), &upstreams, metrics)
             })
             .map(Arc::new)
             .collect();
@@ -271,6 +278,7 @@ impl Route {
     fn build(
         config: &RouteConfig,
         guard: Guard,
+        identity_names: Arc<[HeaderName]>,
         upstreams: &[Arc<Upstream>],
         metrics: &Metrics,
     ) -> Option<Self> {
@@ -284,6 +292,12 @@ impl Route {
                 config: (**proxy).clone(),
             })),
         };
-        Some(Self { name: config.name.clone(), guard, target, metrics: metrics.route(&config.name) })
+        Some(Self {
+            name: config.name.clone(),
+            guard,
+            target,
+            identity_names,
+            metrics: metrics.route(&config.name),
+        })
     }
 }

@@ -10,8 +10,9 @@ use std::time::SystemTime;
 use http::request::Parts;
 use wicketgate_wire::handshake::Upgrade;
 
-use super::client::Client;
+use super::client::{Asked, Client};
 use super::credential::Place;
+use super::identity::ticket::Tickets;
 use super::identity::{Denied, Identity, Method, Proof};
 use super::secret::Secret;
 use super::standing::Lost;
@@ -68,9 +69,19 @@ impl Authentication {
         parts: &mut Parts,
         upgrade: &mut Option<Upgrade>,
         client: &Client,
+        asked: Asked<'_>,
     ) -> Result<Proven, Denied> {
-        let asked = Proof { parts, upgrade: upgrade.as_ref(), certificate: client.certificate.as_deref() };
-        let result = self.ask_all(asked).await;
+        let proof = Proof {
+            parts,
+            upgrade: upgrade.as_ref(),
+            route: asked.route,
+            host: asked.host,
+            path: asked.path,
+            address: client.address,
+            secure: client.secure,
+            certificate: client.certificate.as_deref(),
+        };
+        let result = self.ask_all(proof).await;
         if !self.config.forward_credentials {
             for place in self.methods.iter().flat_map(|method| method.places()) {
                 place.remove(parts, upgrade.as_mut());
@@ -85,6 +96,7 @@ impl Authentication {
         for method in &self.methods {
             match (method.identify(asked).await, self.config.needed) {
                 (Ok(identity), _) => {
+                    self.confirm(method, &identity)?;
                     let bearer = bearer(method, asked);
                     match &mut proven {
                         Some(proven) => proven.add(identity, bearer),
@@ -104,6 +116,23 @@ impl Authentication {
             }
         }
         proven.ok_or(elsewhere)
+    }
+
+    /// A ticket is worth no more than what it stands for: its method is still the route's, and still vouches.
+    fn confirm(&self, by: &Method, identity: &Identity) -> Result<(), Denied> {
+        if by.config().name == identity.method {
+            return Ok(());
+        }
+        match self.method(identity) {
+            Some(method) if method.still_accepts(identity) => Ok(()),
+            Some(_) => Err(Denied::Revoked),
+            None => Err(Denied::Issuer),
+        }
+    }
+
+    /// The tickets that the route takes.
+    pub(crate) fn tickets(&self) -> Option<&Tickets> {
+        self.methods.iter().find_map(|method| method.tickets())
     }
 
     /// Who a token in a message proves its bearer to be.

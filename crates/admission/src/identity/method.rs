@@ -1,5 +1,6 @@
 //! A method of proof: one variant a kind, and what each is configured by.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,8 +12,10 @@ use wicketgate_wire::handshake::Upgrade;
 
 use super::api_key::{ApiKeyConfig, ApiKeys, RawApiKey};
 use super::certificate::{self, ClientCertificate, RawCertificateMethod, SubjectName};
+use super::external::{About, External, ExternalConfig, RawExternal};
 use super::introspection::{Introspection, IntrospectionConfig, RawIntrospection};
 use super::jwt::{Jwt, JwtConfig, RawJwt};
+use super::ticket::{RawTicket, TicketConfig, Tickets};
 use super::{Denied, Identity};
 use crate::changes::Changes;
 use crate::credential::Place;
@@ -36,6 +39,12 @@ pub struct RawMethod {
     /// Opaque tokens, about which the authorisation server is asked.
     #[serde(default)]
     pub introspection: Option<At<RawIntrospection>>,
+    /// A service of yours that is asked about every request.
+    #[serde(default)]
+    pub external: Option<At<RawExternal>>,
+    /// One-time tickets, for browsers, which can set no header on a WebSocket.
+    #[serde(default)]
+    pub ticket: Option<At<RawTicket>>,
 }
 
 /// A method, checked and complete.
@@ -65,6 +74,10 @@ pub enum Kind {
     Jwt(Box<JwtConfig>),
     /// Opaque tokens.
     Introspection(Box<IntrospectionConfig>),
+    /// A service that is asked about every request.
+    External(Box<ExternalConfig>),
+    /// One-time tickets that stand for what another method has proved.
+    Ticket(TicketConfig),
 }
 
 /// What a request brings to prove who sent it.
@@ -74,6 +87,16 @@ pub struct Proof<'a> {
     pub parts: &'a Parts,
     /// The WebSocket that it asks for, if any.
     pub upgrade: Option<&'a Upgrade>,
+    /// The name of the route that it takes.
+    pub route: &'a str,
+    /// The host in one spelling, without its port.
+    pub host: &'a str,
+    /// The path in one spelling.
+    pub path: &'a str,
+    /// The client's address.
+    pub address: Option<IpAddr>,
+    /// Whether the client's side is TLS.
+    pub secure: bool,
     /// The certificate of its connection, if any.
     pub certificate: Option<&'a ClientCertificate>,
 }
@@ -91,6 +114,8 @@ enum Work {
     ApiKeys(Arc<ApiKeys>),
     Jwt(Box<Jwt>),
     Introspection(Box<Introspection>),
+    External(Box<External>),
+    Tickets(Box<Tickets>),
 }
 
 impl MethodConfig {
@@ -101,6 +126,8 @@ impl MethodConfig {
             Kind::ApiKey(keys) => keys.places.iter().any(Place::is_ambient),
             Kind::Jwt(jwt) => jwt.places.iter().any(Place::is_ambient),
             Kind::Introspection(asked) => asked.places.iter().any(Place::is_ambient),
+            Kind::External(asked) => asked.is_ambient(),
+            Kind::Ticket(tickets) => tickets.places.iter().any(Place::is_ambient),
         }
     }
 }
@@ -114,6 +141,8 @@ impl RawMethod {
             self.api_key.as_ref().map(|at| (at.place, "api_key")),
             self.jwt.as_ref().map(|at| (at.place, "jwt")),
             self.introspection.as_ref().map(|at| (at.place, "introspection")),
+            self.external.as_ref().map(|at| (at.place, "external")),
+            self.ticket.as_ref().map(|at| (at.place, "ticket")),
         ];
         let mut kinds = kinds.into_iter().flatten();
         let Some(first) = kinds.next() else {
@@ -131,8 +160,12 @@ impl RawMethod {
             Kind::ApiKey(keys.value.check(problems)?)
         } else if let Some(jwt) = self.jwt {
             Kind::Jwt(Box::new(jwt.value.check(problems)?))
+        } else if let Some(asked) = self.introspection {
+            Kind::Introspection(Box::new(asked.value.check(problems)?))
+        } else if let Some(external) = self.external {
+            Kind::External(Box::new(external.value.check(problems)?))
         } else {
-            Kind::Introspection(Box::new(self.introspection?.value.check(problems)?))
+            Kind::Ticket(self.ticket?.value.check(problems)?)
         };
         Some(MethodConfig { name, kind })
     }
@@ -151,6 +184,10 @@ impl Method {
             Kind::Introspection(asked) => {
                 Work::Introspection(Box::new(Introspection::start(config.name.clone(), (**asked).clone())))
             }
+            Kind::External(asked) => {
+                Work::External(Box::new(External::start(config.name.clone(), (**asked).clone())))
+            }
+            Kind::Ticket(tickets) => Work::Tickets(Box::new(Tickets::start(tickets.clone()))),
         };
         Self { config, work }
     }
@@ -167,6 +204,8 @@ impl Method {
             Work::ApiKeys(keys) => keys.places(),
             Work::Jwt(jwt) => jwt.places(),
             Work::Introspection(asked) => asked.places(),
+            Work::External(asked) => asked.places(),
+            Work::Tickets(tickets) => tickets.places(),
         }
     }
 
@@ -192,16 +231,30 @@ impl Method {
                 let (_, token) = Place::find_in(self.places(), proof.parts, proof.upgrade)?;
                 self.identify_token(&token).await
             }
+            Work::External(asked) => {
+                let Proof { parts, upgrade, host, path, address, secure, .. } = proof;
+                let method = if upgrade.is_some() { "GET" } else { parts.method.as_str() };
+                asked.identify(&parts.headers, About { method, host, path, address, secure }).await
+            }
+            Work::Tickets(tickets) => {
+                let (_, ticket) = Place::find_in(tickets.places(), proof.parts, proof.upgrade)?;
+                match proof.upgrade {
+                    Some(_) => tickets.redeem(proof.route, &ticket),
+                    None => Err(Denied::Malformed("a ticket is for a WebSocket")),
+                }
+            }
         }
     }
 
     /// Who a token proves its bearer to be, wherever it was found: in a first message, or in one that renews a session.
     ///
     /// # Errors
-    /// [`Denied::Missing`] where the method knows no tokens; anything else where the token proves nothing.
+    /// [`Denied::Missing`] where the method knows no such tokens; anything else where the token proves nothing.
     pub async fn identify_token(&self, token: &Secret) -> Result<Identity, Denied> {
         match &self.work {
-            Work::Certificate(_) => Err(Denied::Missing),
+            Work::Certificate(_) | Work::External(_) | Work::Tickets(_) => Err(Denied::Missing),
+            // Another method may know it.
+            Work::ApiKeys(_) if !ApiKeys::knows(token) => Err(Denied::Missing),
             Work::ApiKeys(keys) => keys.identify(token),
             Work::Jwt(jwt) => jwt.identify(token).await,
             Work::Introspection(asked) => asked.identify(token).await,
@@ -211,8 +264,8 @@ impl Method {
     /// How often the credentials of open sessions have to be rechecked, by [`Self::recheck`]; `None` for never.
     pub fn recheck_interval(&self) -> Option<Duration> {
         match &self.work {
-            Work::Certificate(_) | Work::ApiKeys(_) | Work::Jwt(_) => None,
             Work::Introspection(asked) => Some(asked.recheck_interval()),
+            _ => None,
         }
     }
 
@@ -223,8 +276,8 @@ impl Method {
     /// session has to end.
     pub async fn recheck(&self, token: &Secret) -> Result<Identity, Denied> {
         match &self.work {
-            Work::Certificate(_) | Work::ApiKeys(_) | Work::Jwt(_) => self.identify_token(token).await,
             Work::Introspection(asked) => asked.recheck(token).await,
+            _ => self.identify_token(token).await,
         }
     }
 
@@ -233,10 +286,19 @@ impl Method {
     /// says no have to end.
     pub fn still_accepts(&self, identity: &Identity) -> bool {
         match &self.work {
-            Work::Certificate(_) => true,
+            // Identities by tickets are those of the methods that the tickets stand for.
+            Work::Certificate(_) | Work::External(_) | Work::Tickets(_) => true,
             Work::ApiKeys(keys) => keys.still_accepts(identity),
             Work::Jwt(jwt) => jwt.still_accepts(identity),
             Work::Introspection(asked) => asked.still_accepts(identity),
+        }
+    }
+
+    /// The tickets that it issues, if it does.
+    pub fn tickets(&self) -> Option<&Tickets> {
+        match &self.work {
+            Work::Tickets(tickets) => Some(tickets),
+            _ => None,
         }
     }
 }

@@ -6,11 +6,13 @@ pub mod api_key;
 pub mod certificate;
 pub mod claims;
 mod denied;
+pub mod external;
 pub mod introspection;
 pub mod jwt;
 mod method;
 #[cfg(test)]
 mod provider_tests;
+pub mod ticket;
 
 use std::sync::Arc;
 use std::time::SystemTime;

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use http::header::{EXPECT, FORWARDED, HOST, HeaderName, TE};
 use http::{HeaderMap, HeaderValue};
+use wicketgate_admission::disclosure::is_ours;
 use wicketgate_wire::handshake::headers::{is_ambiguous, strip_hop_by_hop};
 
 use super::refusal::Refused;
@@ -72,6 +73,15 @@ fn remove_all(headers: &mut HeaderMap, names: &[HeaderName]) {
     let ambiguous: Vec<HeaderName> =
         headers.keys().filter(|name| is_ambiguous(name, names)).cloned().collect();
     for name in names.iter().chain(&ambiguous) {
+        headers.remove(name);
+    }
+}
+
+/// Removes what no client may say: headers of these names, and all that are kept for us, however they are spelled.
+pub(super) fn remove_identity(headers: &mut HeaderMap, names: &[HeaderName]) {
+    let ours: Vec<HeaderName> = headers.keys().filter(|name| is_ours(name)).cloned().collect();
+    remove_all(headers, names);
+    for name in ours {
         headers.remove(name);
     }
 }

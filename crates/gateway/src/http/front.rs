@@ -18,6 +18,7 @@ use wicketgate_audit::{Event, Who};
 use super::body::{Answer, Bounded, Passed};
 use super::connection::Arrival;
 use super::refusal::Refused;
+use super::ticket::{self, Wish};
 use super::websocket::Opening;
 use super::{forward, websocket};
 use crate::gateway::{Proxy, Route, Shared, Target};
@@ -166,6 +167,10 @@ async fn serve(
     let path = normalise_path(parts.uri.path())?.into_owned();
     let method = if handshake.is_upgrade() { &Method::GET } else { &parts.method };
     let snapshot = shared.snapshot();
+    if path == ticket::PATH {
+        let wish = Wish { parts, handshake, client: &client, host: name.as_deref() };
+        return Box::pin(ticket::issue(wish, &snapshot, &mut line.route)).await;
+    }
     let facts = Facts { host: name.as_deref(), path: &path, method, headers: &parts.headers };
     let route = snapshot.routes.find(&facts).ok_or(Refused::NoRoute)?;
     line.route = Some(route.clone());
@@ -260,8 +265,10 @@ async fn pass(
 /// Makes a client's request head that of our own.
 pub(super) fn prepare(routed: &Routed<'_>, proxy: &Proxy, parts: &mut Parts) -> Result<(), Refused> {
     forward::to_upstream(&mut parts.headers, routed.client())?;
+    forward::remove_identity(&mut parts.headers, &routed.route.identity_names);
     let edits = &proxy.config.request_headers;
     edits.apply(&mut parts.headers, &routed.scope).map_err(|_| Refused::Header)?;
+    routed.route.guard.tell(&routed.admitted, &mut parts.headers)?;
     let target = proxy.config.rewrite.target(routed.scope.path, routed.scope.query);
     parts.uri = target.map_err(|_| Refused::Header)?.into();
     parts.version = Version::HTTP_11;

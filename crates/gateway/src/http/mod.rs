@@ -12,6 +12,7 @@ mod forward;
 mod front;
 mod patience;
 mod refusal;
+mod ticket;
 mod websocket;
 
 pub use connection::{Arrival, serve};

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use wicketgate_admission::Refusal;
+use wicketgate_admission::disclosure::Unsigned;
 use wicketgate_wire::deflate::NegotiationError;
 use wicketgate_wire::handshake::{AnswerError, HandshakeError};
 
@@ -31,6 +32,9 @@ pub enum Refused {
     /// No route takes it.
     #[error("no route matches")]
     NoRoute,
+    /// A ticket was asked for, and not for one path.
+    #[error("a ticket is for one `path`, which begins with `/`")]
+    TicketPath,
     /// The route takes no WebSockets.
     #[error("the route takes no WebSocket sessions")]
     NoWebSocket,
@@ -49,6 +53,9 @@ pub enum Refused {
     /// A configured header or location cannot be made out of this request.
     #[error("a configured header cannot be made out of this request")]
     Header,
+    /// What the upstream is to be told of the client cannot be signed.
+    #[error(transparent)]
+    Unsigned(#[from] Unsigned),
     /// The gateway is going away.
     #[error("the gateway is draining")]
     Draining,
@@ -107,12 +114,14 @@ impl Refused {
             Self::Path(_) => (StatusCode::BAD_REQUEST, "path"),
             Self::HopByHop(error) => (error.status(), error.label()),
             Self::NoRoute => (StatusCode::NOT_FOUND, "no_route"),
+            Self::TicketPath => (StatusCode::BAD_REQUEST, "ticket_path"),
             Self::NoWebSocket => (StatusCode::FORBIDDEN, "no_websocket"),
             Self::WebSocketOnly => (StatusCode::UPGRADE_REQUIRED, "websocket_only"),
             Self::Connect => (StatusCode::METHOD_NOT_ALLOWED, "connect"),
             Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
             Self::BodyLate => (StatusCode::REQUEST_TIMEOUT, "body_late"),
             Self::Header => (StatusCode::BAD_REQUEST, "header"),
+            Self::Unsigned(_) => (StatusCode::INTERNAL_SERVER_ERROR, "identity_unsigned"),
             Self::Draining => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
             Self::Upstream(error) => (error.status(), error.label()),
             Self::Answer(_) | Self::Deflate(_) | Self::AnswerHeaders(_) => {

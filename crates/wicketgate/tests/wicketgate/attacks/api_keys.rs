@@ -5,50 +5,52 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use wicketgate_testkit::dir::Dir;
-use wicketgate_testkit::raw::{RawClient, Upgrade};
+use wicketgate_testkit::raw::{Ended, RawClient, Recorded, Upgrade};
 
 use super::{LISTENER, Stage, UPSTREAM};
 use crate::cli::wicketgate;
 use crate::keys::PEPPER;
 
 /// A folder with a pepper and a configuration for `wicketgate key`; the same methods for the gateway.
-struct Keys {
-    folder: Dir,
+pub(super) struct Keys {
+    pub(super) folder: Dir,
 }
 
 impl Keys {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let folder = Dir::new().unwrap();
         let pepper = folder.write("pepper", PEPPER).unwrap();
         fs::set_permissions(pepper, fs::Permissions::from_mode(0o600)).unwrap();
         let keys = Self { folder };
         let config = format!(
-            "listeners: [{{bind: 127.0.0.1:0}}]\nroutes: [{{name: a, respond: {{status: 204}}}}]\n{}",
-            keys.methods()
+            "listeners: [{{bind: 127.0.0.1:0}}]\nroutes: [{{name: a, respond: {{status: 204}}}}]\nauthentication:\n{}",
+            keys.method()
         );
         keys.folder.write("wicketgate.yaml", config).unwrap();
         keys
     }
 
-    fn methods(&self) -> String {
+    /// The method `keys`, an item of the list `authentication`.
+    pub(super) fn method(&self) -> String {
         let folder = self.folder.path().display();
         format!(
-            "authentication: [{{name: keys, api_key: {{store: {folder}/keys.jsonl, pepper: {{file: {folder}/pepper}}, \
-             refresh: 100ms, from: [{{header: X-Api-Key}}, {{header: Authorization}}, {{query: key}}]}}}}]\n"
+            "- {{name: keys, api_key: {{store: {folder}/keys.jsonl, pepper: {{file: {folder}/pepper}}, refresh: 100ms, \
+             from: [{{header: X-Api-Key}}, {{header: Authorization}}, {{query: key}}]}}}}\n"
         )
     }
 
     /// A gateway with an open route for the honest and one for holders of keys.
     async fn stage(&self) -> Stage {
         let config = format!(
-            "{LISTENER}{UPSTREAM}{}log: {{level: debug}}\nroutes:\n- {{name: open, upstream: backend, match: {{path: /open}}}}\n\
+            "{LISTENER}{UPSTREAM}authentication:\n{}log: {{level: debug}}\nroutes:\n- {{name: open, upstream: backend, match: {{path: /open}}}}\n\
              - {{name: keys, upstream: backend, match: {{path: /keys}}, admission: {{authentication: {{any: [keys]}}}}}}\n",
-            self.methods()
+            self.method()
         );
         Stage::start(&config).await
     }
 
-    fn command(&self, arguments: &[&str]) -> String {
+    /// Runs `wicketgate key`; gives what it prints.
+    pub(super) fn command(&self, arguments: &[&str]) -> String {
         let (code, out, err) = wicketgate(self.folder.path(), &[&["key"], arguments].concat());
         assert_eq!(code, 0, "{err}");
         out.trim().to_owned()
@@ -60,7 +62,7 @@ fn with_key(target: &str, key: &str) -> Upgrade {
 }
 
 /// Waits until the gateway has read the store once more than `seen` times.
-async fn read_again(stage: &Stage, seen: usize) {
+pub(super) async fn read_again(stage: &Stage, seen: usize) {
     let patience = Duration::from_secs(10);
     stage.gateway.process().more_lines("API keys read", seen, patience).await.unwrap();
 }
@@ -136,6 +138,9 @@ async fn a_revoked_key_opens_nothing_any_more() {
     let seen = stage.gateway.process().lines_with("API keys read");
     keys.command(&["revoke", &key[4..20]]);
     read_again(&stage, seen).await;
+    assert_eq!(client.ended().await.unwrap(), Ended::Closed(Some(1008)), "its session ends with it");
+    let over = |recorded: &Recorded| recorded.ended;
+    stage.backend.until("the end of the session", over).await.unwrap();
     stage.proof("/open").request(&with_key("/keys", &key), 401).await.unwrap();
     stage.gateway.log("the credential was revoked").await.unwrap();
 
@@ -149,7 +154,7 @@ async fn a_revoked_key_opens_nothing_any_more() {
 }
 
 /// The secret part stands in nothing that the gateway has written.
-fn assert_no_secret(stage: &Stage, key: &str) {
+pub(super) fn assert_no_secret(stage: &Stage, key: &str) {
     let written = stage.gateway.process().output();
     assert!(!written.contains(&key[21..33]) && !written.contains(PEPPER), "{written}");
 }
