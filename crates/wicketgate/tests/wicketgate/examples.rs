@@ -30,6 +30,7 @@ fn example(name: &str) -> String {
 /// Certificates under the names that the examples give them.
 fn certificates(authority: &Authority) -> (Dir, Identity) {
     let dir = Dir::new().unwrap();
+    dir.write("revoked", "").unwrap();
     for name in ["chat.example.com", "example.com"] {
         let issued = authority.issue(&[name]).unwrap();
         dir.write(format!("{name}.pem"), &issued.certificate).unwrap();
@@ -65,6 +66,24 @@ fn every_example_passes_check() {
         seen += 1;
     }
     assert!(seen >= 8, "{seen} examples");
+}
+
+#[test]
+fn the_hardened_example_meets_every_profile() {
+    let authority = Authority::new().unwrap();
+    let (certificates, _) = certificates(&authority);
+    for profile in ["asvs", "owasp", "pci", "stig"] {
+        let mut command = Command::new(BINARY);
+        command.current_dir(root().join("examples/hardened")).args([
+            "check",
+            "--strict",
+            "--profile",
+            profile,
+        ]);
+        let output = command.env_clear().env("CERTIFICATES", certificates.path()).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success() && said.contains(" 0 partly, 0 not met"), "{said}");
+    }
 }
 
 /// Every configuration in a guide is an example, and every example has a guide.

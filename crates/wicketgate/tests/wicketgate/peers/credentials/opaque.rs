@@ -1,12 +1,17 @@
-//! Opaque tokens: the provider is asked once about each.
+//! Opaque tokens: the provider is asked once about each, and again while sessions by them are open.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use wicketgate_testkit::peers::oidc::{Delay, TokenForm, TokenRequest};
 
-use super::Site;
+use super::{
+    super::load::{Fate, Load},
+    Site,
+};
 
 const LIFETIME: Duration = Duration::from_secs(600);
+/// Sessions by each token.
+const SESSIONS: usize = 20;
 /// Requests at once with one unknown token.
 const FLOOD: usize = 50;
 
@@ -52,4 +57,25 @@ async fn answers_serve_while_the_provider_is_down_or_silent() {
     assert!((1..=3).contains(&asked), "{asked} questions about one token");
     site.provider.set_delay(Delay::None).await.unwrap();
     site.until_taken(&unknown[1]).await;
+}
+
+/// While the provider is silent its sessions live; once it says that a token is not active, that token's end.
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_end_with_their_revoked_token_and_no_others() {
+    let site = Site::start().await;
+    let tokens = opaque(&site, 2).await;
+    let (mut revoked, mut kept) = (Load::none(), Load::none());
+    for _ in 0..SESSIONS {
+        revoked.join(site.open(&tokens[0]).await.unwrap()).await;
+        kept.join(site.open(&tokens[1]).await.unwrap()).await;
+    }
+    site.provider.down().await.unwrap();
+    site.provider.revoke(&tokens[0]).await.unwrap();
+    site.busy(&tokens[1..], Duration::from_millis(1500)).await;
+    revoked.round().await;
+    site.provider.up().await.unwrap();
+    revoked.ended().await.all(SESSIONS, Fate::Closed(1008));
+    kept.round().await;
+    kept.finish().await.all(SESSIONS, Fate::Finished);
+    assert_eq!(site.open(&tokens[0]).await.err(), Some(401));
 }
