@@ -27,7 +27,8 @@ pub enum Style {
 /// All findings about a configuration, with the files in which they stand.
 #[derive(Debug, Default)]
 pub struct Report {
-    sources: Sources,
+    /// Boxed: a report is what many a result holds beside its value.
+    sources: Box<Sources>,
     problems: Problems,
 }
 
@@ -39,7 +40,7 @@ impl Report {
             sources.variables.hide(problem.place, &mut problem.help);
         }
         problems.sort();
-        Self { sources, problems }
+        Self { sources: Box::new(sources), problems }
     }
 
     /// The findings, in the order of the files.
