@@ -1,5 +1,6 @@
-#![allow(clippy::unwrap_used)]
 //! A peer that answers as it is told, and what becomes of its answers.
+
+#![allow(clippy::unwrap_used)]
 
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,6 @@
-#![allow(clippy::unwrap_used)]
 //! Both kinds of tokens of a real OpenID provider: rotation under load, down, slow, revoked.
+
+#![allow(clippy::unwrap_used)]
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -1,5 +1,6 @@
-#![allow(clippy::unwrap_used)]
 //! Opaque tokens, and servers of every mood.
+
+#![allow(clippy::unwrap_used)]
 
 use serde_json::json;
 use wicketgate_config::{Problems, part};

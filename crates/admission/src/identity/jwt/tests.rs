@@ -1,5 +1,6 @@
-#![allow(clippy::unwrap_used)]
 //! Tokens of every bad kind, and issuers of every bad mood.
+
+#![allow(clippy::unwrap_used)]
 
 use std::time::{Duration, Instant};
 
