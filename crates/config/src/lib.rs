@@ -6,6 +6,7 @@
 mod deserialize;
 mod fault;
 mod network;
+mod outline;
 mod part;
 mod place;
 mod problem;
@@ -20,6 +21,7 @@ mod yaml;
 
 pub use fault::alternatives;
 pub use network::Network;
+pub use outline::Outline;
 pub use part::part;
 pub use place::{At, Item, Place};
 pub use problem::{Problem, Problems, Severity};

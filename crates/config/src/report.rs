@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str};
 
+use super::outline::Outline;
 use super::place::Place;
 use super::problem::{Problem, Problems, Severity};
 use super::source::Sources;
@@ -59,6 +60,16 @@ impl Report {
     /// The files that were read, the main one first.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
         self.sources.paths()
+    }
+
+    /// Where each key stands.
+    pub fn outline(&self) -> &Outline {
+        &self.sources.outline
+    }
+
+    /// The file in which `place` stands.
+    pub fn file(&self, place: Place) -> Option<&Path> {
+        self.sources.source(place).map(|source| source.path.as_path())
     }
 
     /// The folders in which a change may change the configuration: those of the files and of what they include.

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use super::outline::Outline;
 use super::place::Place;
 
 /// The files, in the order in which they were read: the main one first.
@@ -13,6 +14,8 @@ pub struct Sources {
     pub(crate) variables: Variables,
     /// The folders that patterns were looked up in.
     pub folders: BTreeSet<PathBuf>,
+    /// Where each key stands.
+    pub outline: Outline,
 }
 
 /// One file.

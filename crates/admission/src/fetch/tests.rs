@@ -1,6 +1,7 @@
-//! A peer that answers as it is told, and what becomes of its answers.
+//! What the client does with endpoints that answer badly, late, or with too much.
 
 #![allow(clippy::unwrap_used)]
+//! A peer that answers as it is told, and what becomes of its answers.
 
 use std::time::{Duration, Instant};
 

@@ -1,6 +1,7 @@
-//! Both kinds of tokens of a real OpenID provider: rotation under load, down, slow, revoked.
+//! Tokens of a real OpenID provider.
 
 #![allow(clippy::unwrap_used)]
+//! Both kinds of tokens of a real OpenID provider: rotation under load, down, slow, revoked.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

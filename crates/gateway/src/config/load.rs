@@ -8,9 +8,8 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 use wicketgate_config::{At, Lookup, Node, Place, Problems, Report, Sources, read};
 
-use super::Config;
-use super::check;
 use super::file::{RawConfig, RawPart};
+use super::{Config, check, weak};
 
 /// The longest file that is read, in bytes.
 const MAX_FILE: u64 = 1 << 20;
@@ -75,6 +74,9 @@ impl<'a> Loader<'a> {
     fn finish(mut self) -> Result<(Config, Report), Report> {
         let config = check::check(self.raw, &self.names, &mut self.problems);
         let failed = self.problems.has_errors();
+        if let Some(config) = config.as_ref().filter(|_| !failed) {
+            weak::warn(config, &self.sources.outline, &mut self.problems);
+        }
         let report = Report::new(self.sources, self.problems);
         match config {
             Some(config) if !failed => Ok((config, report)),
@@ -104,6 +106,7 @@ impl<'a> Loader<'a> {
         let number = self.sources.add(path, text);
         let value = self.tree(number).and_then(|mut root| {
             self.names.collect(&root);
+            self.sources.outline.add(&root);
             read(&mut root, &mut self.problems)
         });
         self.names.incomplete |= value.is_none();

@@ -11,6 +11,7 @@ mod section;
 mod tests;
 mod tls;
 mod watch;
+mod weak;
 
 use std::sync::Arc;
 

@@ -367,3 +367,51 @@ proptest::proptest! {
         crate::fuzz::config(with_routes(&text).as_bytes());
     }
 }
+
+/// Whatever begins with `dangerous_` and is in force is warned of; a new word takes a new line here.
+#[test]
+fn every_dangerous_word_is_warned_of() {
+    let jwt = |keys: &str| {
+        format!(
+            "authentication: [{{name: a, jwt: {{issuer: \"https://a.example\", keys: discovery, {keys}}}}}]\n"
+        )
+    };
+    let clients = |word: &str| {
+        format!("listeners: [{{bind: \"127.0.0.1:0\", tls: {{client_certificates: {{{word}: true}}}}}}]\n")
+    };
+    let mut texts = vec![
+        ("dangerous_any_audience", jwt("dangerous_any_audience: true")),
+        ("dangerous_allow_no_expiry", jwt("audience: a, dangerous_allow_no_expiry: true")),
+        ("dangerous_allow_http", jwt("audience: a, fetch: {dangerous_allow_http: true}")),
+        ("dangerous_allow_remote", "admin: {bind: \"0.0.0.0:1\", dangerous_allow_remote: true}\n".into()),
+        (
+            "dangerous_accept_any_certificate",
+            "upstreams: [{name: u, targets: [\"wss://a.example\"], tls: {dangerous_accept_any_certificate: true}}]\n"
+                .into(),
+        ),
+    ];
+    for word in ["dangerous_accept_unknown_revocation", "dangerous_accept_expired_crl"] {
+        texts.push((word, clients(word)));
+    }
+    for (word, text) in &texts {
+        let warnings = |text: &str| match read(text) {
+            Ok((_, report)) | Err(report) => report.warnings(),
+        };
+        let without = text.replace(&format!("{word}: true"), &format!("{word}: false"));
+        assert_eq!(warnings(text), warnings(&without) + 1, "{word}");
+    }
+    let mut words = std::collections::BTreeSet::new();
+    dangers(&super::schema(), &mut words);
+    assert_eq!(words, texts.iter().map(|(word, _)| (*word).to_owned()).collect());
+}
+
+fn dangers(schema: &serde_json::Value, found: &mut std::collections::BTreeSet<String>) {
+    match schema {
+        serde_json::Value::Object(members) => {
+            found.extend(members.keys().filter(|key| key.starts_with("dangerous_")).cloned());
+            members.values().for_each(|value| dangers(value, found));
+        }
+        serde_json::Value::Array(items) => items.iter().for_each(|value| dangers(value, found)),
+        _ => {}
+    }
+}

@@ -72,3 +72,36 @@ fn check_plain_listener(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use wicketgate_testkit::tls::Authority;
+
+    use super::super::{Report, Style, parse};
+
+    fn said(rest: &str) -> String {
+        let authority = Authority::new().unwrap();
+        let own = authority.localhost().unwrap();
+        let text = format!(
+            "listeners: [{{bind: '127.0.0.1:0', tls: {{certificates: [{{cert: {:?}, key: {:?}}}], \
+             client_certificates: {{mode: optional, ca: {:?}}}}}}}]\n{rest}",
+            own.certificate_file,
+            own.key_file,
+            authority.ca_file()
+        );
+        let report: Report = match parse("test.yaml", &text, &|_| None) {
+            Ok((_, report)) | Err(report) => report,
+        };
+        report.render(Style::Plain)
+    }
+
+    #[test]
+    fn optional_certificates_that_no_route_asks_for_are_told() {
+        let nobody = "routes: [{name: all, respond: {status: 204}}]\n";
+        assert!(said(nobody).contains("no route asks for one"), "{}", said(nobody));
+        let asked = "authentication: [{name: devices, certificate: {}}]\n\
+                     routes: [{name: all, respond: {status: 204}, admission: {authentication: {any: [devices]}}}]\n";
+        assert!(!said(asked).contains("no route asks for one"), "{}", said(asked));
+    }
+}

@@ -28,7 +28,7 @@ pub struct RawListener {
     pub mode: FileMode,
     /// TLS towards clients; without it, the listener speaks plain HTTP.
     #[serde(default)]
-    pub tls: Option<RawServerTls>,
+    pub tls: Option<At<RawServerTls>>,
     /// What is spoken: `http/1.1`, `h2`. Both by default with TLS, `http/1.1` without; on a plain listener `h2` is
     /// recognised by its preface.
     #[serde(default)]
@@ -227,7 +227,13 @@ impl RawListener {
     /// Checks the values; what is wrong goes to `problems`.
     pub fn check(self, problems: &mut Problems) -> ListenerConfig {
         let bind = check_binds(self.bind, problems);
-        let tls = self.tls.map(|raw| raw.check(problems));
+        let tls = self.tls.map(|mut raw| {
+            // That there are none is said of the whole.
+            if !raw.certificates.place.is_known() {
+                raw.value.certificates.place = raw.place;
+            }
+            raw.value.check(problems)
+        });
         let name = self.name.or_else(|| bind.first().map(ToString::to_string)).unwrap_or_default();
         let head_size = problems.in_range("head_size", &self.limits.head_size, Size(8 << 10)..=Size(1 << 20));
         ListenerConfig {

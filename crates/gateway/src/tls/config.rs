@@ -119,6 +119,11 @@ fn ordered(acme: &At<AcmeConfig>, problems: &mut Problems) -> (CertificateFiles,
 }
 
 impl ServerTlsConfig {
+    /// Whether nothing can be negotiated that NIST has not approved (SP 800-52).
+    pub fn is_approved(&self) -> bool {
+        self.algorithms.are_approved()
+    }
+
     /// What rustls needs to accept connections that choose among these ALPN names, with these certificates, and to
     /// verify clients'.
     ///

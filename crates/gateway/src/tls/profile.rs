@@ -52,6 +52,14 @@ impl Profile {
 }
 
 impl Algorithms {
+    /// Whether NIST has approved all of them: AES-GCM, and groups on its curves or with ML-KEM.
+    pub(super) fn are_approved(&self) -> bool {
+        let of_aes = |name: &str| name.contains("AES") && name.contains("GCM");
+        let of_nist = |name: &str| name.starts_with("secp") || name.contains("MLKEM");
+        self.provider.cipher_suites.iter().all(|suite| suite.suite().as_str().is_some_and(of_aes))
+            && self.provider.kx_groups.iter().all(|group| group.name().as_str().is_some_and(of_nist))
+    }
+
     /// A profile's, narrowed; what would widen it goes to `problems`.
     pub(super) fn choose(profile: &At<Profile>, narrowing: Narrowing, problems: &mut Problems) -> Self {
         let mut chosen = (*provider()).clone();

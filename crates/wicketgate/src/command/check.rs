@@ -1,9 +1,10 @@
-//! `wicketgate check`: everything that is wrong with a configuration, and the route of a URL.
+//! `wicketgate check`: everything that is wrong with a configuration, the route of a URL, and how far it meets a profile.
 
 use std::io::{Write, stdout};
 use std::process::ExitCode;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
+use wicketgate_gateway::profile::Profile;
 use wicketgate_gateway::route::Explanation;
 
 use super::configuration::{BAD_CONFIGURATION, ConfigPath, counted, plural};
@@ -22,6 +23,37 @@ pub(crate) struct Check {
     /// A header of that request; may be repeated.
     #[arg(long = "header", requires = "explain", value_name = "NAME: VALUE", value_parser = header)]
     headers: Vec<(http::HeaderName, http::HeaderValue)>,
+    /// Tell how far the configuration meets somebody's requirements, and by which settings. A mapping, not a certification.
+    #[arg(long, conflicts_with = "explain", value_name = "PROFILE")]
+    profile: Option<ProfileName>,
+    /// How the profile is written.
+    #[arg(long, requires = "profile", default_value = "text")]
+    format: Format,
+    /// End with 1 if there is a warning, or a requirement of the profile that is not met everywhere.
+    #[arg(long)]
+    strict: bool,
+}
+
+/// Whose requirements.
+#[derive(Clone, Copy, ValueEnum)]
+enum ProfileName {
+    /// OWASP Application Security Verification Standard 5.0, V4.4 WebSocket.
+    Asvs,
+    /// OWASP WebSocket Security Cheat Sheet.
+    Owasp,
+    /// PCI DSS 4.0.1.
+    Pci,
+    /// DISA Application Layer Gateway SRG.
+    Stig,
+}
+
+/// How a profile is written.
+#[derive(Clone, Copy, ValueEnum)]
+enum Format {
+    /// For people.
+    Text,
+    /// For machines: one JSON object.
+    Json,
 }
 
 impl Check {
@@ -29,6 +61,15 @@ impl Check {
         let Some((config, report)) = self.config.load() else {
             return Ok(ExitCode::from(BAD_CONFIGURATION));
         };
+        let is_clean = !self.strict || report.warnings() == 0;
+        if let Some(profile) = self.profile {
+            let assessment = Profile::from(profile).assess(&config, &report);
+            match self.format {
+                Format::Text => writeln!(stdout(), "{assessment}")?,
+                Format::Json => writeln!(stdout(), "{}", serde_json::to_string_pretty(&assessment)?)?,
+            }
+            return Ok(code(is_clean && (!self.strict || assessment.is_met())));
+        }
         let Some(url) = self.explain else {
             writeln!(
                 stdout(),
@@ -39,7 +80,7 @@ impl Check {
                 plural(config.routes.len(), "route"),
                 plural(config.upstreams.len(), "upstream"),
             )?;
-            return Ok(ExitCode::SUCCESS);
+            return Ok(code(is_clean));
         };
         let mut headers = http::HeaderMap::new();
         for (name, value) in self.headers {
@@ -48,8 +89,23 @@ impl Check {
         let explanation =
             Explanation::new(&config.routes, &url, &self.method, &headers).map_err(anyhow::Error::msg)?;
         writeln!(stdout(), "{explanation}")?;
-        Ok(if explanation.taken().is_some() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        Ok(code(is_clean && explanation.taken().is_some()))
     }
+}
+
+impl From<ProfileName> for Profile {
+    fn from(name: ProfileName) -> Self {
+        match name {
+            ProfileName::Asvs => Self::Asvs,
+            ProfileName::Owasp => Self::Owasp,
+            ProfileName::Pci => Self::Pci,
+            ProfileName::Stig => Self::Stig,
+        }
+    }
+}
+
+fn code(is_good: bool) -> ExitCode {
+    if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn header(text: &str) -> Result<(http::HeaderName, http::HeaderValue), String> {

@@ -21,9 +21,10 @@ use clap::Subcommand;
 pub(crate) enum Command {
     /// Write a commented configuration to start from.
     Init(init::Init),
-    /// Find everything that is wrong with a configuration, and tell which route a URL takes.
+    /// Find everything that is wrong with a configuration, and tell which route a URL takes or whose requirements it meets.
     ///
-    /// Exit code 0: the configuration can be used; 1: no route takes the URL; 2: it cannot be used.
+    /// Exit code 0: the configuration can be used; 1: no route takes the URL, or with --strict there is a warning or a
+    /// requirement that is not met; 2: it cannot be used.
     Check(check::Check),
     /// Serve.
     Run(run::Run),

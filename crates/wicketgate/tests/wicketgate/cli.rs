@@ -144,6 +144,37 @@ fn the_route_of_a_url_is_explained() {
 }
 
 #[test]
+fn strict_ends_with_1_where_something_is_weak() {
+    let folder = started();
+    assert_eq!(wicketgate(folder.path(), &["check", "--strict"]).0, 0);
+    let path = folder.path().join("wicketgate.yaml");
+    let starter = fs::read_to_string(&path).unwrap();
+    fs::write(&path, starter.replace("bind: 127.0.0.1:8080", "bind: 0.0.0.0:8080")).unwrap();
+    let (code, out, err) = wicketgate(folder.path(), &["check"]);
+    assert!(code == 0 && out.contains("0 errors, 1 warning"), "{out}");
+    assert!(err.contains("one client may take all 20000 connections"), "{err}");
+    assert_eq!(wicketgate(folder.path(), &["check", "--strict"]).0, 1);
+    assert_eq!(wicketgate(folder.path(), &["check", "--strict", "--explain", "http://a.example/"]).0, 1);
+}
+
+#[test]
+fn a_profile_is_told_line_by_line() {
+    let folder = started();
+    for profile in ["asvs", "owasp", "pci", "stig"] {
+        let arguments = ["check", "--profile", profile];
+        let (code, out, err) = wicketgate(folder.path(), &arguments);
+        assert_eq!((code, err.as_str()), (0, ""), "{profile}");
+        assert!(out.contains("not a certification") && out.contains("wicketgate.yaml:"), "{out}");
+        assert_eq!(wicketgate(folder.path(), &[&arguments[..], &["--strict"]].concat()).0, 1, "{profile}");
+        let (code, out, _) = wicketgate(folder.path(), &[&arguments[..], &["--format", "json"]].concat());
+        let json: serde_json::Value = serde_json::from_str(&out).unwrap();
+        assert!(code == 0 && json["requirements"].as_array().unwrap().len() >= 4, "{out}");
+    }
+    assert_eq!(wicketgate(folder.path(), &["check", "--profile", "iso"]).0, 2);
+    assert_eq!(wicketgate(folder.path(), &["check", "--format", "json"]).0, 2);
+}
+
+#[test]
 fn the_schema_knows_every_key_and_the_reference_names_it() {
     let folder = tempfile::tempdir().unwrap();
     let (code, out, _) = wicketgate(folder.path(), &["schema"]);

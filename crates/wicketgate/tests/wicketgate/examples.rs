@@ -30,12 +30,15 @@ fn example(name: &str) -> String {
 /// Certificates under the names that the examples give them.
 fn certificates(authority: &Authority) -> (Dir, Identity) {
     let dir = Dir::new().unwrap();
+    dir.write("revoked", "").unwrap();
     for name in ["chat.example.com", "example.com"] {
         let issued = authority.issue(&[name]).unwrap();
         dir.write(format!("{name}.pem"), &issued.certificate).unwrap();
         let key = dir.write(format!("{name}.key"), &issued.key).unwrap();
         fs::set_permissions(key, fs::Permissions::from_mode(0o600)).unwrap();
     }
+    let pepper = dir.write("pepper", crate::keys::PEPPER).unwrap();
+    fs::set_permissions(pepper, fs::Permissions::from_mode(0o600)).unwrap();
     for name in ["backend-ca.pem", "devices-ca.pem"] {
         fs::copy(authority.ca_file(), dir.join(name)).unwrap();
     }
@@ -63,6 +66,24 @@ fn every_example_passes_check() {
         seen += 1;
     }
     assert!(seen >= 8, "{seen} examples");
+}
+
+#[test]
+fn the_hardened_example_meets_every_profile() {
+    let authority = Authority::new().unwrap();
+    let (certificates, _) = certificates(&authority);
+    for profile in ["asvs", "owasp", "pci", "stig"] {
+        let mut command = Command::new(BINARY);
+        command.current_dir(root().join("examples/hardened")).args([
+            "check",
+            "--strict",
+            "--profile",
+            profile,
+        ]);
+        let output = command.env_clear().env("CERTIFICATES", certificates.path()).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success() && said.contains(" 0 partly, 0 not met"), "{said}");
+    }
 }
 
 /// Every configuration in a guide is an example, and every example has a guide.
@@ -135,6 +156,43 @@ async fn tls_serves_on_both_sides() {
     assert!(redirected.contains("location: https://chat.example.com/x?y"), "{redirected}");
     let answered = curl("chat.example.com", &["--http1.1"]);
     assert!(answered.contains("HTTP/1.1 200") && answered.contains("max-age=31536000"), "{answered}");
+}
+
+#[tokio::test]
+async fn an_api_key_becomes_a_subject_and_a_ticket() {
+    let authority = Authority::new().unwrap();
+    let (folder, _) = certificates(&authority);
+    let backend = RecordingBackend::start().await.unwrap();
+    let environment = [("CERTIFICATES", folder.path()), ("STATE", folder.path())];
+    let (gateway, port) = serve("api-keys", &backend.addr().unwrap().to_string(), |command| {
+        command.envs(environment);
+    })
+    .await;
+    let seen = gateway.process().lines_with("API keys read");
+    let mut create = Command::new(BINARY);
+    create.args(["key", "create", "--subject", "alice", "--scope", "read", "--config"]).arg(gateway.config());
+    let created = create.env_clear().envs(environment).output().unwrap();
+    assert!(created.status.success(), "{}", String::from_utf8_lossy(&created.stderr));
+    let key = String::from_utf8(created.stdout).unwrap();
+    gateway.process().more_lines("API keys read", seen, Duration::from_secs(10)).await.unwrap();
+
+    let endpoint = Endpoint::plain(port.addr());
+    let mut client = RawClient::connect(&endpoint).await.unwrap();
+    let wish = format!(
+        "POST /.wicketgate/ticket?path=/chat HTTP/1.1\r\nHost: localhost\r\nX-Api-Key: {}\r\nContent-Length: 0\r\n\r\n",
+        key.trim()
+    );
+    client.send(wish.as_bytes()).await.unwrap();
+    let (_, body) = client.response().await.unwrap();
+    let answer: serde_json::Value = serde_json::from_slice(&body).unwrap();
+    let target = format!("/chat?ticket={}", answer["ticket"].as_str().unwrap());
+    RawClient::open(&endpoint, &target).await.unwrap();
+    let (_, recorded) = backend.requested("/chat").await.unwrap();
+    let head = &recorded.heads[0];
+    assert_eq!(
+        (head.all("x-wicketgate-subject"), head.all("x-scope")),
+        (vec!["alice".into()], vec!["read".into()])
+    );
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
-//! Opaque tokens, and servers of every mood.
+//! What introspection makes of answers, good and bad, and how often it asks.
 
 #![allow(clippy::unwrap_used)]
+//! Opaque tokens, and servers of every mood.
 
 use serde_json::json;
 use wicketgate_config::{Problems, part};

@@ -1,6 +1,7 @@
-//! Tokens of every bad kind, and issuers of every bad mood.
+//! Tokens that prove nothing, and keys that change, are late, or are not there.
 
 #![allow(clippy::unwrap_used)]
+//! Tokens of every bad kind, and issuers of every bad mood.
 
 use std::time::{Duration, Instant};
 
