@@ -82,13 +82,6 @@ const DEFAULT_QUESTIONS: usize = 256;
 /// The longest subject, in bytes.
 const MAX_SUBJECT: usize = 256;
 
-impl ExternalConfig {
-    /// Whether it judges what browsers bring by themselves.
-    pub fn is_ambient(&self) -> bool {
-        self.headers.contains(&http::header::COOKIE) || self.places.iter().any(Place::is_ambient)
-    }
-}
-
 impl RawExternal {
     /// Checks the values; what is wrong goes to `problems`.
     pub fn check(self, problems: &mut Problems) -> Option<ExternalConfig> {
