@@ -44,6 +44,7 @@ fn certificates(authority: &Authority) -> (Dir, Identity) {
     }
     dir.write("devices.crl", authority.revocations(&[], true).unwrap()).unwrap();
     dir.write("issuer.pem", SigningKey::es256("issuer").unwrap().public_pem).unwrap();
+    dir.write("revoked.jsonl", "").unwrap();
     let backend = authority.issue(&["chat.internal"]).unwrap();
     (dir, backend)
 }
