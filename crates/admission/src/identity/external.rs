@@ -83,6 +83,11 @@ const DEFAULT_QUESTIONS: usize = 256;
 const MAX_SUBJECT: usize = 256;
 
 impl ExternalConfig {
+    /// How long a session may live by one yes; `None` for no bound.
+    pub const fn lifetime(&self) -> Option<Duration> {
+        self.lifetime
+    }
+
     /// Whether it judges what browsers bring by themselves.
     pub fn is_ambient(&self) -> bool {
         self.headers.contains(&http::header::COOKIE) || self.places.iter().any(Place::is_ambient)
