@@ -58,7 +58,7 @@ impl Source {
 
 /// What the environment's variables gave, and where.
 #[derive(Debug, Default)]
-pub(crate) struct Variables(Box<HashMap<Place, Vec<(String, String)>>>);
+pub(crate) struct Variables(HashMap<Place, Vec<(String, String)>>);
 
 impl Variables {
     /// Notes that the value at `place` was made with these variables, by name and value.

@@ -114,6 +114,11 @@ impl RawExternal {
 }
 
 impl ExternalConfig {
+    /// How long a session may live by one yes; `None` for no bound.
+    pub const fn lifetime(&self) -> Option<Duration> {
+        self.lifetime
+    }
+
     /// Whether browsers bring what it goes by on their own: cookies, or a password that they remember.
     pub fn is_ambient(&self) -> bool {
         self.headers.iter().any(|name| *name == COOKIE || *name == AUTHORIZATION)
