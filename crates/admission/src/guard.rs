@@ -345,8 +345,10 @@ impl Guard {
     /// # Errors
     /// [`Denied::Missing`] where there are no tickets, or nobody is known; otherwise why there is none now.
     pub fn issue_ticket(&self, admitted: &Admitted, asked: Asked<'_>) -> Result<Issued, Refusal> {
-        match (self.tickets(), admitted.identity()) {
-            (Some(tickets), Some(identity)) => Ok(tickets.issue(asked.route, identity)?),
+        match (self.tickets(), &admitted.proven) {
+            (Some(tickets), Some(proven)) => {
+                Ok(tickets.issue(asked.route, proven.first(), proven.first_token())?)
+            }
             _ => Err(Denied::Missing.into()),
         }
     }

@@ -74,14 +74,13 @@ impl Authentication {
         let proof = Proof {
             parts,
             upgrade: upgrade.as_ref(),
-            route: asked.route,
             host: asked.host,
             path: asked.path,
             address: client.address,
             secure: client.secure,
             certificate: client.certificate.as_deref(),
         };
-        let result = self.ask_all(proof).await;
+        let result = self.ask_all(proof, asked.route).await;
         if !self.config.forward_credentials {
             for place in self.methods.iter().flat_map(|method| method.places()) {
                 place.remove(parts, upgrade.as_mut());
@@ -90,19 +89,19 @@ impl Authentication {
         result
     }
 
-    async fn ask_all(&self, asked: Proof<'_>) -> Result<Proven, Denied> {
+    async fn ask_all(&self, asked: Proof<'_>, route: &str) -> Result<Proven, Denied> {
         let mut proven: Option<Proven> = None;
         let mut elsewhere = Denied::Missing;
         for method in &self.methods {
-            match (method.identify(asked).await, self.config.needed) {
-                (Ok(identity), _) => {
-                    self.confirm(method, &identity)?;
-                    let bearer = bearer(method, asked);
-                    match &mut proven {
-                        Some(proven) => proven.add(identity, bearer),
-                        None => proven = Some(Proven::new(identity, bearer)),
-                    }
-                }
+            let answer = match method.tickets() {
+                Some(tickets) => self.redeem(tickets, asked, route),
+                None => method.identify(asked).await.map(|identity| (identity, bearer(method, asked))),
+            };
+            match (answer, self.config.needed) {
+                (Ok((identity, bearer)), _) => match &mut proven {
+                    Some(proven) => proven.add(identity, bearer),
+                    None => proven = Some(Proven::new(identity, bearer)),
+                },
                 (Err(Denied::Missing), Needed::Any) => continue,
                 // Another method may know the token's issuer.
                 (Err(denied @ Denied::Issuer), Needed::Any) => {
@@ -118,21 +117,35 @@ impl Authentication {
         proven.ok_or(elsewhere)
     }
 
-    /// A ticket is worth no more than what it stands for: its method is still the route's, and still vouches.
-    fn confirm(&self, by: &Method, identity: &Identity) -> Result<(), Denied> {
-        if by.config().name == identity.method {
-            return Ok(());
-        }
-        match self.method(identity) {
-            Some(method) if method.still_accepts(identity) => Ok(()),
-            Some(_) => Err(Denied::Revoked),
-            None => Err(Denied::Issuer),
-        }
-    }
-
-    /// The tickets that the route takes.
+    /// The tickets that clients can get.
     pub(crate) fn tickets(&self) -> Option<&Tickets> {
         self.methods.iter().find_map(|method| method.tickets())
+    }
+
+    /// Whom a ticket stands for. It is worth no more than the credential behind it, of which the route's method is asked
+    /// again what it can tell at once.
+    fn redeem(
+        &self,
+        tickets: &Tickets,
+        asked: Proof<'_>,
+        route: &str,
+    ) -> Result<(Identity, Option<Bearer>), Denied> {
+        let (_, ticket) = Place::find_in(tickets.places(), asked.parts, asked.upgrade)?;
+        if asked.upgrade.is_none() {
+            return Err(Denied::Malformed("a ticket is for a WebSocket"));
+        }
+        let (identity, token) = tickets.redeem(route, &ticket)?;
+        let method = self.method(&identity).ok_or(Denied::Inactive)?;
+        if !method.still_accepts(&identity) {
+            return Err(Denied::Revoked);
+        }
+        let bearer = match (method.recheck_interval(), token) {
+            (None, _) => None,
+            (Some(_), Some(token)) => Some(Bearer::new(method.clone(), token)),
+            // Without it nobody could ever tell that the session has to end.
+            (Some(_), None) => return Err(Denied::Inactive),
+        };
+        Ok((identity, bearer))
     }
 
     /// Who a token in a message proves its bearer to be.

@@ -57,6 +57,12 @@ impl Proven {
         self.identities().find(|identity| *identity.method == *method)
     }
 
+    /// The credential behind the first, where it has to be asked about again.
+    pub fn first_token(&self) -> Option<&Secret> {
+        let own = |bearer: &&Bearer| bearer.method.config().name == self.first.method;
+        self.bearers.iter().find(own).map(|bearer| &bearer.token)
+    }
+
     /// When the first of them ends.
     pub fn expires(&self) -> Option<SystemTime> {
         self.identities().filter_map(|identity| identity.expires).min()

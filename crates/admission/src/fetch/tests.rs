@@ -1,3 +1,5 @@
+//! What the client does with endpoints that answer badly, late, or with too much.
+
 #![allow(clippy::unwrap_used)]
 //! A peer that answers as it is told, and what becomes of its answers.
 

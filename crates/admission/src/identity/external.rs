@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -87,11 +87,6 @@ impl ExternalConfig {
     pub const fn lifetime(&self) -> Option<Duration> {
         self.lifetime
     }
-
-    /// Whether it judges what browsers bring by themselves.
-    pub fn is_ambient(&self) -> bool {
-        self.headers.contains(&http::header::COOKIE) || self.places.iter().any(Place::is_ambient)
-    }
 }
 
 impl RawExternal {
@@ -122,6 +117,13 @@ impl RawExternal {
             max_questions: problems.in_range("max_questions", &max, 1..=10_000),
             fetch,
         })
+    }
+}
+
+impl ExternalConfig {
+    /// Whether browsers bring what it goes by on their own: cookies, or a password that they remember.
+    pub fn is_ambient(&self) -> bool {
+        self.headers.iter().any(|name| *name == COOKIE || *name == AUTHORIZATION)
     }
 }
 

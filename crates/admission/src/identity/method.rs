@@ -87,8 +87,6 @@ pub struct Proof<'a> {
     pub parts: &'a Parts,
     /// The WebSocket that it asks for, if any.
     pub upgrade: Option<&'a Upgrade>,
-    /// The name of the route that it takes.
-    pub route: &'a str,
     /// The host in one spelling, without its port.
     pub host: &'a str,
     /// The path in one spelling.
@@ -127,7 +125,7 @@ impl MethodConfig {
             Kind::Jwt(jwt) => jwt.places.iter().any(Place::is_ambient),
             Kind::Introspection(asked) => asked.places.iter().any(Place::is_ambient),
             Kind::External(asked) => asked.is_ambient(),
-            Kind::Ticket(tickets) => tickets.places.iter().any(Place::is_ambient),
+            Kind::Ticket(_) => false,
         }
     }
 }
@@ -236,13 +234,8 @@ impl Method {
                 let method = if upgrade.is_some() { "GET" } else { parts.method.as_str() };
                 asked.identify(&parts.headers, About { method, host, path, address, secure }).await
             }
-            Work::Tickets(tickets) => {
-                let (_, ticket) = Place::find_in(tickets.places(), proof.parts, proof.upgrade)?;
-                match proof.upgrade {
-                    Some(_) => tickets.redeem(proof.route, &ticket),
-                    None => Err(Denied::Malformed("a ticket is for a WebSocket")),
-                }
-            }
+            // They stand for what another method has proved: the route's guard redeems them, and asks that one.
+            Work::Tickets(_) => Err(Denied::Missing),
         }
     }
 

@@ -1,3 +1,5 @@
+//! Tokens of a real OpenID provider.
+
 #![allow(clippy::unwrap_used)]
 //! Both kinds of tokens of a real OpenID provider: rotation under load, down, slow, revoked.
 

@@ -140,6 +140,7 @@ pub(super) fn check(raw: RawConfig, names: &Names, problems: &mut Problems) -> O
         }
     }
     check_same_match(&routes, problems);
+    check_tickets(&routes, &authentication, problems);
     tls::check(
         &listeners,
         &authentication,
@@ -147,7 +148,6 @@ pub(super) fn check(raw: RawConfig, names: &Names, problems: &mut Problems) -> O
         names.incomplete,
         problems,
     );
-    check_tickets(&routes, &authentication, problems);
     for upstream in names.unused_upstreams() {
         problems.warning(
             upstream.place,
@@ -228,6 +228,28 @@ fn check_upstream_exists(
     problems.error(upstream.place, format!("there is no upstream `{}`", upstream.value), help);
 }
 
+/// A ticket stands in place of another method's credential: beside none there is nobody to get one, and among `all` it would
+/// be asked for by itself.
+fn check_tickets(routes: &[(Place, Arc<RouteConfig>)], methods: &[MethodConfig], problems: &mut Problems) {
+    let tickets = |name: &&Arc<str>| {
+        let mut named = methods.iter().filter(|method| method.name == **name);
+        named.any(|method| matches!(method.kind, Kind::Ticket(_)))
+    };
+    for (place, route) in routes {
+        let Some(authentication) = &route.admission.authentication else { continue };
+        let count = authentication.methods.iter().filter(tickets).count();
+        let what = match authentication.needed {
+            _ if count == 0 => continue,
+            Needed::All => "asks for a ticket beside other credentials",
+            Needed::Any if count == authentication.methods.len() => "takes tickets that nobody can get",
+            Needed::Any if count > 1 => "takes tickets of two methods",
+            Needed::Any => continue,
+        };
+        let what = format!("the route `{}` {what}", route.name);
+        problems.error(*place, what, "name one method of tickets and one or more others under `any`");
+    }
+}
+
 /// Where a route says which pages may use it, and whether by TLS.
 #[derive(Clone, Copy)]
 struct Written {
@@ -269,28 +291,6 @@ fn warn_of_open_doors(
             route.name, plain.name
         );
         problems.warning(place, what, "remove `tls: optional`, or give the listener `tls`");
-    }
-}
-
-/// A ticket stands in place of another method's credential: beside none there is nobody to get one, and among `all` it would
-/// be asked for by itself.
-fn check_tickets(routes: &[(Place, Arc<RouteConfig>)], methods: &[MethodConfig], problems: &mut Problems) {
-    let tickets = |name: &&Arc<str>| {
-        let mut named = methods.iter().filter(|method| method.name == **name);
-        named.any(|method| matches!(method.kind, Kind::Ticket(_)))
-    };
-    for (place, route) in routes {
-        let Some(authentication) = &route.admission.authentication else { continue };
-        let count = authentication.methods.iter().filter(tickets).count();
-        let what = match authentication.needed {
-            _ if count == 0 => continue,
-            Needed::All => "asks for a ticket beside other credentials",
-            Needed::Any if count == authentication.methods.len() => "takes tickets that nobody can get",
-            Needed::Any if count > 1 => "takes tickets of two methods",
-            Needed::Any => continue,
-        };
-        let what = format!("the route `{}` {what}", route.name);
-        problems.error(*place, what, "name one method of tickets and one or more others under `any`");
     }
 }
 

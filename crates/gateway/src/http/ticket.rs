@@ -7,8 +7,7 @@ use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Response, StatusCode, Uri};
 use url::form_urlencoded;
-use wicketgate_admission::identity::Denied;
-use wicketgate_admission::{Asked, Client, Handshake, Refusal, Step};
+use wicketgate_admission::{Asked, Client, Handshake, Step};
 
 use super::body::Answer;
 use super::refusal::Refused;
@@ -56,7 +55,8 @@ pub(super) async fn issue(
     parts.uri = Uri::from_parts(uri).map_err(|_| Refused::TicketPath)?;
     let asked = Asked { route: &route.name, host: host.unwrap_or_default(), path: &path };
     let Step::Admitted(admitted) = route.guard.admit(&mut parts, handshake, client, asked).await? else {
-        return Err(Refusal::from(Denied::Missing).into());
+        // Only a WebSocket has a first message.
+        return Err(Refused::NoWebSocket);
     };
     let issued = route.guard.issue_ticket(&admitted, asked)?;
     let text = serde_json::json!({

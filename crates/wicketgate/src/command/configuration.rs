@@ -17,7 +17,7 @@ pub(crate) const BAD_CONFIGURATION: u8 = 2;
 #[derive(Args)]
 pub(crate) struct ConfigPath {
     /// The configuration file. Without it: ./wicketgate.yaml, then /etc/wicketgate/wicketgate.yaml.
-    #[arg(long, short, value_name = "PATH")]
+    #[arg(long, short, global = true, value_name = "PATH")]
     config: Option<PathBuf>,
 }
 

@@ -37,6 +37,8 @@ fn certificates(authority: &Authority) -> (Dir, Identity) {
         let key = dir.write(format!("{name}.key"), &issued.key).unwrap();
         fs::set_permissions(key, fs::Permissions::from_mode(0o600)).unwrap();
     }
+    let pepper = dir.write("pepper", crate::keys::PEPPER).unwrap();
+    fs::set_permissions(pepper, fs::Permissions::from_mode(0o600)).unwrap();
     for name in ["backend-ca.pem", "devices-ca.pem"] {
         fs::copy(authority.ca_file(), dir.join(name)).unwrap();
     }
@@ -154,6 +156,43 @@ async fn tls_serves_on_both_sides() {
     assert!(redirected.contains("location: https://chat.example.com/x?y"), "{redirected}");
     let answered = curl("chat.example.com", &["--http1.1"]);
     assert!(answered.contains("HTTP/1.1 200") && answered.contains("max-age=31536000"), "{answered}");
+}
+
+#[tokio::test]
+async fn an_api_key_becomes_a_subject_and_a_ticket() {
+    let authority = Authority::new().unwrap();
+    let (folder, _) = certificates(&authority);
+    let backend = RecordingBackend::start().await.unwrap();
+    let environment = [("CERTIFICATES", folder.path()), ("STATE", folder.path())];
+    let (gateway, port) = serve("api-keys", &backend.addr().unwrap().to_string(), |command| {
+        command.envs(environment);
+    })
+    .await;
+    let seen = gateway.process().lines_with("API keys read");
+    let mut create = Command::new(BINARY);
+    create.args(["key", "create", "--subject", "alice", "--scope", "read", "--config"]).arg(gateway.config());
+    let created = create.env_clear().envs(environment).output().unwrap();
+    assert!(created.status.success(), "{}", String::from_utf8_lossy(&created.stderr));
+    let key = String::from_utf8(created.stdout).unwrap();
+    gateway.process().more_lines("API keys read", seen, Duration::from_secs(10)).await.unwrap();
+
+    let endpoint = Endpoint::plain(port.addr());
+    let mut client = RawClient::connect(&endpoint).await.unwrap();
+    let wish = format!(
+        "POST /.wicketgate/ticket?path=/chat HTTP/1.1\r\nHost: localhost\r\nX-Api-Key: {}\r\nContent-Length: 0\r\n\r\n",
+        key.trim()
+    );
+    client.send(wish.as_bytes()).await.unwrap();
+    let (_, body) = client.response().await.unwrap();
+    let answer: serde_json::Value = serde_json::from_slice(&body).unwrap();
+    let target = format!("/chat?ticket={}", answer["ticket"].as_str().unwrap());
+    RawClient::open(&endpoint, &target).await.unwrap();
+    let (_, recorded) = backend.requested("/chat").await.unwrap();
+    let head = &recorded.heads[0];
+    assert_eq!(
+        (head.all("x-wicketgate-subject"), head.all("x-scope")),
+        (vec!["alice".into()], vec!["read".into()])
+    );
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! API keys: long-lived secrets for programs, of which the gateway keeps keyed hashes alone.
 //!
-//! [`key`] is the text that a client has, [`record`] what is kept of it, [`store`] the file of records; [`ApiKeys`]
+//! [`ApiKey`] is the text that a client has, [`KeyRecord`] what is kept of it, [`KeyStore`] the file of records; [`ApiKeys`]
 //! follows that file and makes a key an identity.
 
 mod key;

@@ -1,3 +1,5 @@
+//! What introspection makes of answers, good and bad, and how often it asks.
+
 #![allow(clippy::unwrap_used)]
 //! Opaque tokens, and servers of every mood.
 

@@ -1,7 +1,7 @@
 //! Identity by JWT: a token whose signature and claims are checked here, with keys that are kept fresh.
 //!
-//! [`token`] takes it apart, [`keyset`] verifies its signature, [`crate::identity::claims`] judges what it says; [`cache`]
-//! keeps the keys that a [`source`] gives.
+//! `token` takes it apart, `keyset` verifies its signature, [`crate::identity::claims`] judges what it says; `cache`
+//! keeps the keys that a `source` gives.
 
 mod algorithm;
 mod cache;

@@ -1,3 +1,5 @@
+//! Tokens that prove nothing, and keys that change, are late, or are not there.
+
 #![allow(clippy::unwrap_used)]
 //! Tokens of every bad kind, and issuers of every bad mood.
 

@@ -105,6 +105,8 @@ struct Content {
     issued: Option<u64>,
     expires: Option<u64>,
     claims: Claims,
+    /// The credential itself, where its issuer has to be asked about it again while a session lasts.
+    token: Option<String>,
 }
 
 /// A ticket, and how long it is good.
@@ -162,11 +164,17 @@ impl Tickets {
         &self.config.places
     }
 
-    /// Issues a ticket that stands for an identity on one route.
+    /// Issues a ticket that stands for an identity on one route; `token` is the credential behind it, if the session will have
+    /// to be rechecked by it.
     ///
     /// # Errors
     /// Too many tickets that are out, or claims that are too large to travel in one.
-    pub fn issue(&self, route: &str, identity: &Identity) -> Result<Issued, NoTicket> {
+    pub fn issue(
+        &self,
+        route: &str,
+        identity: &Identity,
+        token: Option<&Secret>,
+    ) -> Result<Issued, NoTicket> {
         let now = millis(SystemTime::now());
         let lifetime = u64::try_from(self.config.lifetime.as_millis()).unwrap_or(u64::MAX);
         let expires = identity.expires.map(millis);
@@ -181,6 +189,7 @@ impl Tickets {
             issued: identity.issued.map(millis),
             expires,
             claims: (*identity.claims).clone(),
+            token: token.map(|token| token.reveal().to_owned()),
         };
         let content = serde_json::to_vec(&content).unwrap_or_default();
         if content.is_empty() || content.len() > MAX_CONTENT {
@@ -198,11 +207,11 @@ impl Tickets {
         Ok(Issued { ticket, expires_in: Duration::from_millis(until.saturating_sub(now)) })
     }
 
-    /// Uses a ticket up on a route.
+    /// Uses a ticket up on a route; gives the identity, and the credential behind it if it was issued with that.
     ///
     /// # Errors
     /// One that is none, or another route's, or was used before.
-    pub fn redeem(&self, route: &str, text: &Secret) -> Result<Identity, Denied> {
+    pub fn redeem(&self, route: &str, text: &Secret) -> Result<(Identity, Option<Secret>), Denied> {
         let seal = self.seal.as_ref().ok_or_else(|| Denied::Unavailable("there are no tickets".into()))?;
         let (id, content) = seal.open(text)?;
         let content: Content =
@@ -215,14 +224,16 @@ impl Tickets {
         }
         self.outstanding.redeem(id, content.until, millis(SystemTime::now()))?;
         let time = |millis| UNIX_EPOCH + Duration::from_millis(millis);
-        Ok(Identity {
+        let token = content.token.map(Secret::new);
+        let identity = Identity {
             method: content.method.into(),
             subject: content.subject.into(),
             token_id: content.token_id.map(Arc::from),
             issued: content.issued.map(time),
             expires: content.expires.map(time),
             claims: Arc::new(content.claims),
-        })
+        };
+        Ok((identity, token))
     }
 }
 
@@ -256,10 +267,11 @@ mod tests {
     #[test]
     fn a_ticket_stands_for_its_identity_once() {
         let tickets = Tickets::start(config());
-        let issued = tickets.issue("chat", &identity()).unwrap();
+        let token = Secret::new("opaque");
+        let issued = tickets.issue("chat", &identity(), Some(&token)).unwrap();
         assert_eq!(issued.expires_in, Duration::from_secs(30));
         assert_eq!(tickets.redeem("other", &issued.ticket).unwrap_err(), Denied::Audience);
-        assert_eq!(tickets.redeem("chat", &issued.ticket).unwrap(), identity());
+        assert_eq!(tickets.redeem("chat", &issued.ticket).unwrap(), (identity(), Some(token)));
         assert_eq!(tickets.redeem("chat", &issued.ticket).unwrap_err(), Denied::Replayed);
     }
 
@@ -267,10 +279,10 @@ mod tests {
     fn a_ticket_lives_no_longer_than_its_credential() {
         let tickets = Tickets::start(config());
         let soon = Some(SystemTime::now() + Duration::from_secs(3));
-        let issued = tickets.issue("chat", &Identity { expires: soon, ..identity() }).unwrap();
+        let issued = tickets.issue("chat", &Identity { expires: soon, ..identity() }, None).unwrap();
         assert!(issued.expires_in <= Duration::from_secs(3));
         let past = Some(SystemTime::now() - Duration::from_secs(3));
-        let issued = tickets.issue("chat", &Identity { expires: past, ..identity() }).unwrap();
+        let issued = tickets.issue("chat", &Identity { expires: past, ..identity() }, None).unwrap();
         assert_eq!(tickets.redeem("chat", &issued.ticket).unwrap_err(), Denied::Expired);
     }
 
@@ -278,8 +290,8 @@ mod tests {
     fn gateways_with_the_same_key_take_each_others_tickets_and_not_their_predecessors() {
         let shared = TicketConfig { key: Some(Secret::new("k".repeat(32))), ..config() };
         let (one, other) = (Tickets::start(shared.clone()), Tickets::start(shared.clone()));
-        let issued = one.issue("chat", &identity()).unwrap();
-        assert_eq!(other.redeem("chat", &issued.ticket).unwrap().subject, identity().subject);
+        let issued = one.issue("chat", &identity(), None).unwrap();
+        assert_eq!(other.redeem("chat", &issued.ticket).unwrap().0, identity());
         assert_eq!(other.redeem("chat", &issued.ticket).unwrap_err(), Denied::Replayed);
         let successor = Tickets { since: millis(SystemTime::now()) + 1, ..Tickets::start(shared) };
         assert_eq!(successor.redeem("chat", &issued.ticket).unwrap_err(), Denied::Expired);
@@ -290,14 +302,14 @@ mod tests {
     #[test]
     fn there_are_no_more_tickets_than_configured_and_none_that_is_too_large() {
         let tickets = Tickets::start(TicketConfig { max_outstanding: 3, max_per_subject: 2, ..config() });
-        let refused = |identity: &Identity| tickets.issue("chat", identity).err();
+        let refused = |identity: &Identity| tickets.issue("chat", identity, None).err();
         let bob = Identity { subject: "bob".into(), ..identity() };
         let full = |everybody| Some(NoTicket::Full { retry_after: Duration::from_secs(30), everybody });
         let seen = [&identity(), &identity(), &identity(), &bob, &bob].map(refused);
         assert_eq!(seen, [None, None, full(false), None, full(true)]);
         let claims: Claims = [("a".to_owned(), "x".repeat(MAX_CONTENT).into())].into_iter().collect();
         let large = Identity { claims: Arc::new(claims), ..identity() };
-        assert_eq!(Tickets::start(config()).issue("chat", &large).unwrap_err(), NoTicket::TooLarge);
+        assert_eq!(Tickets::start(config()).issue("chat", &large, None).unwrap_err(), NoTicket::TooLarge);
     }
 
     #[test]
