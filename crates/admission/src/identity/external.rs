@@ -82,6 +82,13 @@ const DEFAULT_QUESTIONS: usize = 256;
 /// The longest subject, in bytes.
 const MAX_SUBJECT: usize = 256;
 
+impl ExternalConfig {
+    /// How long a session may live by one yes; `None` for no bound.
+    pub const fn lifetime(&self) -> Option<Duration> {
+        self.lifetime
+    }
+}
+
 impl RawExternal {
     /// Checks the values; what is wrong goes to `problems`.
     pub fn check(self, problems: &mut Problems) -> Option<ExternalConfig> {
@@ -114,11 +121,6 @@ impl RawExternal {
 }
 
 impl ExternalConfig {
-    /// How long a session may live by one yes; `None` for no bound.
-    pub const fn lifetime(&self) -> Option<Duration> {
-        self.lifetime
-    }
-
     /// Whether browsers bring what it goes by on their own: cookies, or a password that they remember.
     pub fn is_ambient(&self) -> bool {
         self.headers.iter().any(|name| *name == COOKIE || *name == AUTHORIZATION)
