@@ -39,7 +39,6 @@ pub(crate) fn init(config: &LogConfig) -> anyhow::Result<Logs> {
     let mut reopen = Vec::new();
     let (own, own_guard) = writer("log", io::stderr());
     let mut guards = vec![own_guard];
-    let mut sinks = Vec::new();
     let level = match config.level {
         LogLevel::Error => LevelFilter::ERROR,
         LogLevel::Warn => LevelFilter::WARN,
@@ -54,7 +53,8 @@ pub(crate) fn init(config: &LogConfig) -> anyhow::Result<Logs> {
         .with_target(wicketgate_audit::TARGET, LevelFilter::OFF);
     let colour =
         io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let own = layer(config.format, own, colour, own_targets);
+    // All in one list: an empty one beside the own lines would turn them off.
+    let mut layers = vec![layer(config.format, own, colour, own_targets)];
     for (what, target, sink) in [
         ("access log", access::TARGET, &config.access),
         ("audit log", wicketgate_audit::TARGET, &config.audit),
@@ -70,14 +70,14 @@ pub(crate) fn init(config: &LogConfig) -> anyhow::Result<Logs> {
             }
         };
         guards.push(guard);
-        sinks.push(layer(
+        layers.push(layer(
             config.format,
             writer,
             false,
             Targets::new().with_target(target, LevelFilter::INFO),
         ));
     }
-    tracing_subscriber::registry().with(own).with(sinks).try_init().context("logging is set up already")?;
+    tracing_subscriber::registry().with(layers).try_init().context("logging is set up already")?;
     Ok(Logs { _guards: guards, reopen })
 }
 

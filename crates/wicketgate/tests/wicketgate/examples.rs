@@ -44,7 +44,6 @@ fn certificates(authority: &Authority) -> (Dir, Identity) {
     }
     dir.write("devices.crl", authority.revocations(&[], true).unwrap()).unwrap();
     dir.write("issuer.pem", SigningKey::es256("issuer").unwrap().public_pem).unwrap();
-    dir.write("revoked.jsonl", "").unwrap();
     let backend = authority.issue(&["chat.internal"]).unwrap();
     (dir, backend)
 }
@@ -288,8 +287,8 @@ async fn rooms_are_for_those_who_are_authorized() {
         (&[], "/feed", "https://anybody.example", 101),
     ] {
         let token = key.sign(&serde_json::json!({
-            "iss": "https://id.example.com", "aud": "chat", "sub": "alice", "exp": issuer::now() + 600, "team": "blue",
-            "roles": roles,
+            "iss": "https://id.example.com", "aud": "chat", "sub": "alice", "team": "blue",
+            "iat": issuer::now(), "exp": issuer::now() + 600, "roles": roles,
         }));
         let upgrade = Upgrade::new(path).with("Origin", origin);
         let upgrade = upgrade.with("Authorization", &format!("Bearer {}", token.unwrap()));
@@ -308,6 +307,7 @@ async fn the_metrics_reference_is_complete() {
         .replace("127.0.0.1:8080", "127.0.0.1:0")
         .replace("127.0.0.1:9000", &backend.addr().unwrap().to_string())
         .replace("/var/log/wicketgate/access.log", "off")
+        .replace("/var/log/wicketgate/audit.log", "off")
         .replace("127.0.0.1:9090", &admin.addr().to_string());
     let gateway = Gateway::start(BINARY, &config, Ready::Line("127.0.0.1:".into())).await.unwrap();
     let line = gateway.log("\"listener\":\"local\"").await.unwrap();
