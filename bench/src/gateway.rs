@@ -80,7 +80,7 @@ routes:
     upstream: echo
     websocket: {websocket}
 runtime: {{threads: {workers}}}
-log: {{access: off, level: warn}}
+log: {{access: off, audit: off, level: warn}}
 ",
         workers = setup.workers,
         backend = setup.backend,
