@@ -1,6 +1,6 @@
 //! The files that a configuration was read from, kept to show what stands at a place.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -58,7 +58,7 @@ impl Source {
 
 /// What the environment's variables gave, and where.
 #[derive(Debug, Default)]
-pub(crate) struct Variables(HashMap<Place, Vec<(String, String)>>);
+pub(crate) struct Variables(BTreeMap<Place, Vec<(String, String)>>);
 
 impl Variables {
     /// Notes that the value at `place` was made with these variables, by name and value.

@@ -82,6 +82,13 @@ const DEFAULT_QUESTIONS: usize = 256;
 /// The longest subject, in bytes.
 const MAX_SUBJECT: usize = 256;
 
+impl ExternalConfig {
+    /// How long a session may live by one yes; `None` for no bound.
+    pub const fn lifetime(&self) -> Option<Duration> {
+        self.lifetime
+    }
+}
+
 impl RawExternal {
     /// Checks the values; what is wrong goes to `problems`.
     pub fn check(self, problems: &mut Problems) -> Option<ExternalConfig> {

@@ -22,6 +22,6 @@ pub(super) static REQUIREMENTS: &[Requirement] = &[
     Requirement::outside(
         "V4.4.4",
         "Those tokens are first obtained, or validated, by the HTTPS session that was authenticated before",
-        "the page that opens the WebSocket and its issuer decide how it gets its token",
+        "whoever issues tokens to the page decides that; a method `ticket` gives them for credentials shown here",
     ),
 ];

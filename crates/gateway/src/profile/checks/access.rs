@@ -78,7 +78,7 @@ fn asks_claims(part: &Part<'_, MethodConfig>) -> bool {
     match &part.value.kind {
         Kind::Jwt(jwt) => !jwt.rules.scopes.is_empty() || !jwt.rules.required.is_empty(),
         Kind::Introspection(asked) => !asked.rules.scopes.is_empty() || !asked.rules.required.is_empty(),
-        _ => false,
+        Kind::Certificate(_) | Kind::ApiKey(_) | Kind::External(_) | Kind::Ticket(_) => false,
     }
 }
 

@@ -57,9 +57,26 @@ pub(in super::super) fn life(part: &Part<'_, MethodConfig>) -> Finding {
         Kind::Certificate(_) => {
             Finding::holds(format!("{path}.certificate"), "sessions end when the certificate expires")
         }
-        _ => Finding::lacks(
-            path.clone(),
-            "its credentials live until they are revoked",
+        Kind::External(asked) => {
+            let setting = format!("{path}.external.lifetime");
+            match asked.lifetime() {
+                Some(time) => {
+                    Finding::holds(setting, format!("a session lives for {} by one yes", Time(time)))
+                }
+                None => Finding::lacks(
+                    setting,
+                    "a yes is good for as long as the session lasts",
+                    "give a time, as in `lifetime: 1h`",
+                ),
+            }
+        }
+        Kind::Ticket(tickets) => Finding::holds(
+            format!("{path}.ticket.lifetime"),
+            format!("tickets are good once, for {}", Time(tickets.lifetime)),
+        ),
+        Kind::ApiKey(_) => Finding::lacks(
+            format!("{path}.api_key"),
+            "keys live until they are revoked",
             "take `jwt` or `introspection` for people",
         ),
     }
@@ -73,7 +90,11 @@ pub(in super::super) fn out_of_urls(view: &View<'_>) -> Vec<Finding> {
             Kind::Jwt(jwt) => (&jwt.places, "jwt"),
             Kind::Introspection(asked) => (&asked.places, "introspection"),
             Kind::ApiKey(keys) => (&keys.places, "api_key"),
-            _ => return None,
+            Kind::Ticket(_) => {
+                let says = "a ticket in a URL is used up by its one handshake";
+                return Some(Finding::holds(format!("{path}.ticket.from"), says));
+            }
+            Kind::Certificate(_) | Kind::External(_) => return None,
         };
         let setting = format!("{path}.{key}.from");
         Some(match places.iter().any(|place| matches!(place, Place::Query(_))) {
@@ -110,9 +131,15 @@ pub(in super::super) fn from_authority(view: &View<'_>) -> Vec<Finding> {
             Kind::Certificate(_) => {
                 Finding::holds(format!("{path}.certificate"), "certificates are their authority's")
             }
-            _ => {
-                Finding::lacks(path, "its credentials are known here alone", "take `jwt` or `introspection`")
+            Kind::External(_) => Finding::holds(format!("{path}.external"), "the service is asked"),
+            Kind::Ticket(_) => {
+                Finding::holds(format!("{path}.ticket"), "tickets stand for what other methods proved")
             }
+            Kind::ApiKey(_) => Finding::lacks(
+                format!("{path}.api_key"),
+                "keys are known here alone",
+                "take `jwt` or `introspection`",
+            ),
         })
         .collect()
 }
@@ -131,7 +158,9 @@ pub(in super::super) fn answers_fresh(view: &View<'_>) -> Vec<Finding> {
                 }
                 Kind::Introspection(asked) => (format!("{path}.introspection.cache"), asked.cache, FRESH),
                 Kind::ApiKey(keys) => (format!("{path}.api_key.refresh"), keys.refresh, FRESH),
-                _ => return Finding::holds(path, "nothing of it is kept"),
+                Kind::Jwt(_) | Kind::Certificate(_) | Kind::External(_) | Kind::Ticket(_) => {
+                    return Finding::holds(path, "nothing that an authority said is kept");
+                }
             };
             let says = format!("what was learnt serves for {}", Time(time));
             match time <= most {
