@@ -168,6 +168,14 @@ impl Shared {
         Ok(())
     }
 
+    /// Has a session that was just registered follow the configuration of the moment: a reload or a revocation may have come
+    /// while it was being opened, and have looked only at those that were there.
+    pub fn catch_up(&self, live: &Live) {
+        if let Err(end) = self.snapshot().judge(live) {
+            live.control.give(Order::End(end));
+        }
+    }
+
     /// Ends the sessions whose clients have lost the right to them since they were admitted.
     pub fn end_revoked(&self) {
         let snapshot = self.snapshot();

@@ -23,8 +23,8 @@ pub struct RawAuthentication {
     /// Takes WebSocket sessions whose handshake brings no credential, and asks for it in their first message; for browsers,
     /// which can set no header. Nothing goes upstream before it is accepted. Only with `any`.
     pub first_message: Option<At<RawFirstMessage>>,
-    /// Lets clients renew their credential inside the session, by a text message that begins with `{"NAME":"` and holds the
-    /// new one, where this is NAME: `{"wicketgate_renew":"TOKEN"}`. It goes no further, and is answered by
+    /// Lets clients renew their credential inside the session, by a text message that is a JSON object whose first key is this
+    /// NAME, with the new one: `{"wicketgate_renew": "TOKEN"}`. It goes no further, and is answered by
     /// `{"NAME":"renewed"}` or `{"NAME":"refused"}`; refused, the session goes on until it would have ended. Only with `any`
     /// and in `websocket.mode: messages`. 3 to 64 letters, digits, `-`, `_`.
     pub renewal: Option<At<String>>,

@@ -80,7 +80,7 @@ impl Session<'_> {
             listener = self.listener,
             client = self.client.map(tracing::field::display),
             route = self.route,
-            target = self.target,
+            upstream_target = self.target,
             duration_us = micros(*duration),
             client_messages = client.messages,
             client_bytes = client.bytes,

@@ -157,10 +157,13 @@ impl Waiting {
         let reading = timeout(config.timeout, first_message(stream, early, &config));
         let (message, rest) = reading.await.map_err(|_| Failure::Late)??;
         let token = config.credential(&message).map_err(refused)?;
-        let asked = Asked { route: &self.route.name, host: &self.name, path: &self.path };
-        let proving = self.route.guard.prove(unproven, &token, &parts, &self.client, asked);
+        // A reload may have come while the message was awaited.
+        let snapshot = self.shared.snapshot();
+        let route = snapshot.route(&self.route.name).ok_or(Refused::NoRoute)?;
+        let asked = Asked { route: &route.name, host: &self.name, path: &self.path };
+        let proving = route.guard.prove(unproven, &token, &parts, &self.client, asked);
         let admitted = proving.await.map_err(refused)?;
-        let Target::Proxy(proxy) = &self.route.target else { return Err(Refused::NoWebSocket.into()) };
+        let Target::Proxy(proxy) = &route.target else { return Err(Refused::NoWebSocket.into()) };
         let uri = parts.uri.clone();
         let scope = Scope {
             client_address: self.client.address,
@@ -168,9 +171,9 @@ impl Waiting {
             host: &self.name,
             path: &self.path,
             query: uri.query(),
-            route: &self.route.name,
+            route: &route.name,
         };
-        let (shared, arrival, route) = (&self.shared, &self.arrival, &self.route);
+        let (shared, arrival) = (&self.shared, &self.arrival);
         let routed = Routed { shared, arrival, route, admitted, host: self.host.clone(), scope };
         let session = self.dial(routed, proxy, parts).await?;
         if let Some(reply) = &config.reply {

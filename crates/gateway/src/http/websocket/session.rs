@@ -65,6 +65,7 @@ impl Session {
         if self.shared.is_ending() {
             self.registered.control.give(Order::End(End::Drained));
         }
+        self.shared.catch_up(&self.registered);
         let (ends, record) = self.into_ends(stream, early);
         record.route.metrics.sessions.inc();
         let summary = pump::run(ends).await;

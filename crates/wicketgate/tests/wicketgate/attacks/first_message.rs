@@ -151,6 +151,8 @@ async fn a_session_lives_as_long_as_it_is_renewed() {
     let mut client = opened(&stage, &token("ann", 3)).await;
     let start = SystemTime::now();
     let renew = |token: &str| json!({ "renew": token }).to_string();
+    client.send_text(&format!("{{ \"renew\" : [\"{}\"]}}", token("ann", 60))).await.unwrap();
+    assert_eq!(client.message().await.unwrap().1, br#"{"renew":"refused"}"#, "half a token is a secret too");
     for (bad, why) in [
         (token("bob", 60), "another subject"),
         ("nonsense".to_owned(), "no token"),
@@ -174,4 +176,17 @@ async fn a_session_lives_as_long_as_it_is_renewed() {
     assert!(!renewed, "renewals go no further");
     assert!(!stage.gateway.process().output().contains(&later));
     RawClient::open(&stage.listener(0), "/open").await.unwrap().echoes("honest").await.unwrap();
+}
+
+#[tokio::test]
+async fn who_waits_is_judged_by_the_configuration_of_the_moment() {
+    let stage = stage().await;
+    let mut waiting = silent(&stage).await;
+    let running = std::fs::read_to_string(stage.gateway.config()).unwrap();
+    let next = running.replace("mallory", "ann");
+    stage.gateway.reload(&next, "configuration reloaded").await.unwrap();
+    waiting.send_text(&first(&token("ann", 60))).await.unwrap();
+    assert_eq!(waiting.ended().await.unwrap(), Ended::Closed(Some(1008)));
+    assert!(stage.heads().is_empty());
+    opened(&stage, &token("bob", 60)).await.echoes("honest").await.unwrap();
 }
