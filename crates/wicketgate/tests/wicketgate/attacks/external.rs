@@ -33,7 +33,7 @@ fn service(head: &Head) -> Answer {
 async fn stage(asked: &RecordingBackend) -> Stage {
     let config = format!(
         "{LISTENER}{UPSTREAM}log: {{level: debug}}\nauthentication:\n- name: asked\n  external:\n    url: http://{}/who\n    \
-         headers: [Authorization]\n    claims: {{email: X-Auth-Email}}\n    max_questions: 2\n    fetch: {{timeout: 300ms}}\nroutes:\n\
+         headers: [Authorization]\n    claims: {{email: X-Auth-Email}}\n    max_questions: 2\n    fetch: {{timeout: 1s}}\nroutes:\n\
          - {{name: open, upstream: backend, match: {{path: /open}}}}\n\
          - name: asked\n  upstream: backend\n  match: {{path: /asked}}\n  admission:\n    authentication: {{any: [asked]}}\n    \
          identity_headers: {{claims: {{email: X-Email}}}}\n",

@@ -143,7 +143,7 @@ async fn an_issuer_that_is_silent_or_down_holds_nobody_up() {
     let key = SigningKey::es256("e").unwrap();
     let issuer = Issuer::start(&[&key]).await.unwrap();
     issuer.is(Mood::Silent);
-    let stage = Stage::start(&guarded(&issuer, "\x20   fetch: {timeout: 300ms}\n")).await;
+    let stage = Stage::start(&guarded(&issuer, "\x20   fetch: {timeout: 1s}\n")).await;
     let token = key.sign(&issuer.claims("ann", "chat")).unwrap();
     let head = refused(&stage, &bearer("/attack", &token)).await;
     assert_eq!(head.status().unwrap(), 503);
