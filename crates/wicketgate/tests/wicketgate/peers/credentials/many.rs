@@ -59,7 +59,9 @@ async fn of_two_thousand_sessions_those_end_that_are_meant_to() {
     let expiring = open(&site, SUBJECTS - FEW..SUBJECTS, "/", SHORT).await;
     staying.round().await;
     let listed = site.operate(&["sessions", "list", "--json", "--subject", &subject(SUBJECTS / 2)]).await;
-    assert_eq!(listed.lines().count(), EACH, "{listed}");
+    // What `check` would say of the configuration stands before it.
+    let sessions = listed.lines().filter(|line| line.starts_with("{\"session\""));
+    assert_eq!(sessions.count(), EACH, "{listed}");
 
     for at in 0..FEW {
         site.operate(&["sessions", "kick", "--subject", &subject(at)]).await;
