@@ -73,7 +73,8 @@ const FUNCTIONS: [&str; 19] = [
     "getSeconds",
 ];
 
-const OPERATORS: [&str; 19] = [
+/// Those that give a bool, or what one of their operands is; the others are [`ARITHMETIC`].
+const OPERATORS: [&str; 13] = [
     operators::CONDITIONAL,
     operators::LOGICAL_AND,
     operators::LOGICAL_OR,
@@ -87,15 +88,8 @@ const OPERATORS: [&str; 19] = [
     operators::IN,
     operators::NOT_STRICTLY_FALSE,
     operators::INDEX,
-    operators::ADD,
-    operators::SUBSTRACT,
-    operators::MULTIPLY,
-    operators::DIVIDE,
-    operators::MODULO,
-    operators::NEGATE,
 ];
 
-/// Of these, the ones that give something else than a bool.
 const ARITHMETIC: [&str; 6] = [
     operators::ADD,
     operators::SUBSTRACT,
@@ -322,7 +316,7 @@ impl<'a> Survey<'a> {
             }
             _ => {}
         }
-        if ![&PREDICATES[..], &FUNCTIONS, &OPERATORS].iter().any(|known| known.contains(&name)) {
+        if ![&PREDICATES[..], &FUNCTIONS, &OPERATORS, &ARITHMETIC].iter().any(|known| known.contains(&name)) {
             let known = [&PREDICATES[..], &FUNCTIONS].concat();
             return Err(Invalid::new(format!("there is no function `{name}`"), alternatives(name, &known)));
         }

@@ -142,7 +142,7 @@ impl KeySet {
         };
         // Keys without ids are told apart by trying.
         let newer_keys_may_fit = (first.id.is_none() || token.key_id.is_none()) && !token.algorithm.is_hmac();
-        let algorithm = token.algorithm.library();
+        let algorithm = token.algorithm.into();
         let signed = |key: &Key| {
             jsonwebtoken::crypto::verify(token.signature, token.signed.as_bytes(), &key.key, algorithm)
         };
