@@ -32,6 +32,8 @@ pub enum Event<'a> {
     },
     /// A session's credential was replaced by a later one.
     Renewed,
+    /// A policy found something in a message.
+    Finding(Finding<'a>),
     /// An operator ended sessions.
     Kicked {
         /// Which ones.
@@ -44,6 +46,29 @@ pub enum Event<'a> {
         /// Which one.
         selector: Selector<'a>,
     },
+}
+
+/// What a policy found in a message. Nothing in it is the message's own but a masked excerpt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Finding<'a> {
+    /// `to_upstream` or `to_client`.
+    pub direction: &'a str,
+    /// The step's name.
+    pub step: &'a str,
+    /// What was found, in a stable word.
+    pub class: &'a str,
+    /// The rule that found it, where the step has several.
+    pub rule: Option<&'a str>,
+    /// The field's path.
+    pub path: &'a str,
+    /// More about it.
+    pub detail: &'a str,
+    /// A masked piece of what it was found in.
+    pub excerpt: Option<&'a str>,
+    /// What became of the message: `recorded`, `rewritten`, `dropped`, `replied` or `closed`.
+    pub action: &'a str,
+    /// Whether the step only observes.
+    pub observed: bool,
 }
 
 /// What an operator picks sessions or credentials by.
@@ -63,6 +88,7 @@ impl Event<'_> {
             Self::Refused { .. } => "admission.refused",
             Self::Closed { .. } => "session.closed",
             Self::Renewed => "session.renewed",
+            Self::Finding(_) => "message.finding",
             Self::Kicked { .. } => "session.kicked",
             Self::Revoked { .. } => "credential.revoked",
         }
@@ -71,7 +97,7 @@ impl Event<'_> {
     /// Writes the event as one structured record.
     pub fn log(&self, who: &Who<'_>) {
         let (mut reason, mut status, mut code, mut by, mut duration) = (None, None, None, None, None);
-        let (mut selector, mut sessions) = (None, None);
+        let (mut selector, mut sessions, mut finding) = (None, None, None);
         match *self {
             Self::Admitted | Self::Renewed => {}
             Self::Refused { reason: why, status: answer } => (reason, status) = (Some(why), answer),
@@ -79,6 +105,7 @@ impl Event<'_> {
                 (reason, code, by) = (Some(why), Some(sent), Some(whom));
                 duration = Some(u64::try_from(lasted.as_micros()).unwrap_or(u64::MAX));
             }
+            Self::Finding(found) => finding = Some(found),
             Self::Kicked { selector: which, sessions: many } => {
                 (selector, sessions) = (Some(which), Some(many));
             }
@@ -102,6 +129,15 @@ impl Event<'_> {
             selector = selector.map(|selector| selector.kind),
             value = selector.map(|selector| selector.value),
             sessions,
+            direction = finding.map(|finding| finding.direction),
+            step = finding.map(|finding| finding.step),
+            class = finding.map(|finding| finding.class),
+            rule = finding.and_then(|finding| finding.rule),
+            path = finding.map(|finding| finding.path),
+            detail = finding.map(|finding| finding.detail),
+            excerpt = finding.and_then(|finding| finding.excerpt),
+            action = finding.map(|finding| finding.action),
+            observed = finding.map(|finding| finding.observed),
         );
     }
 }

@@ -6,7 +6,7 @@
 mod event;
 mod who;
 
-pub use event::{Event, Selector};
+pub use event::{Event, Finding, Selector};
 pub use who::Who;
 
 /// The target under which events are logged, so that they can be sent elsewhere.

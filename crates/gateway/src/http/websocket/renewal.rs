@@ -71,6 +71,7 @@ async fn replace(shared: &Shared, live: &Live, token: &Secret) -> Result<(), Ref
         return Err(refusal);
     }
     live.audit(None, &Event::Renewed);
+    live.control.give(Order::Facts(live.facts()));
     live.control.give(match route.guard.holds(&live.standing) {
         Ok(()) => Order::Until(route.until(&live.standing)),
         Err(lost) => Order::End(route.lost(lost)),
