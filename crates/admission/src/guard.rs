@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use http::HeaderMap;
 use http::request::Parts;
+use http::{HeaderMap, HeaderName};
 use wicketgate_wire::handshake::{Upgrade, is_upgrade_attempt, read_upgrade};
 
 use super::address::Networks;
@@ -117,6 +117,8 @@ pub struct Guard {
     limits: Option<Limits>,
     /// Whether plain requests count for rates.
     counts_requests: bool,
+    /// Headers of the handshake that sessions keep for others than the guard.
+    kept_headers: Vec<HeaderName>,
 }
 
 impl Guard {
@@ -142,7 +144,14 @@ impl Guard {
             revocations: Some(revocations),
             disclosure: config.disclosure.clone(),
             close_codes: config.close_codes,
+            kept_headers: Vec::new(),
         }
+    }
+
+    /// Has sessions keep these headers of the handshake too.
+    #[must_use]
+    pub fn keep_headers(self, kept_headers: Vec<HeaderName>) -> Self {
+        Self { kept_headers, ..self }
     }
 
     /// How sessions are closed whose clients lose the right to them.
@@ -296,7 +305,7 @@ impl Guard {
             return Ok(None);
         }
         let needs = self.authorization.as_ref().map(Expression::needs);
-        let facts = Facts::new(parts, client, asked, needs);
+        let facts = Facts::new(parts, client, asked, needs, &self.kept_headers);
         self.permits(&facts, identity).inspect_err(|refusal| {
             if let Refusal::Authorization(_) = refusal {
                 tracing::warn!(route = asked.route, "{refusal}");

@@ -305,13 +305,18 @@ impl Route {
         Behind { upstreams, policies }: &Behind<'_>,
         metrics: &Metrics,
     ) -> Option<Self> {
+        let policy = match &config.action {
+            Action::Proxy(proxy) => policy(policies, proxy.policy.as_deref())?,
+            _ => Policy::trivial(),
+        };
+        let guard = guard.keep_headers(policy.headers());
         let target = match &config.action {
             Action::Redirect(redirect) => Target::Redirect(redirect.clone()),
             Action::Respond(respond) => Target::Respond(respond.clone()),
             Action::Proxy(proxy) => Target::Proxy(Box::new(Proxy {
                 upstream: upstreams.iter().find(|upstream| *upstream.name() == *proxy.upstream)?.clone(),
                 websocket: proxy.websocket.clone().map(Arc::new),
-                policy: policy(policies, proxy.policy.as_deref())?,
+                policy,
                 config: (**proxy).clone(),
             })),
         };

@@ -3,6 +3,7 @@
 //! A [`Policy`] decodes a message once ([`format`]) into [`fields`], and asks the steps of its direction ([`step`]) in their
 //! order. What they find are [`Finding`]s; what becomes of the message is a [`Verdict`].
 
+mod condition;
 mod config;
 mod facts;
 pub mod fields;
@@ -19,3 +20,6 @@ pub use finding::{Action, Enforcement, Finding, masked};
 pub use message::{DataKind, Direction, Message};
 pub use policy::{Policy, Rules, Session};
 pub use verdict::{Forward, Outcome, Reply, Verdict};
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
+use http::HeaderName;
 use wicketgate_wire::CloseCode;
 
 use crate::facts::Facts;
@@ -71,6 +72,15 @@ impl Policy {
     /// Its name; none where every message passes.
     pub fn name(&self) -> Option<&str> {
         self.0.as_ref().map(|rules| &*rules.name)
+    }
+
+    /// The headers of the handshake that its rules name: a session has to keep them.
+    pub fn headers(&self) -> Vec<HeaderName> {
+        let steps = self.0.iter().flat_map(|rules| [&rules.to_upstream, &rules.to_client]);
+        let mut names: Vec<_> = steps.flatten().flatten().flat_map(Step::headers).cloned().collect();
+        names.sort_unstable_by(|one, two| one.as_str().cmp(two.as_str()));
+        names.dedup();
+        names
     }
 
     /// Judges one message.

@@ -114,6 +114,6 @@ impl Tree {
 
 impl Node {
     pub(super) fn at(&self) -> Option<Range<usize>> {
-        (self.at.0 < self.at.1).then(|| self.at.0 as usize..self.at.1 as usize)
+        (self.at.0 < self.at.1).then_some(self.at.0 as usize..self.at.1 as usize)
     }
 }

@@ -9,9 +9,10 @@ use wicketgate_config::{At, Item, OneOrMany, Place, Problems};
 use super::kinds::{Allow, Deny, Kinds, RawEntry};
 use super::then::RawThen;
 use super::{Step, Work};
+use crate::condition::Condition;
 use crate::finding::Enforcement;
 
-/// A step of a policy. It has one of `allow` and `deny`.
+/// A step of a policy. It has one of `allow` and `deny`, or, as a rule, `when` alone.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RawStep {
@@ -22,6 +23,9 @@ pub struct RawStep {
     mode: Option<Enforcement>,
     /// The kinds of message that the step looks at. `*` at the end stands for any rest. Default: all.
     kinds: Option<At<OneOrMany<At<String>>>>,
+    /// A condition in CEL: the step looks only at messages that meet it. A step that is nothing else is a rule: messages that
+    /// meet it do not pass. One that cannot be evaluated, for want of a field or because it is of another type, counts as met.
+    when: Option<At<String>>,
     /// What happens to a message that does not pass. Default: `close`.
     then: Option<RawThen>,
     /// Only messages of this list pass.
@@ -38,21 +42,26 @@ impl RawStep {
             ("allow", raw.allow.as_ref().map(|at| at.place)),
             ("deny", raw.deny.as_ref().map(|at| at.place)),
         ];
-        let what = sole_work(&written, place, problems)?;
+        let what = sole_work(&written, raw.when.as_ref().map(|at| at.place), place, problems)?;
         let name: Arc<str> = match raw.name {
             Some(name) => name.value.as_str().into(),
             None => format!("{what}-{number}").into(),
         };
+        let when = match raw.when {
+            Some(when) => Some(Condition::check(&when, problems)?),
+            None => None,
+        };
         let work = match (raw.allow, raw.deny) {
-            (Some(allow), _) => Work::Allow(Allow::check(allow, problems)),
-            (_, Some(deny)) => Work::Deny(Deny::check(deny, problems)),
-            (None, None) => return None,
+            (Some(allow), _) => Work::Allow(Allow::check(allow, problems)?),
+            (_, Some(deny)) => Work::Deny(Deny::check(deny, problems)?),
+            (None, None) => Work::Rule,
         };
         Some(Step {
             name,
             enforcement: raw.mode.unwrap_or(mode),
             then: raw.then.map(|then| then.check(problems)).unwrap_or_default(),
             only: raw.kinds.map(|kinds| Kinds::check(kinds, problems)),
+            when,
             work,
         })
     }
@@ -61,15 +70,23 @@ impl RawStep {
 /// The one key that says what the step does.
 fn sole_work(
     written: &[(&'static str, Option<Place>)],
+    when: Option<Place>,
     place: Place,
     problems: &mut Problems,
 ) -> Option<&'static str> {
     let mut works = written.iter().filter_map(|(key, place)| Some((*key, (*place)?)));
     let first = works.next();
     let Some((key, first)) = first else {
-        let keys: Vec<&str> = written.iter().map(|(key, _)| *key).collect();
-        problems.error(place, "the step does nothing", format!("add one of {}", keys.join(", ")));
-        return None;
+        if when.is_none() {
+            let keys: Vec<&str> = written.iter().map(|(key, _)| *key).collect();
+            problems.error(
+                place,
+                "the step does nothing",
+                format!("add one of {}, or `when`", keys.join(", ")),
+            );
+            return None;
+        }
+        return Some("rule");
     };
     for (other, second) in works {
         let what = format!("the step has `{other}` beside `{key}`");

@@ -7,10 +7,12 @@ mod then;
 use std::sync::Arc;
 
 pub use config::RawStep;
+use http::HeaderName;
 pub use then::{RawThen, Then};
 use wicketgate_wire::DataKind;
 
 use self::kinds::{Allow, Deny, Kinds};
+use crate::condition::Condition;
 use crate::facts::Facts;
 use crate::fields::Fields;
 use crate::finding::{Enforcement, Hit};
@@ -47,6 +49,7 @@ pub struct Step {
     pub(crate) enforcement: Enforcement,
     pub(crate) then: Then,
     only: Option<Kinds>,
+    when: Option<Condition>,
     work: Work,
 }
 
@@ -57,17 +60,36 @@ enum Work {
     Allow(Allow),
     /// What is listed does not pass.
     Deny(Deny),
+    /// Whatever meets the condition does not pass.
+    Rule,
 }
 
 impl Step {
+    /// The headers of the handshake that it names.
+    pub(crate) fn headers(&self) -> impl Iterator<Item = &HeaderName> {
+        let inner: Vec<&Condition> = match &self.work {
+            Work::Allow(allow) => allow.conditions().collect(),
+            Work::Deny(deny) => deny.conditions().collect(),
+            Work::Rule => Vec::new(),
+        };
+        self.when.iter().chain(inner).flat_map(Condition::headers)
+    }
+
     /// Judges one message.
     pub(crate) fn judge(&self, view: &View<'_>) -> Effect {
         if self.only.as_ref().is_some_and(|only| !only.contains(view.kind)) {
             return Effect::Pass;
         }
-        match &self.work {
-            Work::Allow(allow) => allow.judge(view),
-            Work::Deny(deny) => deny.judge(view),
+        // A condition that cannot be evaluated counts as met: what nobody can judge is not to pass by that.
+        let met = self.when.as_ref().map(|when| when.is_met(view));
+        match (&self.work, met) {
+            (_, Some(Ok(false))) | (Work::Rule, None) => Effect::Pass,
+            (Work::Rule, Some(Ok(true))) => {
+                Effect::Violation(vec![Hit::whole("rule", "its condition is met")])
+            }
+            (Work::Rule, Some(Err(why))) => Effect::Violation(vec![Hit::whole("rule_failed", why)]),
+            (Work::Allow(allow), _) => allow.judge(view),
+            (Work::Deny(deny), _) => deny.judge(view),
         }
     }
 }
