@@ -41,6 +41,7 @@ pub(super) struct Compiled {
     forms: Vec<Form>,
     reads: Reads,
     needs: Vec<Summary>,
+    longest: usize,
     /// A rule that does not compile finds something everywhere: nothing passes by a mistake in the rules.
     automaton: Option<Automaton>,
 }
@@ -153,6 +154,7 @@ impl Compiled {
             forms: rule.forms.clone(),
             reads: rule.part,
             needs: rule.needs(),
+            longest: rule.longest,
             automaton: Automaton::new(&rule.regex, rule.exact),
         }
     }
@@ -171,9 +173,9 @@ impl Compiled {
         }
     }
 
-    /// Whether a text of such characters can hold what it looks for.
-    pub(super) fn is_possible(&self, summary: Summary) -> bool {
-        self.needs.iter().all(|needs| summary.has_any(*needs))
+    /// Whether a text of this length and such characters can hold what it looks for.
+    pub(super) fn is_possible(&self, length: usize, summary: Summary) -> bool {
+        length <= self.longest && self.needs.iter().all(|needs| summary.has_any(*needs))
     }
 
     /// Whether its regular expression became an automaton.

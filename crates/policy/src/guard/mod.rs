@@ -183,7 +183,8 @@ impl Guard {
         self.catalog.candidates(text, &mut scan.candidates);
         let likely = scan.candidates.rules.and(asked).without(&scan.leaf.seen);
         for index in likely.iter() {
-            let Some(rule) = self.catalog.rule(index).filter(|rule| rule.is_possible(summary)) else {
+            let Some(rule) = self.catalog.rule(index).filter(|rule| rule.is_possible(text.len(), summary))
+            else {
                 continue;
             };
             let window = scan.candidates.window(index, text.len());

@@ -65,6 +65,9 @@ pub(super) struct Rule {
     /// Who has to agree to what it finds.
     #[serde(default)]
     pub(super) confirm: Option<Confirm>,
+    /// It reads no longer texts, in bytes: in a whole program, what it finds is ordinary.
+    #[serde(default = "endless")]
+    pub(super) longest: usize,
     /// Whether upper and lower case differ.
     #[serde(default)]
     pub(super) exact: bool,
@@ -74,6 +77,10 @@ pub(super) struct Rule {
     /// Texts in which it finds nothing.
     #[serde(default)]
     pub(super) pass: Vec<String>,
+}
+
+const fn endless() -> usize {
+    usize::MAX
 }
 
 const fn lowest() -> Sensitivity {
