@@ -9,6 +9,7 @@ mod facts;
 pub mod fields;
 mod finding;
 pub mod format;
+pub mod guard;
 mod message;
 mod policy;
 pub mod step;
