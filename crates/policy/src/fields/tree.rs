@@ -9,6 +9,11 @@ pub struct NodeId(pub(super) u32);
 impl NodeId {
     /// The whole message.
     pub const ROOT: Self = Self(0);
+
+    /// Its place among all nodes, from 0.
+    pub const fn number(self) -> u32 {
+        self.0
+    }
 }
 
 /// A value: what a format made of it.

@@ -6,13 +6,16 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use wicketgate_config::{At, Item, OneOrMany, Place, Problems};
 
+use super::guard::GuardStep;
 use super::kinds::{Allow, Deny, Kinds, RawEntry};
+use super::schema::{RawSchema, Schema};
 use super::then::RawThen;
-use super::{Step, Work};
+use super::{Stage, Step, Work};
 use crate::condition::Condition;
 use crate::finding::Enforcement;
+use crate::guard::RawGuard;
 
-/// A step of a policy. It has one of `allow` and `deny`, or, as a rule, `when` alone.
+/// A step of a policy. It has one of `allow`, `deny`, `schema` and `guard`, or, as a rule, `when` alone.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RawStep {
@@ -32,15 +35,27 @@ pub struct RawStep {
     allow: Option<At<OneOrMany<RawEntry>>>,
     /// Messages of this list do not pass.
     deny: Option<At<OneOrMany<RawEntry>>>,
+    /// Only messages that fit a schema pass.
+    schema: Option<At<RawSchema>>,
+    /// Messages with payload injection in a text or name do not pass.
+    guard: Option<At<RawGuard>>,
 }
 
 impl RawStep {
     /// Checks the values; what is wrong goes to `problems`. `number` counts the steps of a direction from 1.
-    pub fn check(raw: Item<Self>, number: usize, mode: Enforcement, problems: &mut Problems) -> Option<Step> {
+    pub fn check(
+        raw: Item<Self>,
+        number: usize,
+        mode: Enforcement,
+        stage: &Stage<'_>,
+        problems: &mut Problems,
+    ) -> Option<Step> {
         let (raw, place) = (raw.whole.then_some(raw.value)?, raw.place);
         let written = [
             ("allow", raw.allow.as_ref().map(|at| at.place)),
             ("deny", raw.deny.as_ref().map(|at| at.place)),
+            ("schema", raw.schema.as_ref().map(|at| at.place)),
+            ("guard", raw.guard.as_ref().map(|at| at.place)),
         ];
         let what = sole_work(&written, raw.when.as_ref().map(|at| at.place), place, problems)?;
         let name: Arc<str> = match raw.name {
@@ -51,10 +66,16 @@ impl RawStep {
             Some(when) => Some(Condition::check(&when, problems)?),
             None => None,
         };
-        let work = match (raw.allow, raw.deny) {
-            (Some(allow), _) => Work::Allow(Allow::check(allow, problems)?),
-            (_, Some(deny)) => Work::Deny(Deny::check(deny, problems)?),
-            (None, None) => Work::Rule,
+        let work = if let Some(allow) = raw.allow {
+            Work::Allow(Allow::check(allow, problems)?)
+        } else if let Some(deny) = raw.deny {
+            Work::Deny(Deny::check(deny, problems)?)
+        } else if let Some(schema) = raw.schema {
+            Work::Schema(Schema::check(schema, stage, problems)?)
+        } else if let Some(guard) = raw.guard {
+            Work::Guard(GuardStep::check(guard.value, problems))
+        } else {
+            Work::Rule
         };
         Some(Step {
             name,

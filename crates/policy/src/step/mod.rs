@@ -1,22 +1,36 @@
 //! Steps: what a policy asks of a message, one after the other. A step's configuration, work and tests stand together.
 
 mod config;
+mod guard;
 mod kinds;
+mod schema;
 mod then;
 
 use std::sync::Arc;
 
 pub use config::RawStep;
 use http::HeaderName;
+pub use schema::{RawOtherwise, RawSchema, RawSource};
 pub use then::{RawThen, Then};
 use wicketgate_wire::DataKind;
 
+use self::guard::GuardStep;
 use self::kinds::{Allow, Deny, Kinds};
+use self::schema::Schema;
 use crate::condition::Condition;
 use crate::facts::Facts;
-use crate::fields::Fields;
+use crate::fields::{Fields, Path};
 use crate::finding::{Enforcement, Hit};
 use crate::message::Direction;
+
+/// Where a step stands.
+#[derive(Clone, Copy, Debug)]
+pub struct Stage<'a> {
+    /// Which way the messages travel that it judges.
+    pub direction: Direction,
+    /// Where they say of what kind they are.
+    pub kind: Option<&'a Path>,
+}
 
 /// What a step may look at.
 #[derive(Clone, Copy, Debug)]
@@ -60,6 +74,10 @@ enum Work {
     Allow(Allow),
     /// What is listed does not pass.
     Deny(Deny),
+    /// Only what fits a schema passes.
+    Schema(Schema),
+    /// Attacks do not pass.
+    Guard(GuardStep),
     /// Whatever meets the condition does not pass.
     Rule,
 }
@@ -70,7 +88,7 @@ impl Step {
         let inner: Vec<&Condition> = match &self.work {
             Work::Allow(allow) => allow.conditions().collect(),
             Work::Deny(deny) => deny.conditions().collect(),
-            Work::Rule => Vec::new(),
+            Work::Schema(_) | Work::Guard(_) | Work::Rule => Vec::new(),
         };
         self.when.iter().chain(inner).flat_map(Condition::headers)
     }
@@ -90,6 +108,8 @@ impl Step {
             (Work::Rule, Some(Err(why))) => Effect::Violation(vec![Hit::whole("rule_failed", why)]),
             (Work::Allow(allow), _) => allow.judge(view),
             (Work::Deny(deny), _) => deny.judge(view),
+            (Work::Schema(schema), _) => schema.judge(view),
+            (Work::Guard(guard), _) => guard.judge(view),
         }
     }
 }
