@@ -81,6 +81,28 @@ async fn who_may_not_use_a_route_does_not_reach_it() {
 
 #[tokio::test]
 async fn a_new_rule_holds_for_sessions_that_are_open() {
+/// RFC 6750 section 3.1: the token is good, and another one of its kind would not help.
+#[tokio::test]
+async fn a_good_token_without_the_scope_is_forbidden_and_not_unproved() {
+    let key = SigningKey::es256("one").unwrap();
+    let folder = Dir::new().unwrap();
+    folder.write("key.pem", &key.public_pem).unwrap();
+    let config = config(RULE, &folder).replace("audience: chat,", "audience: chat, scopes: [chat, read],");
+    let rooms = Rooms { stage: Stage::start(&config).await, key, folder };
+    let asking =
+        |scope: &str| rooms.asking("/rooms/north", json!({"team": "blue", "room": "north", "scope": scope}));
+    let proof = rooms.stage.proof("/open");
+    proof.request(&asking("chat"), 403).await.unwrap();
+    let mut client = rooms.stage.client().await;
+    client.send(&asking("read chats").bytes()).await.unwrap();
+    let told = client.head().await.unwrap().all("www-authenticate").concat();
+    assert_eq!(told, "Bearer error=\"insufficient_scope\"");
+    rooms.stage.gateway.log("credential_insufficient").await.unwrap();
+    let mut honest = rooms.stage.client().await;
+    honest.upgrade(&asking("read chat")).await.unwrap();
+    honest.echoes("hello").await.unwrap();
+}
+
     let rooms = Rooms::start().await;
     let open = |room: &'static str| {
         let upgrade = rooms.asking(&format!("/rooms/{room}"), json!({"team": "blue", "room": room}));
