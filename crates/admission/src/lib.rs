@@ -29,6 +29,6 @@ pub use changes::Changes;
 pub use client::{Asked, Client};
 pub use guard::{Admitted, Guard, Handshake, SessionRight, Step, Unproven, handshake};
 pub use limits::{Counts, Limits, SharedRates, Slots};
-pub use refusal::Refusal;
+pub use refusal::{Refusal, Rejected};
 pub use secret::{RawSecret, Secret};
 pub use standing::{Lost, Standing};

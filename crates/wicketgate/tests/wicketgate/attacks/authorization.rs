@@ -69,6 +69,8 @@ async fn who_may_not_use_a_route_does_not_reach_it() {
     }
     // Without an identity the question does not arise.
     proof.request(&Upgrade::new("/rooms/north"), 401).await.unwrap();
+    let audited = rooms.stage.gateway.log("admission.refused").await.unwrap();
+    assert!(audited.contains("subject=\"alice\"") && audited.contains("method=\"site\""), "{audited}");
     rooms.stage.gateway.log("reason=\"authorization_error\"").await.unwrap();
     rooms.stage.gateway.log("there is no `x-client`").await.unwrap();
     rooms.stage.gateway.log("reason=\"forbidden\"").await.unwrap();
@@ -79,8 +81,6 @@ async fn who_may_not_use_a_route_does_not_reach_it() {
     assert!(recorded.heads[0].all("authorization").is_empty());
 }
 
-#[tokio::test]
-async fn a_new_rule_holds_for_sessions_that_are_open() {
 /// RFC 6750 section 3.1: the token is good, and another one of its kind would not help.
 #[tokio::test]
 async fn a_good_token_without_the_scope_is_forbidden_and_not_unproved() {
@@ -103,6 +103,8 @@ async fn a_good_token_without_the_scope_is_forbidden_and_not_unproved() {
     honest.echoes("hello").await.unwrap();
 }
 
+#[tokio::test]
+async fn a_new_rule_holds_for_sessions_that_are_open() {
     let rooms = Rooms::start().await;
     let open = |room: &'static str| {
         let upgrade = rooms.asking(&format!("/rooms/{room}"), json!({"team": "blue", "room": room}));
