@@ -94,7 +94,7 @@ pub struct Shared {
     /// serves already.
     pub ending: CancellationToken,
     /// What is used of limits on who may connect.
-    counts: Arc<Counts>,
+    pub counts: Arc<Counts>,
     /// Memory for unfinished messages.
     pub assembly: Arc<Budget>,
     /// Memory for inflation.
