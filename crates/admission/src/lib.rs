@@ -14,6 +14,7 @@ pub mod credential;
 pub mod disclosure;
 pub mod fetch;
 mod file;
+mod fill;
 pub mod fuzz;
 pub mod guard;
 pub mod identity;
@@ -27,8 +28,9 @@ pub mod tls;
 
 pub use changes::Changes;
 pub use client::{Asked, Client};
+pub use fill::Fill;
 pub use guard::{Admitted, Guard, Handshake, SessionRight, Step, Unproven, handshake};
 pub use limits::{Counts, Limits, SharedRates, Slots};
-pub use refusal::Refusal;
+pub use refusal::{Refusal, Rejected};
 pub use secret::{RawSecret, Secret};
 pub use standing::{Lost, Standing};
