@@ -219,30 +219,6 @@ impl Event<'_> {
         }
     }
 
-    /// Writes the event as one structured record.
-    pub fn log(&self, who: &Who<'_>) {
-        let record = self.record(who);
-        tracing::info!(
-            target: crate::TARGET,
-            event = record.event,
-            listener = record.listener,
-            client = record.client.map(tracing::field::display),
-            route = record.route,
-            session = record.session,
-            subject = record.subject,
-            method = record.method,
-            token_id = record.token_id,
-            reason = record.reason,
-            status = record.status,
-            code = record.code,
-            by = record.by,
-            duration_us = record.duration_us,
-            selector = record.selector,
-            value = record.value,
-            sessions = record.sessions,
-        );
-    }
-
     /// The event as a record, of this moment.
     pub fn record(&self, who: &Who<'_>) -> Record {
         let record = Record {

@@ -41,6 +41,3 @@ pub use sink::config::{RawOtlp, RawSink, RawSyslog};
 pub use store::{Fault, Filter, Keep, Reader, Store, StoreError};
 pub use verify::{At, Broken, Verified, verify_export};
 pub use who::Who;
-
-/// The target under which events are logged, so that they can be sent elsewhere.
-pub const TARGET: &str = "audit";

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use tokio::time::{Instant, sleep_until};
 use wicketgate_admission::Standing;
 use wicketgate_admission::identity::Identity;
-use wicketgate_audit::{Event, Who};
+use wicketgate_audit::Who;
 
 use crate::pump::{Control, End, Order};
 
@@ -28,16 +28,15 @@ pub struct Live {
 }
 
 impl Live {
-    /// Writes an audit event about the session.
-    pub fn audit(&self, listener: Option<&str>, event: &Event<'_>) {
-        let identity = self.standing.identity();
-        event.log(&Who {
+    /// What audit events say about the session, whose client proved to be this.
+    pub fn who<'a>(&'a self, listener: Option<&'a str>, identity: Option<&'a Identity>) -> Who<'a> {
+        Who {
             listener,
             client: self.standing.client().address,
             route: Some(&self.route),
             session: Some(self.id),
-            ..who(identity.as_deref())
-        });
+            ..who(identity)
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
+use wicketgate_audit::Place;
 
 use crate::pump::{End, Side, SideTraffic, Summary, Traffic};
 
@@ -57,6 +58,11 @@ struct OutcomeLabel {
     outcome: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PlaceLabel {
+    place: String,
+}
+
 /// A route's handles.
 #[derive(Debug)]
 pub struct RouteMetrics {
@@ -100,6 +106,10 @@ struct Families {
     target_healthy: Family<TargetLabel, Gauge>,
     target_open: Family<TargetLabel, Gauge<u64, AtomicU64>>,
     target_failures: Family<TargetLabel, Gauge<u64, AtomicU64>>,
+    audit_written: Family<PlaceLabel, Counter>,
+    audit_dropped: Family<PlaceLabel, Counter>,
+    audit_waiting: Family<PlaceLabel, Gauge<u64, AtomicU64>>,
+    audit_failing: Family<PlaceLabel, Gauge>,
 }
 
 /// All metrics of the gateway.
@@ -159,10 +169,34 @@ impl Default for Metrics {
             "Failures of a target since it was configured",
             all.target_failures.clone(),
         );
+        register_audit(&mut registry, &all);
         registry.register("assembly_bytes", "Memory held by unfinished messages", assembly.clone());
         registry.register("inflate_bytes", "Memory held by inflation", inflate.clone());
         Self { registry, all, durations, assembly, inflate }
     }
+}
+
+fn register_audit(registry: &mut Registry, all: &Families) {
+    registry.register(
+        "audit_written",
+        "Audit records that the store or a sink has",
+        all.audit_written.clone(),
+    );
+    registry.register(
+        "audit_dropped",
+        "Audit records that were dropped, for want of room",
+        all.audit_dropped.clone(),
+    );
+    registry.register(
+        "audit_waiting_bytes",
+        "Memory held by audit records that wait",
+        all.audit_waiting.clone(),
+    );
+    registry.register(
+        "audit_failing",
+        "Whether audit records cannot be written just now",
+        all.audit_failing.clone(),
+    );
 }
 
 impl Metrics {
@@ -215,6 +249,19 @@ impl Metrics {
         self.all.target_healthy.get_or_create(&label).set(i64::from(healthy));
         self.all.target_open.get_or_create(&label).set(open);
         self.all.target_failures.get_or_create(&label).set(failures);
+    }
+
+    /// Notes what became of audit records. Only ever asked by one at a time.
+    pub fn audited(&self, place: &Place) {
+        let label = PlaceLabel { place: place.name.clone() };
+        for (family, total) in
+            [(&self.all.audit_written, place.written), (&self.all.audit_dropped, place.dropped)]
+        {
+            let counter = family.get_or_create(&label);
+            counter.inc_by(total.saturating_sub(counter.get()));
+        }
+        self.all.audit_waiting.get_or_create(&label).set(place.waiting as u64);
+        self.all.audit_failing.get_or_create(&label).set(i64::from(place.is_failing));
     }
 
     /// Everything, as text.

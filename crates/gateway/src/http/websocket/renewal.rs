@@ -67,10 +67,13 @@ async fn replace(shared: &Shared, live: &Live, token: &Secret) -> Result<(), Ref
     let renewed = route.guard.renew(&live.standing, token).await;
     if let Err(refusal) = renewed {
         shared.metrics.refused(refusal.label());
-        live.audit(None, &Event::Refused { reason: refusal.label(), status: None });
+        let identity = live.standing.identity();
+        let event = Event::Refused { reason: refusal.label(), status: None };
+        shared.audit.log(&event, &live.who(None, identity.as_deref()));
         return Err(refusal);
     }
-    live.audit(None, &Event::Renewed);
+    let identity = live.standing.identity();
+    shared.audit.wait(&Event::Renewed, &live.who(None, identity.as_deref())).await;
     live.control.give(match route.guard.holds(&live.standing) {
         Ok(()) => Order::Until(route.until(&live.standing)),
         Err(lost) => Order::End(route.lost(lost)),

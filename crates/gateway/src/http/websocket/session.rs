@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 use wicketgate_admission::limits::IdentityRates;
 use wicketgate_admission::{SessionRight, Slots};
-use wicketgate_audit::Event;
+use wicketgate_audit::{Audit, Event};
 use wicketgate_policy::Policy;
 
 use super::{Dialled, renewal};
@@ -69,7 +69,7 @@ impl Session {
         let (ends, record) = self.into_ends(stream, early);
         record.route.metrics.sessions.inc();
         let summary = pump::run(ends).await;
-        record.finish(&summary);
+        record.finish(&summary).await;
     }
 
     /// What the pump needs, and what is left to do behind it. Everything else is let go.
@@ -97,14 +97,22 @@ impl Session {
             renew,
             traffic: route.metrics.traffic.clone(),
         };
-        let record =
-            Record { arrival, route, registered, target: socket.target, _slots: slots, _recheck: recheck };
+        let record = Record {
+            audit: shared.audit.clone(),
+            arrival,
+            route,
+            registered,
+            target: socket.target,
+            _slots: slots,
+            _recheck: recheck,
+        };
         (ends, record)
     }
 }
 
 /// What a session keeps while it lives, and counts and logs when it ends.
 struct Record {
+    audit: Audit,
     arrival: Arc<Arrival>,
     route: Arc<Route>,
     registered: Registered,
@@ -116,7 +124,7 @@ struct Record {
 }
 
 impl Record {
-    fn finish(&self, summary: &Summary) {
+    async fn finish(&self, summary: &Summary) {
         self.route.metrics.sessions.dec();
         self.route.metrics.session_ended(summary);
         access::Session {
@@ -128,15 +136,15 @@ impl Record {
             summary,
         }
         .log();
-        self.registered.audit(
-            Some(&self.arrival.listener.config.name),
-            &Event::Closed {
-                reason: summary.end.label(),
-                code: summary.end.code().0,
-                by: summary.end.by().map_or("gateway", Side::label),
-                duration: summary.duration,
-            },
-        );
+        let event = Event::Closed {
+            reason: summary.end.label(),
+            code: summary.end.code().0,
+            by: summary.end.by().map_or("gateway", Side::label),
+            duration: summary.duration,
+        };
+        let identity = self.registered.standing.identity();
+        let listener = Some(&*self.arrival.listener.config.name);
+        self.audit.wait(&event, &self.registered.who(listener, identity.as_deref())).await;
     }
 }
 
