@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod audit;
 mod check;
 mod configuration;
 mod demo;
@@ -36,6 +37,8 @@ pub(crate) enum Command {
     Sessions(sessions::Sessions),
     /// Revoke a credential or a subject: the running gateway refuses it from now on, and ends its sessions.
     Revoke(revoke::Revoke),
+    /// Ask, follow, verify or export the audit store.
+    Audit(audit::Audit),
     /// Print the JSON Schema of the configuration, for editors.
     Schema,
     /// Print the reference of the configuration in Markdown.
@@ -54,6 +57,7 @@ impl Command {
             Self::Demo(demo) => demo.run(),
             Self::Sessions(sessions) => sessions.run(),
             Self::Revoke(revoke) => revoke.run(),
+            Self::Audit(audit) => audit.run(),
             Self::Schema => schema::run(),
             Self::Reference => reference::run(),
         }
