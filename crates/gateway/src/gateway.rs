@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 use wicketgate_admission::identity::Method;
 use wicketgate_admission::revocation::Revocations;
 use wicketgate_admission::{Changes, Counts, Guard, Limits, Lost, Standing};
+use wicketgate_audit::Audit;
 use wicketgate_policy::Policy;
 use wicketgate_wire::Budget;
 
@@ -86,6 +87,8 @@ pub struct Shared {
     pub sessions: Arc<Sessions>,
     /// All metrics.
     pub metrics: Metrics,
+    /// Takes audit records.
+    pub audit: Audit,
     /// Every connection's and session's task.
     pub tracker: TaskTracker,
     /// Cancelled when no connection is accepted any more, and each ends after what it has to do.
@@ -108,7 +111,7 @@ impl Shared {
     ///
     /// # Errors
     /// An upstream that cannot be started.
-    pub fn new(config: &Config) -> Result<Self, UpstreamError> {
+    pub fn new(config: &Config, audit: Audit) -> Result<Self, UpstreamError> {
         let (metrics, changes) = (Metrics::default(), Changes::default());
         let LimitsConfig { assembly_memory, inflate_memory, .. } = config.limits;
         let bytes = |limit: u64| usize::try_from(limit).unwrap_or(usize::MAX);
@@ -120,6 +123,7 @@ impl Shared {
             counts,
             sessions: Arc::default(),
             metrics,
+            audit,
             tracker: TaskTracker::new(),
             draining: CancellationToken::new(),
             ending: CancellationToken::new(),

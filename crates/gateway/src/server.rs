@@ -9,6 +9,7 @@ use arc_swap::ArcSwap;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
+use wicketgate_audit::Audit;
 
 use crate::config::{Config, DrainConfig};
 use crate::gateway::{SPREAD, Shared};
@@ -73,21 +74,21 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts to serve; connections and sessions run on these threads. Sockets of a process that offers them for
+    /// Starts to serve; connections and sessions run on these threads, and audit records go to `audit`. Sockets of a process that offers them for
     /// handover are taken over, and that process is told to drain.
     ///
     /// # Errors
     /// What cannot be had, with a remedy; then nothing is served, and a process before goes on.
-    pub fn start(config: &Config, data: Workers) -> Result<Self, StartError> {
+    pub fn start(config: &Config, data: Workers, audit: Audit) -> Result<Self, StartError> {
         let control = Handle::current();
         let _in_data = data.first().enter();
         let handover = config.runtime.handover.clone();
         let mut takeover = handover.as_deref().map(Handover::take).transpose()?.flatten();
         let inherited = takeover.as_mut().map(|takeover| std::mem::take(&mut takeover.sockets));
         let mut inherited = Inherited::new(inherited.unwrap_or_default());
-        let shared = Arc::new(Shared::new(config)?);
+        let shared = Arc::new(Shared::new(config, audit.clone())?);
         let mut server = Self {
-            intake: Intake::new(config.limits.connections, data.clone()),
+            intake: Intake::new(config.limits.connections, data.clone(), audit),
             doors: Vec::new(),
             drain: config.drain.clone(),
             offer: None,

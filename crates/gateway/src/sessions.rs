@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use tokio::time::{Instant, sleep_until};
 use wicketgate_admission::Standing;
 use wicketgate_admission::identity::Identity;
-use wicketgate_audit::{Event, Who};
+use wicketgate_audit::Who;
 use wicketgate_policy::Facts;
 
 use crate::pump::{Control, End, Order};
@@ -32,16 +32,15 @@ pub struct Live {
 }
 
 impl Live {
-    /// Writes an audit event about the session.
-    pub fn audit(&self, event: &Event<'_>) {
-        let identity = self.standing.identity();
-        event.log(&Who {
+    /// What audit events say about the session, whose client proved to be this.
+    pub fn who<'a>(&'a self, identity: Option<&'a Identity>) -> Who<'a> {
+        Who {
             listener: Some(&self.way.listener),
             client: self.standing.client().address,
             route: Some(&self.route),
             session: Some(self.id),
-            ..who(identity.as_deref())
-        });
+            ..who(identity)
+        }
     }
 }
 

@@ -20,7 +20,7 @@ pub use facts::{Facts, Identity};
 pub use finding::{Action, Enforcement, Finding, masked};
 pub use message::{DataKind, Direction, Message};
 pub use policy::{Policy, Rules, Session};
-pub use verdict::{Forward, Outcome, Reply, Verdict};
+pub use verdict::{Forward, Keep, Outcome, Reply, Verdict};
 
 #[cfg(test)]
 mod tests;

@@ -12,7 +12,7 @@ use crate::finding::{Action, Enforcement, Finding, Hit};
 use crate::format::Format;
 use crate::message::{Direction, Message, type_name};
 use crate::step::{Effect, Step, View};
-use crate::verdict::{Forward, Outcome, Verdict};
+use crate::verdict::{Outcome, Verdict};
 
 /// The rules of one route.
 #[derive(Clone, Debug, Default)]
@@ -83,6 +83,12 @@ impl Policy {
         names
     }
 
+    /// Whether all that some message says is to be recorded.
+    pub fn keeps_whole(&self) -> bool {
+        let steps = self.0.iter().flat_map(|rules| [&rules.to_upstream, &rules.to_client]);
+        steps.flatten().flatten().any(Step::keeps_whole)
+    }
+
     /// Judges one message.
     pub fn judge(&self, session: &mut Session, direction: Direction, message: Message<'_>) -> Outcome {
         let Some(rules) = &self.0 else { return Outcome::pass() };
@@ -125,23 +131,30 @@ impl Rules {
             direction,
             facts: &session.facts,
         };
-        let mut findings = Vec::new();
+        let mut outcome = Outcome::pass();
         for step in steps {
-            let Effect::Violation(hits) = step.judge(&view) else { continue };
-            let verdict = match step.enforcement {
-                Enforcement::Enforce => step.then.verdict(),
-                Enforcement::Observe => None,
+            let hits = match step.judge(&view) {
+                Effect::Pass => continue,
+                Effect::Keep(keep) => {
+                    outcome.keep = outcome.keep.max(Some(keep));
+                    continue;
+                }
+                Effect::Violation(hits) => hits,
             };
-            let action = match step.enforcement {
-                Enforcement::Enforce => step.then.action(),
-                Enforcement::Observe => Action::Recorded,
+            let (verdict, action) = match step.enforcement {
+                Enforcement::Enforce => (step.then.verdict(), step.then.action()),
+                Enforcement::Observe => (None, Action::Recorded),
             };
-            findings.extend(hits.into_iter().map(|hit| hit.found_by(step, action)));
+            outcome.findings.extend(hits.into_iter().map(|hit| hit.found_by(step, action)));
             if let Some(verdict) = verdict {
-                return Outcome { verdict, findings };
+                outcome.verdict = verdict;
+                break;
             }
         }
-        Outcome { verdict: Verdict::Forward(Forward(())), findings }
+        if outcome.keep.is_some() || !outcome.findings.is_empty() {
+            outcome.kind = view.kind.into();
+        }
+        outcome
     }
 
     /// What kind of message it is; `number` holds the text of one that is a number.
@@ -209,5 +222,5 @@ fn refuse(class: &'static str, code: CloseCode, detail: String) -> Outcome {
         enforcement: Enforcement::Enforce,
         action: Action::Closed,
     };
-    Outcome { verdict: Verdict::Close(code), findings: vec![finding] }
+    Outcome::of(Verdict::Close(code), vec![finding])
 }

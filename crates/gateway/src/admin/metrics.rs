@@ -21,6 +21,9 @@ pub(super) fn metrics(shared: &Shared) -> Answer {
             shared.metrics.table(table, &method.config().name, fill);
         }
     }
+    for place in shared.audit.places() {
+        shared.metrics.audited(&place);
+    }
     match shared.metrics.encode(shared.assembly.used() as u64, shared.inflate.used() as u64) {
         Ok(body) => {
             let mut response = text(StatusCode::OK, body);

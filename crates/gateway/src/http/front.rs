@@ -65,7 +65,8 @@ pub(super) async fn answer(
             tracing::debug!(reason = refused.label(), "{refused}");
             if refused.is_ours() {
                 let status = Some(refused.status().as_u16());
-                line.audit(&arrival, &Event::Refused { reason: refused.label(), status });
+                let event = Event::Refused { reason: refused.label(), status };
+                shared.audit.log(&event, &line.who(&arrival));
             }
             (refusal_response(&refused), refused.label())
         }
@@ -112,13 +113,14 @@ impl Line {
         rejected.refusal
     }
 
-    fn audit(&self, arrival: &Arrival, event: &Event<'_>) {
-        event.log(&Who {
+    /// What audit events say about the client.
+    fn who<'a>(&'a self, arrival: &'a Arrival) -> Who<'a> {
+        Who {
             listener: Some(&arrival.listener.config.name),
             client: self.client,
             route: self.route.as_deref().map(|route| &*route.name),
             ..who(self.identity.as_deref())
-        });
+        }
     }
 
     fn finish(&self, metrics: &Metrics, arrival: &Arrival, status: StatusCode, reason: &str, start: Instant) {
@@ -197,7 +199,7 @@ async fn serve(
     };
     line.identity = admitted.identity().cloned();
     if admitted.upgrade().is_some() || line.identity.is_some() {
-        line.audit(arrival, &Event::Admitted);
+        shared.audit.wait(&Event::Admitted, &line.who(arrival)).await;
     }
     let uri = parts.uri.clone();
     let scope = Scope {

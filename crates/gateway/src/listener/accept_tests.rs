@@ -15,6 +15,7 @@ use tokio::sync::mpsc::{Receiver, channel};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
+use wicketgate_audit::Audit;
 use wicketgate_config::Problems;
 
 use super::{
@@ -44,7 +45,7 @@ fn listener(yaml: &str) -> Arc<Listener> {
 
 impl Served {
     fn start(yaml: &str) -> Self {
-        Self::with(listener(yaml), Intake::new(1000, Workers::here()))
+        Self::with(listener(yaml), Intake::new(1000, Workers::here(), Audit::default()))
     }
 
     fn plain(rest: &str) -> Self {
@@ -275,7 +276,7 @@ async fn an_address_has_its_fill_and_a_full_listener_waits() {
 
 #[tokio::test]
 async fn the_limit_in_all_holds_across_listeners() {
-    let intake = Intake::new(1, Workers::here());
+    let intake = Intake::new(1, Workers::here(), Audit::default());
     let mut one = Served::with(listener("bind: '127.0.0.1:0'"), intake.clone());
     let mut two = Served::with(listener("bind: '127.0.0.1:0'"), intake);
     let _client = one.connect(b"GET").await;

@@ -10,6 +10,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 use wicketgate_admission::Fill;
+use wicketgate_audit::Place;
 use wicketgate_policy::{Direction, Finding};
 
 use crate::pump::{End, Side, SideTraffic, Summary, Traffic};
@@ -74,6 +75,11 @@ struct TableLabel {
     method: String,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PlaceLabel {
+    place: String,
+}
+
 /// A route's handles.
 #[derive(Debug)]
 pub struct RouteMetrics {
@@ -134,6 +140,10 @@ struct Families {
     table_capacity: Family<TableLabel, Gauge<u64, AtomicU64>>,
     table_evicted: Family<TableLabel, Gauge<u64, AtomicU64>>,
     table_overflowed: Family<TableLabel, Gauge<u64, AtomicU64>>,
+    audit_written: Family<PlaceLabel, Counter>,
+    audit_dropped: Family<PlaceLabel, Counter>,
+    audit_waiting: Family<PlaceLabel, Gauge<u64, AtomicU64>>,
+    audit_failing: Family<PlaceLabel, Gauge>,
 }
 
 /// All metrics of the gateway.
@@ -214,10 +224,34 @@ impl Default for Metrics {
             "Newcomers that found no room, since the table was made",
             all.table_overflowed.clone(),
         );
+        register_audit(&mut registry, &all);
         registry.register("assembly_bytes", "Memory held by unfinished messages", assembly.clone());
         registry.register("inflate_bytes", "Memory held by inflation", inflate.clone());
         Self { registry, all, durations, assembly, inflate }
     }
+}
+
+fn register_audit(registry: &mut Registry, all: &Families) {
+    registry.register(
+        "audit_written",
+        "Audit records that the store or a sink has",
+        all.audit_written.clone(),
+    );
+    registry.register(
+        "audit_dropped",
+        "Audit records that were dropped, for want of room",
+        all.audit_dropped.clone(),
+    );
+    registry.register(
+        "audit_waiting_bytes",
+        "Memory held by audit records that wait",
+        all.audit_waiting.clone(),
+    );
+    registry.register(
+        "audit_failing",
+        "Whether audit records cannot be written just now",
+        all.audit_failing.clone(),
+    );
 }
 
 impl Metrics {
@@ -279,6 +313,19 @@ impl Metrics {
         self.all.table_capacity.get_or_create(&label).set(fill.capacity);
         self.all.table_evicted.get_or_create(&label).set(fill.evicted);
         self.all.table_overflowed.get_or_create(&label).set(fill.overflowed);
+    }
+
+    /// Notes what became of audit records. Only ever asked by one at a time.
+    pub fn audited(&self, place: &Place) {
+        let label = PlaceLabel { place: place.name.clone() };
+        for (family, total) in
+            [(&self.all.audit_written, place.written), (&self.all.audit_dropped, place.dropped)]
+        {
+            let counter = family.get_or_create(&label);
+            counter.inc_by(total.saturating_sub(counter.get()));
+        }
+        self.all.audit_waiting.get_or_create(&label).set(place.waiting as u64);
+        self.all.audit_failing.get_or_create(&label).set(i64::from(place.is_failing));
     }
 
     /// Everything, as text.

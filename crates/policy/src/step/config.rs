@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use wicketgate_config::{At, Item, OneOrMany, Place, Problems};
 
+use super::audit::{AuditStep, RawAuditStep};
 use super::guard::GuardStep;
 use super::kinds::{Allow, Deny, Kinds, RawEntry};
 use super::schema::{RawSchema, Schema};
@@ -15,7 +16,7 @@ use crate::condition::Condition;
 use crate::finding::Enforcement;
 use crate::guard::RawGuard;
 
-/// A step of a policy. It has one of `allow`, `deny`, `schema` and `guard`, or, as a rule, `when` alone.
+/// A step of a policy. It has one of `allow`, `deny`, `schema`, `guard` and `audit`, or, as a rule, `when` alone.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RawStep {
@@ -39,6 +40,8 @@ pub struct RawStep {
     schema: Option<At<RawSchema>>,
     /// Messages with payload injection in a text or name do not pass.
     guard: Option<At<RawGuard>>,
+    /// Messages are recorded, whatever becomes of them: an event `message.recorded` each.
+    audit: Option<At<RawAuditStep>>,
 }
 
 impl RawStep {
@@ -56,6 +59,7 @@ impl RawStep {
             ("deny", raw.deny.as_ref().map(|at| at.place)),
             ("schema", raw.schema.as_ref().map(|at| at.place)),
             ("guard", raw.guard.as_ref().map(|at| at.place)),
+            ("audit", raw.audit.as_ref().map(|at| at.place)),
         ];
         let what = sole_work(&written, raw.when.as_ref().map(|at| at.place), place, problems)?;
         let name: Arc<str> = match raw.name {
@@ -74,6 +78,8 @@ impl RawStep {
             Work::Schema(Schema::check(schema, stage, problems)?)
         } else if let Some(guard) = raw.guard {
             Work::Guard(GuardStep::check(guard.value, problems))
+        } else if let Some(audit) = raw.audit {
+            Work::Audit(AuditStep::check(audit, problems))
         } else {
             Work::Rule
         };

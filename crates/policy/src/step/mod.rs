@@ -1,5 +1,6 @@
 //! Steps: what a policy asks of a message, one after the other. A step's configuration, work and tests stand together.
 
+mod audit;
 mod config;
 mod guard;
 mod kinds;
@@ -14,6 +15,7 @@ pub use schema::{RawOtherwise, RawSchema, RawSource};
 pub use then::{RawThen, Then};
 use wicketgate_wire::DataKind;
 
+use self::audit::AuditStep;
 use self::guard::GuardStep;
 use self::kinds::{Allow, Deny, Kinds};
 use self::schema::Schema;
@@ -22,6 +24,7 @@ use crate::facts::Facts;
 use crate::fields::{Fields, Path};
 use crate::finding::{Enforcement, Hit};
 use crate::message::Direction;
+use crate::verdict::Keep;
 
 /// Where a step stands.
 #[derive(Clone, Copy, Debug)]
@@ -52,6 +55,8 @@ pub(crate) struct View<'m> {
 pub(crate) enum Effect {
     /// Nothing.
     Pass,
+    /// So much of it is to be recorded.
+    Keep(Keep),
     /// It is not to go on, for these reasons; what happens is the step's `then`.
     Violation(Vec<Hit>),
 }
@@ -78,6 +83,8 @@ enum Work {
     Schema(Schema),
     /// Attacks do not pass.
     Guard(GuardStep),
+    /// It is recorded.
+    Audit(AuditStep),
     /// Whatever meets the condition does not pass.
     Rule,
 }
@@ -88,9 +95,14 @@ impl Step {
         let inner: Vec<&Condition> = match &self.work {
             Work::Allow(allow) => allow.conditions().collect(),
             Work::Deny(deny) => deny.conditions().collect(),
-            Work::Schema(_) | Work::Guard(_) | Work::Rule => Vec::new(),
+            Work::Schema(_) | Work::Guard(_) | Work::Audit(_) | Work::Rule => Vec::new(),
         };
         self.when.iter().chain(inner).flat_map(Condition::headers)
+    }
+
+    /// Whether it has all that messages say recorded.
+    pub(crate) fn keeps_whole(&self) -> bool {
+        matches!(&self.work, Work::Audit(audit) if audit.keeps_whole())
     }
 
     /// Judges one message.
@@ -110,6 +122,7 @@ impl Step {
             (Work::Deny(deny), _) => deny.judge(view),
             (Work::Schema(schema), _) => schema.judge(view),
             (Work::Guard(guard), _) => guard.judge(view),
+            (Work::Audit(audit), _) => Effect::Keep(audit.keep(view)),
         }
     }
 }

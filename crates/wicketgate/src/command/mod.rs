@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod audit;
 mod check;
 mod configuration;
 mod demo;
@@ -41,6 +42,8 @@ pub(crate) enum Command {
     ///
     /// Exit code 1: something came out otherwise than a case expects; 2: the configuration cannot be used.
     TestPolicy(test_policy::TestPolicy),
+    /// Ask, follow, verify or export the audit store.
+    Audit(audit::Audit),
     /// Print the JSON Schema of the configuration, for editors.
     Schema,
     /// Print the reference of the configuration in Markdown.
@@ -60,6 +63,7 @@ impl Command {
             Self::Sessions(sessions) => sessions.run(),
             Self::Revoke(revoke) => revoke.run(),
             Self::TestPolicy(test) => test.run(),
+            Self::Audit(audit) => audit.run(),
             Self::Schema => schema::run(),
             Self::Reference => reference::run(),
         }

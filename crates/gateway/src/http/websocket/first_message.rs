@@ -194,7 +194,8 @@ impl Waiting {
         let subprotocols = self.chosen.iter().cloned().collect();
         match dial(&routed, proxy, config, parts, Terms::PerSide(None), subprotocols).await? {
             Ok(dialled) if dialled.socket.subprotocol == self.chosen => {
-                self.audit(&Event::Admitted, routed.admitted.identity().map(|identity| &**identity));
+                let identity = routed.admitted.identity().map(|identity| &**identity);
+                self.shared.audit.wait(&Event::Admitted, &self.who(identity)).await;
                 Ok(Box::new(Session::new(routed, proxy, dialled)))
             }
             Ok(dialled) => {
@@ -206,13 +207,14 @@ impl Waiting {
         }
     }
 
-    fn audit(&self, event: &Event<'_>, identity: Option<&Identity>) {
-        event.log(&Who {
+    /// What audit events say about the client.
+    fn who<'b>(&'b self, identity: Option<&'b Identity>) -> Who<'b> {
+        Who {
             listener: Some(&self.arrival.listener.config.name),
             client: self.client.address,
             route: Some(&self.route.name),
             ..crate::sessions::who(identity)
-        });
+        }
     }
 
     /// Tells the client that there is no session, and waits a moment for it to read that.
@@ -222,7 +224,8 @@ impl Waiting {
         }
         tracing::debug!(reason = failure.label(), "{failure}");
         self.shared.metrics.refused(failure.label());
-        self.audit(&Event::Refused { reason: failure.label(), status: None }, identity);
+        let event = Event::Refused { reason: failure.label(), status: None };
+        self.shared.audit.log(&event, &self.who(identity));
         let mut close = Vec::with_capacity(Close::MAX_FRAME);
         Close { code: Some(failure.code()), reason: "" }.write(None, &mut close);
         let said = async {

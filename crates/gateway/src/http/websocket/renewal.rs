@@ -68,10 +68,13 @@ async fn replace(shared: &Shared, live: &Live, token: &Secret) -> Result<(), Ref
     let renewed = route.guard.renew(&live.standing, token).await;
     if let Err(refusal) = renewed {
         shared.metrics.refused(refusal.label());
-        live.audit(&Event::Refused { reason: refusal.label(), status: None });
+        let identity = live.standing.identity();
+        let event = Event::Refused { reason: refusal.label(), status: None };
+        shared.audit.log(&event, &live.who(identity.as_deref()));
         return Err(refusal);
     }
-    live.audit(&Event::Renewed);
+    let identity = live.standing.identity();
+    shared.audit.wait(&Event::Renewed, &live.who(identity.as_deref())).await;
     live.control.give(Order::Facts(live.facts()));
     live.control.give(match snapshot.holds(route, live) {
         Ok(()) => Order::Until(route.until(&live.standing)),
