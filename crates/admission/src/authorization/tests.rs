@@ -1,6 +1,7 @@
 //! Expressions: what they may ask, what is found at load, and what is refused.
 
 #![allow(clippy::unwrap_used)]
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::request::Parts;
