@@ -59,7 +59,7 @@ pub struct Proxy {
     /// How its sessions are treated; none where they are refused.
     pub websocket: Option<Arc<WebSocketConfig>>,
     /// What its messages may say.
-    pub policy: Arc<Policy>,
+    pub policy: Policy,
 }
 
 /// One configuration as it is followed: built whole, then put in place of the last.
@@ -204,6 +204,20 @@ struct Lasting<'a> {
     counts: &'a Arc<Counts>,
 }
 
+/// What routes lead to, and judge messages by.
+struct Behind<'a> {
+    upstreams: &'a [Arc<Upstream>],
+    policies: &'a [Policy],
+}
+
+/// The policy of this name; the trivial one where none is named.
+fn policy(policies: &[Policy], name: Option<&str>) -> Option<Policy> {
+    match name {
+        None => Some(Policy::trivial()),
+        Some(name) => policies.iter().find(|policy| policy.name() == Some(name)).cloned(),
+    }
+}
+
 impl Snapshot {
     fn build(config: &Config, lasting: &Lasting<'_>, last: Option<&Self>) -> Result<Self, UpstreamError> {
         let Lasting { metrics, changes, counts } = lasting;
@@ -238,7 +252,8 @@ impl Snapshot {
                 let own = route.admission.limits.unwrap_or_default();
                 let limits = Limits::new(counts, config.limits.admission, &route.name, own);
                 let guard = Guard::new(&route.admission, &methods, limits, revocations.clone());
-                Route::build(route, guard, names.clone(), &upstreams, metrics)
+                let behind = Behind { upstreams: &upstreams, policies: &config.policies };
+                Route::build(route, guard, names.clone(), &behind, metrics)
             })
             .map(Arc::new)
             .collect();
@@ -263,7 +278,7 @@ impl Snapshot {
         let Target::Proxy(proxy) = &route.target else { return Err(End::Drained) };
         let config = proxy.websocket.as_ref().ok_or(End::Drained)?;
         route.guard.holds(&live.standing).map_err(|lost| route.lost(lost))?;
-        live.control.give(Order::Settings(config.clone()));
+        live.control.give(Order::Settings(config.clone(), proxy.policy.clone()));
         live.control.give(Order::Until(route.until(&live.standing)));
         Ok(())
     }
@@ -291,7 +306,7 @@ impl Route {
         config: &RouteConfig,
         guard: Guard,
         identity_names: Arc<[HeaderName]>,
-        upstreams: &[Arc<Upstream>],
+        Behind { upstreams, policies }: &Behind<'_>,
         metrics: &Metrics,
     ) -> Option<Self> {
         let target = match &config.action {
@@ -300,7 +315,7 @@ impl Route {
             Action::Proxy(proxy) => Target::Proxy(Box::new(Proxy {
                 upstream: upstreams.iter().find(|upstream| *upstream.name() == *proxy.upstream)?.clone(),
                 websocket: proxy.websocket.clone().map(Arc::new),
-                policy: Arc::new(Policy::trivial()),
+                policy: policy(policies, proxy.policy.as_deref())?,
                 config: (**proxy).clone(),
             })),
         };

@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep_until};
 use wicketgate_admission::Standing;
 use wicketgate_admission::identity::Identity;
 use wicketgate_audit::Who;
+use wicketgate_policy::Facts;
 
 use crate::pump::{Control, End, Order};
 
@@ -37,6 +38,29 @@ impl Live {
             session: Some(self.id),
             ..who(identity)
         }
+    }
+}
+
+impl Live {
+    /// What the session's messages are judged by, beside what they say.
+    pub fn facts(&self) -> Arc<Facts> {
+        let (client, facts) = (self.standing.client(), self.standing.facts());
+        let identity = self.standing.identity().map(|identity| wicketgate_policy::Identity {
+            subject: identity.subject.clone(),
+            method: identity.method.clone(),
+            token_id: identity.token_id.clone(),
+            claims: identity.claims.clone(),
+        });
+        Arc::new(Facts {
+            session: self.id,
+            route: self.route.clone(),
+            identity,
+            address: client.address,
+            secure: client.secure,
+            host: facts.host().into(),
+            path: facts.path().into(),
+            headers: facts.headers(),
+        })
     }
 }
 

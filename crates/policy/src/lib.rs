@@ -1,48 +1,21 @@
 //! What a message may say: a message goes in, a verdict comes out. Pure and synchronous.
+//!
+//! A [`Policy`] decodes a message once ([`format`]) into [`fields`], and asks the steps of its direction ([`step`]) in their
+//! order. What they find are [`Finding`]s; what becomes of the message is a [`Verdict`].
 
-pub use wicketgate_wire::DataKind;
+mod config;
+mod facts;
+pub mod fields;
+mod finding;
+pub mod format;
+mod message;
+mod policy;
+pub mod step;
+mod verdict;
 
-/// Which way a message travels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction {
-    /// From the client to the upstream.
-    ToUpstream,
-    /// From the upstream to the client.
-    ToClient,
-}
-
-/// A whole message: unmasked, inflated, within its limits, its text valid UTF-8.
-#[derive(Clone, Copy, Debug)]
-pub struct Message<'a> {
-    /// Text or binary.
-    pub kind: DataKind,
-    /// What it says.
-    pub payload: &'a [u8],
-}
-
-/// Proof that a policy let a message pass: only a verdict holds one, and writing a message asks for it.
-#[derive(Debug)]
-pub struct Forward(());
-
-/// What becomes of a message.
-#[derive(Debug)]
-pub enum Verdict {
-    /// It goes on as it came.
-    Forward(Forward),
-}
-
-/// The rules of one route.
-#[derive(Clone, Debug, Default)]
-pub struct Policy(());
-
-impl Policy {
-    /// The policy without rules: every message passes.
-    pub const fn trivial() -> Self {
-        Self(())
-    }
-
-    /// Judges one message.
-    pub const fn judge(&self, _direction: Direction, _message: Message<'_>) -> Verdict {
-        Verdict::Forward(Forward(()))
-    }
-}
+pub use config::{RawBounds, RawPolicy};
+pub use facts::{Facts, Identity};
+pub use finding::{Action, Enforcement, Finding, masked};
+pub use message::{DataKind, Direction, Message};
+pub use policy::{Policy, Rules, Session};
+pub use verdict::{Forward, Outcome, Reply, Verdict};

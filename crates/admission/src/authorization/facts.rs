@@ -51,6 +51,23 @@ impl Facts {
         &self.client
     }
 
+    /// The host that was asked for, in one spelling.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The path that was asked for, in one spelling.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The headers that were kept, each by its name in lower case.
+    pub fn headers(&self) -> Vec<(Box<str>, Box<str>)> {
+        let there =
+            self.headers.iter().filter_map(|(name, value)| Some((name.as_str().into(), value.clone()?)));
+        there.collect()
+    }
+
     /// Gives an expression the variables that it uses.
     pub(super) fn bind(
         &self,

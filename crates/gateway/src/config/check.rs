@@ -8,6 +8,7 @@ use wicketgate_admission::authentication::Needed;
 use wicketgate_admission::identity::{Kind, MethodConfig};
 use wicketgate_admission::tls::TlsPolicy;
 use wicketgate_config::{At, Content, Item, Node, Place, Problems, alternatives};
+use wicketgate_policy::Policy;
 
 use super::file::RawConfig;
 use super::{Config, tls};
@@ -23,10 +24,13 @@ pub(super) struct Names {
     upstreams: Vec<At<String>>,
     routes: Vec<At<String>>,
     methods: Vec<At<String>>,
+    policies: Vec<At<String>>,
     /// Keys with at least one item.
     filled: HashSet<&'static str>,
     /// Upstreams that routes refer to.
     used: HashSet<String>,
+    /// Policies that routes refer to.
+    used_policies: HashSet<String>,
     /// Upstreams without a name; a route's is asked for when it is read, a listener needs none.
     nameless: Vec<Place>,
     /// Whether a file could not be read, so that there may be more.
@@ -41,6 +45,7 @@ impl Names {
             ("upstreams", &mut self.upstreams),
             ("routes", &mut self.routes),
             ("authentication", &mut self.methods),
+            ("policies", &mut self.policies),
         ] {
             for item in items(root, key) {
                 self.filled.insert(key);
@@ -58,6 +63,7 @@ impl Names {
         }
         for route in items(root, "routes") {
             self.used.extend(route.child("upstream").and_then(text).map(|at| at.value));
+            self.used_policies.extend(route.child("policy").and_then(text).map(|at| at.value));
         }
     }
 
@@ -73,6 +79,10 @@ impl Names {
 
     fn unused_upstreams(&self) -> impl Iterator<Item = &At<String>> {
         self.upstreams.iter().filter(|name| !self.incomplete && !self.used.contains(&name.value))
+    }
+
+    fn unused_policies(&self) -> impl Iterator<Item = &At<String>> {
+        self.policies.iter().filter(|name| !self.incomplete && !self.used_policies.contains(&name.value))
     }
 }
 
@@ -99,6 +109,7 @@ pub(super) fn check(raw: RawConfig, names: &Names, problems: &mut Problems) -> O
         ("an upstream", &names.upstreams),
         ("a route", &names.routes),
         ("a method of authentication", &names.methods),
+        ("a policy", &names.policies),
     ] {
         check_names(what, names, problems);
     }
@@ -125,9 +136,11 @@ pub(super) fn check(raw: RawConfig, names: &Names, problems: &mut Problems) -> O
     let upstreams: Vec<Arc<UpstreamConfig>> = upstreams.map(|raw| Arc::new(raw.check(problems))).collect();
     let methods = raw.authentication.into_iter().filter_map(whole);
     let authentication: Vec<MethodConfig> = methods.filter_map(|raw| raw.check(problems)).collect();
+    let policies = raw.policies.into_iter().filter_map(whole);
+    let policies: Vec<Policy> = policies.filter_map(|raw| raw.check(problems)).collect();
     let mut routes = Vec::new();
     for item in raw.routes.into_iter().filter(|item| item.whole) {
-        let upstream = item.value.upstream.clone();
+        let (upstream, policy) = (item.value.upstream.clone(), item.value.policy.clone());
         let admission = item.value.admission.as_ref().map(|at| &at.value);
         let written = Written {
             origin: admission.and_then(|admission| admission.origin.as_ref()).map(|at| at.place),
@@ -135,6 +148,7 @@ pub(super) fn check(raw: RawConfig, names: &Names, problems: &mut Problems) -> O
         };
         if let Some(route) = item.value.check(names.methods().as_deref(), problems) {
             check_upstream_exists(&route, upstream.as_ref(), names, problems);
+            check_policy_exists(policy.as_ref(), names, problems);
             warn_of_open_doors(&route, written, &listeners, &authentication, problems);
             routes.push((item.place, Arc::new(route)));
         }
@@ -153,6 +167,13 @@ pub(super) fn check(raw: RawConfig, names: &Names, problems: &mut Problems) -> O
             upstream.place,
             format!("no route leads to the upstream `{}`", upstream.value),
             "remove it, or name it in a route",
+        );
+    }
+    for policy in names.unused_policies() {
+        problems.warning(
+            policy.place,
+            format!("no route has the policy `{}`", policy.value),
+            "remove it, or name it in a route: `policy: NAME`",
         );
     }
     let revocations = whole(raw.revocations).map(|revocations| revocations.check(problems));
@@ -174,6 +195,7 @@ pub(super) fn check(raw: RawConfig, names: &Names, problems: &mut Problems) -> O
         routes: routes.into_iter().map(|(_, route)| route).collect(),
         upstreams,
         authentication,
+        policies,
         revocations: revocations?,
         admin,
         log: log?,
@@ -228,6 +250,19 @@ fn check_upstream_exists(
         false => alternatives(upstream, &known),
     };
     problems.error(upstream.place, format!("there is no upstream `{}`", upstream.value), help);
+}
+
+fn check_policy_exists(policy: Option<&At<String>>, names: &Names, problems: &mut Problems) {
+    let Some(policy) = policy else { return };
+    if names.incomplete || names.policies.iter().any(|name| name.value == policy.value) {
+        return;
+    }
+    let known: Vec<&str> = names.policies.iter().map(|name| name.as_str()).collect();
+    let help = match known.is_empty() {
+        true => "add it under `policies:`".into(),
+        false => alternatives(policy, &known),
+    };
+    problems.error(policy.place, format!("there is no policy `{}`", policy.value), help);
 }
 
 /// A ticket stands in place of another method's credential: beside none there is nobody to get one, and among `all` it would

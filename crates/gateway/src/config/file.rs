@@ -6,6 +6,7 @@ use wicketgate_admission::identity::RawMethod;
 use wicketgate_admission::revocation::RawRevocations;
 use wicketgate_audit::RawAudit;
 use wicketgate_config::{At, Item, OneOrMany};
+use wicketgate_policy::RawPolicy;
 
 use super::section::{RawDrain, RawLimits, RawLog, RawRuntime};
 use crate::admin::config::RawAdmin;
@@ -21,7 +22,7 @@ use crate::upstream::config::RawUpstream;
 #[serde(deny_unknown_fields, default)]
 #[schemars(title = "Wicketgate configuration")]
 pub struct RawConfig {
-    /// More files with `listeners`, `upstreams`, `routes`, `authentication` and `include` of their own, relative to this one:
+    /// More files with `listeners`, `upstreams`, `routes`, `authentication`, `policies` and `include` of their own, relative to this one:
     /// a path or a list of paths, whose last part may hold `*`, as in `conf.d/*.yaml`. Files that a pattern names
     /// are read in the order of their names; what they hold is added at the end of the lists. At most 256 files
     /// of 1 MiB each, 8 deep.
@@ -34,6 +35,8 @@ pub struct RawConfig {
     pub upstreams: Vec<Item<RawUpstream>>,
     /// Methods by which clients prove who they are, for routes to ask for by name.
     pub authentication: Vec<Item<RawMethod>>,
+    /// What messages may say, for routes to name.
+    pub policies: Vec<Item<RawPolicy>>,
     /// Credentials and subjects that are not accepted any more.
     pub revocations: Item<RawRevocations>,
     /// The operator's own listener: metrics and health. Without this key there is none.
@@ -59,4 +62,5 @@ pub(super) struct RawPart {
     pub(super) routes: Vec<Item<RawRoute>>,
     pub(super) upstreams: Vec<Item<RawUpstream>>,
     pub(super) authentication: Vec<Item<RawMethod>>,
+    pub(super) policies: Vec<Item<RawPolicy>>,
 }

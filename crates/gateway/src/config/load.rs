@@ -98,6 +98,7 @@ impl<'a> Loader<'a> {
         self.raw.upstreams.extend(part.upstreams);
         self.raw.routes.extend(part.routes);
         self.raw.authentication.extend(part.authentication);
+        self.raw.policies.extend(part.policies);
         self.include(path, &part.include.0, depth + 1);
     }
 

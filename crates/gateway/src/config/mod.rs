@@ -18,6 +18,7 @@ use std::sync::Arc;
 use wicketgate_admission::identity::MethodConfig;
 use wicketgate_admission::revocation::RevocationsConfig;
 use wicketgate_audit::AuditConfig;
+use wicketgate_policy::Policy;
 
 use crate::listener::config::ListenerConfig;
 use crate::route::RouteTable;
@@ -42,6 +43,8 @@ pub struct Config {
     pub upstreams: Vec<Arc<UpstreamConfig>>,
     /// Methods by which clients prove who they are, each with a name of its own; every one that a route names is here.
     pub authentication: Vec<MethodConfig>,
+    /// What messages may say, each with a name of its own; every one that a route names is here.
+    pub policies: Vec<Policy>,
     /// Where revocations come from.
     pub revocations: RevocationsConfig,
     /// The operator's own listener, if there is one.

@@ -10,6 +10,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 use wicketgate_audit::Place;
+use wicketgate_policy::{Direction, Finding};
 
 use crate::pump::{End, Side, SideTraffic, Summary, Traffic};
 
@@ -34,6 +35,15 @@ struct EndLabel {
     route: String,
     end: &'static str,
     by: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct FindingLabel {
+    route: String,
+    direction: &'static str,
+    step: String,
+    class: &'static str,
+    action: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -85,6 +95,18 @@ impl RouteMetrics {
         self.all.ended.get_or_create(&label).inc();
     }
 
+    /// Counts what was found in a message. That is rare, and dearer by itself than to find the counter.
+    pub fn found(&self, direction: Direction, finding: &Finding) {
+        let label = FindingLabel {
+            route: self.route.clone(),
+            direction: direction.label(),
+            step: (*finding.step).to_owned(),
+            class: finding.class,
+            action: finding.action.label(),
+        };
+        self.all.findings.get_or_create(&label).inc();
+    }
+
     /// Counts an answered request.
     pub fn answered(&self, status: http::StatusCode) {
         let label = StatusLabel { route: self.route.clone(), status: status.as_u16() };
@@ -103,6 +125,7 @@ struct Families {
     messages: Family<SideLabel, Counter>,
     dropped: Family<SideLabel, Counter>,
     bytes: Family<SideLabel, Counter>,
+    findings: Family<FindingLabel, Counter>,
     target_healthy: Family<TargetLabel, Gauge>,
     target_open: Family<TargetLabel, Gauge<u64, AtomicU64>>,
     target_failures: Family<TargetLabel, Gauge<u64, AtomicU64>>,
@@ -161,6 +184,11 @@ impl Default for Metrics {
             "bytes",
             "Bytes of WebSocket frames read, by the side that sent them",
             all.bytes.clone(),
+        );
+        registry.register(
+            "findings",
+            "What policies found in messages, by step, class and what became of the message",
+            all.findings.clone(),
         );
         registry.register("target_healthy", "Whether a target can be used", all.target_healthy.clone());
         registry.register("target_open", "Sessions and requests open at a target", all.target_open.clone());

@@ -5,7 +5,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use wicketgate_admission::limits::rate::Rate;
-use wicketgate_config::{At, Problems, Size, Time};
+use wicketgate_config::{At, Place, Problems, Size, Time};
 use wicketgate_wire::{DataKind, FrameLimits};
 
 /// How a route treats its WebSocket sessions.
@@ -13,8 +13,9 @@ use wicketgate_wire::{DataKind, FrameLimits};
 #[serde(deny_unknown_fields, default)]
 pub struct RawWebSocket {
     /// How closely messages are looked at. `headers` judges every frame's header and the UTF-8 of text, and passes
-    /// payload on as it came; `messages` holds each message until it was judged whole. Default: `headers`.
-    mode: Mode,
+    /// payload on as it came; `messages` holds each message until it was judged whole. Default: `headers`, or `messages` on a
+    /// route with a `policy`.
+    mode: Option<At<Mode>>,
     /// Types of message that clients and upstreams may send. Default: both.
     accept: Option<At<Vec<Kind>>>,
     /// permessage-deflate (RFC 7692): in mode `headers` it is passed on between client and upstream, in mode `messages`
@@ -261,7 +262,7 @@ pub struct WebSocketConfig {
 
 impl Default for WebSocketConfig {
     fn default() -> Self {
-        RawWebSocket::default().check(&mut Problems::default())
+        RawWebSocket::default().check(None, &mut Problems::default())
     }
 }
 
@@ -277,10 +278,11 @@ impl WebSocketConfig {
 }
 
 impl RawWebSocket {
-    /// Checks the values; what is wrong goes to `problems`.
-    pub fn check(self, problems: &mut Problems) -> WebSocketConfig {
+    /// Checks the values; what is wrong goes to `problems`. `policy` is where the route names one: it judges whole messages.
+    pub fn check(self, policy: Option<Place>, problems: &mut Problems) -> WebSocketConfig {
+        let mode = self.check_mode(policy, problems);
         let (text, binary) = self.check_accept(problems);
-        let extensions = self.check_extensions(problems);
+        let extensions = self.check_extensions(mode, problems);
         let off = |time: Option<TimeOrOff>, default: Option<Duration>| time.map_or(default, |time| time.0);
         let time = |time: Option<Time>, seconds| time.map_or(Duration::from_secs(seconds), |time| time.0);
         let ping_timeout = time(self.ping.timeout, 20);
@@ -288,7 +290,7 @@ impl RawWebSocket {
             .map(|interval| Ping { interval, timeout: ping_timeout });
         let limits = self.limits;
         WebSocketConfig {
-            mode: self.mode,
+            mode,
             text,
             binary,
             compression: self.compression.unwrap_or(true),
@@ -316,6 +318,24 @@ impl RawWebSocket {
         }
     }
 
+    fn check_mode(&self, policy: Option<Place>, problems: &mut Problems) -> Mode {
+        match (&self.mode, policy) {
+            (None, None) => Mode::Headers,
+            (None, Some(_)) => Mode::Messages,
+            (Some(mode), Some(policy)) if mode.value == Mode::Headers => {
+                let what = "mode `headers` does not look at what a policy judges";
+                problems.clash(
+                    mode.place,
+                    what,
+                    "remove it, or write `mode: messages`",
+                    (policy, "the policy"),
+                );
+                Mode::Messages
+            }
+            (Some(mode), _) => mode.value,
+        }
+    }
+
     fn check_accept(&self, problems: &mut Problems) -> (bool, bool) {
         let Some(accept) = &self.accept else { return (true, true) };
         if accept.value.is_empty() {
@@ -328,9 +348,9 @@ impl RawWebSocket {
         (accept.value.contains(&Kind::Text), accept.value.contains(&Kind::Binary))
     }
 
-    fn check_extensions(&self, problems: &mut Problems) -> Vec<String> {
+    fn check_extensions(&self, mode: Mode, problems: &mut Problems) -> Vec<String> {
         let At { value: names, place } = &self.extensions;
-        if self.mode == Mode::Messages && !names.is_empty() {
+        if mode == Mode::Messages && !names.is_empty() {
             problems.error(
                 *place,
                 "mode `messages` cannot look into messages that use an unknown extension",

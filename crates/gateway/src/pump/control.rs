@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use tokio::time::Instant;
+use wicketgate_policy::{Facts, Policy};
 
 use super::config::WebSocketConfig;
 use super::end::End;
@@ -12,8 +13,10 @@ use super::end::End;
 /// What a session is told to do.
 #[derive(Clone, Debug)]
 pub enum Order {
-    /// Go on under these settings.
-    Settings(Arc<WebSocketConfig>),
+    /// Go on under these settings, and judge messages by this policy.
+    Settings(Arc<WebSocketConfig>, Policy),
+    /// The client's credential was renewed: this is known of it now.
+    Facts(Arc<Facts>),
     /// Send the client this text message, between two of the upstream's.
     Say(String),
     /// End for this reason.

@@ -42,6 +42,8 @@ pub enum End {
     WrongType(Side),
     /// This side sent compressed data that cannot be inflated, or too much of it.
     BadDeflate(Side, CloseCode),
+    /// The route's policy let a message of this side not pass; the side is told this code.
+    Policy(Side, CloseCode),
     /// This side was over a rate.
     Rate(Side),
     /// This side took too long over one message.
@@ -81,6 +83,7 @@ impl End {
             Self::Violation(_, violation) => violation.label(),
             Self::WrongType(_) => "wrong_type",
             Self::BadDeflate(..) => "bad_deflate",
+            Self::Policy(..) => "policy",
             Self::Rate(_) => "rate",
             Self::SlowMessage(_) => "slow_message",
             Self::NoFirstMessage(_) => "no_first_message",
@@ -106,6 +109,7 @@ impl End {
             | Self::Violation(side, _)
             | Self::WrongType(side)
             | Self::BadDeflate(side, _)
+            | Self::Policy(side, _)
             | Self::Rate(side)
             | Self::SlowMessage(side)
             | Self::NoFirstMessage(side)
@@ -126,7 +130,7 @@ impl End {
             Self::Vanished(_) | Self::CloseTimeout(_) => CloseCode::ABNORMAL,
             Self::Violation(_, violation) => violation.close_code(),
             Self::WrongType(_) => CloseCode::UNSUPPORTED,
-            Self::BadDeflate(_, code) => code,
+            Self::BadDeflate(_, code) | Self::Policy(_, code) => code,
             Self::Rate(_) | Self::SlowMessage(_) | Self::NoFirstMessage(_) => CloseCode::POLICY,
             Self::Stalled(_) | Self::Dead(_) | Self::Idle => CloseCode::POLICY,
             Self::Aged => CloseCode::GOING_AWAY,

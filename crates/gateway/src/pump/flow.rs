@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use wicketgate_admission::limits::rate::Meter;
 use wicketgate_admission::{SharedRates, limits::SideMeters};
-use wicketgate_policy::{Direction, Forward, Message, Policy, Verdict};
+use wicketgate_policy::{Direction, Forward, Message, Reply, Verdict};
 use wicketgate_wire::{
     Assembly, Budget, Close, CloseCode, Control, DataKind, Event, Header, Opcode, Piece, Role, Rsv, Scanner,
     Utf8Stream, Violation, mask,
@@ -15,6 +15,7 @@ use super::buffer::{Buffer, Outgoing};
 use super::config::{Exceed, Limit, Mode, WebSocketConfig};
 use super::end::{End, Side};
 use super::inflate::{Inflation, Instead};
+use super::inspector::Inspector;
 use super::renew::Renew;
 
 /// What one side has sent.
@@ -27,6 +28,9 @@ pub struct Counters {
     /// Bytes read, frame headers included.
     pub bytes: u64,
 }
+
+/// Bytes of answers that what one read brought may earn.
+const MAX_ANSWERS: usize = 256 * 1024;
 
 /// The eight bytes of a ping of ours.
 pub type PingToken = [u8; 8];
@@ -60,6 +64,8 @@ pub struct Flow {
     resume_at: Option<Duration>,
     /// The ping of ours that `from` has not answered.
     awaited_pong: Option<PingToken>,
+    /// Frames that answer messages of `from`, which wait to be sent to it.
+    answers: Vec<u8>,
     /// The code of the close frame that `from` sent.
     closed: Option<Option<CloseCode>>,
     counters: Counters,
@@ -97,6 +103,7 @@ impl Flow {
             message_since: None,
             resume_at: None,
             awaited_pong: None,
+            answers: Vec::new(),
             closed: None,
             counters: Counters::default(),
         }
@@ -137,6 +144,11 @@ impl Flow {
         self.counters
     }
 
+    /// Frames that answer messages of `from`: to be sent to it, where one of ours may stand.
+    pub fn take_answers(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.answers)
+    }
+
     /// Notes a ping of ours: the pong to it does not go on.
     pub const fn expect_pong(&mut self, token: PingToken) {
         self.awaited_pong = Some(token);
@@ -151,7 +163,7 @@ impl Flow {
         fresh: usize,
         now: Duration,
         config: &WebSocketConfig,
-        policy: &Policy,
+        inspector: &mut Inspector,
     ) -> (Outgoing, Result<(), End>) {
         self.carry.clear();
         self.resume_at = None;
@@ -159,7 +171,7 @@ impl Flow {
         let mut kept = Kept::default();
         let mut result = self.meter_bytes(fresh as u64, now, config);
         if result.is_ok() {
-            result = self.judge_frames(&mut buffer[..end], &mut kept, now, config, policy);
+            result = self.judge_frames(&mut buffer[..end], &mut kept, now, config, inspector);
         }
         (kept.into_outgoing(buffer), result)
     }
@@ -170,13 +182,13 @@ impl Flow {
         kept: &mut Kept,
         now: Duration,
         config: &WebSocketConfig,
-        policy: &Policy,
+        inspector: &mut Inspector,
     ) -> Result<(), End> {
         let mut at = 0;
         loop {
             let event = self.scanner.next(&config.frames, buffer, &mut at);
             match event.map_err(|violation| self.violation(violation))? {
-                Some(Event::Data(piece)) => self.data(&piece, buffer, kept, now, config, policy)?,
+                Some(Event::Data(piece)) => self.data(&piece, buffer, kept, now, config, inspector)?,
                 Some(Event::Control(control)) => {
                     self.control(&control, buffer, kept, now, config.control_frames)?
                 }
@@ -201,7 +213,7 @@ impl Flow {
         kept: &mut Kept,
         now: Duration,
         config: &WebSocketConfig,
-        policy: &Policy,
+        inspector: &mut Inspector,
     ) -> Result<(), End> {
         if piece.starts_message {
             self.open_message(piece.kind, now, config)?;
@@ -224,9 +236,9 @@ impl Flow {
                 Ok(())
             }
             Mode::Messages if piece.starts_message && piece.ends_message => {
-                self.judge_whole(piece, buffer, kept, policy)
+                self.judge_whole(piece, buffer, kept, inspector)
             }
-            Mode::Messages => self.assemble(piece, buffer, kept, policy),
+            Mode::Messages => self.assemble(piece, buffer, kept, inspector),
         }
     }
 
@@ -308,15 +320,15 @@ impl Flow {
         piece: &Piece,
         buffer: &mut [u8],
         kept: &mut Kept,
-        policy: &Policy,
+        inspector: &mut Inspector,
     ) -> Result<(), End> {
         let payload = &buffer[piece.payload.clone()];
         let passed = match piece.mask {
-            None => self.judge_payload(piece, payload, false, policy)?,
+            None => self.judge_payload(piece, payload, false, inspector)?,
             Some(key) => {
                 let mut scratch = Buffer::take();
                 mask::copy(payload, &mut scratch, key, piece.phase);
-                self.judge_payload(piece, &scratch[..payload.len()], false, policy)?
+                self.judge_payload(piece, &scratch[..payload.len()], false, inspector)?
             }
         };
         match passed {
@@ -332,13 +344,13 @@ impl Flow {
         piece: &Piece,
         buffer: &[u8],
         kept: &mut Kept,
-        policy: &Policy,
+        inspector: &mut Inspector,
     ) -> Result<(), End> {
         self.assembly.push(piece, buffer).map_err(|error| End::from_assembly(self.from, error))?;
         if piece.ends_message {
             let empty = Assembly::new(self.assembly.budget());
             let assembly = std::mem::replace(&mut self.assembly, empty);
-            let passed = self.judge_payload(piece, assembly.payload(), true, policy)?;
+            let passed = self.judge_payload(piece, assembly.payload(), true, inspector)?;
             match passed {
                 Some(Passed::AsItCame(forward)) => kept.keep_made(assembly.into_frames(), forward),
                 Some(Passed::Made(frame, forward)) => kept.keep_made(frame, forward),
@@ -348,18 +360,23 @@ impl Flow {
         Ok(())
     }
 
-    /// Judges what a whole message says; `None` where it was for us. `checked`: its text was checked as UTF-8 already, unless
-    /// it is compressed.
+    /// Judges what a whole message says; `None` where it does not go on. `checked`: its text was checked as UTF-8 already,
+    /// unless it is compressed.
     fn judge_payload(
         &mut self,
         piece: &Piece,
         payload: &[u8],
         checked: bool,
-        policy: &Policy,
+        inspector: &mut Inspector,
     ) -> Result<Option<Passed>, End> {
         if !piece.opaque {
-            let forward = self.judge_clear(piece.kind, payload, checked, policy)?;
-            return Ok(forward.map(Passed::AsItCame));
+            let passed = self.judge_clear(piece.kind, payload, checked, inspector)?;
+            return Ok(passed.map(|passed| match passed {
+                Clear::AsItCame(forward) => Passed::AsItCame(forward),
+                Clear::Rewritten(payload, forward) => {
+                    Passed::Made(self.frame(piece.kind, Rsv::NONE, &payload), forward)
+                }
+            }));
         }
         // Reserved bits are allowed in this mode only where permessage-deflate was negotiated.
         let Some(mut inflation) = self.inflation.take() else {
@@ -367,9 +384,13 @@ impl Flow {
         };
         let inflated = inflation.inflate(payload);
         inflated.map_err(|error| End::BadDeflate(self.from, error.close_code()))?;
-        let passed = match self.judge_clear(piece.kind, inflation.text(), false, policy)? {
+        let passed = match self.judge_clear(piece.kind, inflation.text(), false, inspector)? {
             None => None,
-            Some(forward) => {
+            // Whoever negotiated compression takes clear messages too (RFC 7692 section 6).
+            Some(Clear::Rewritten(payload, forward)) => {
+                Some(Passed::Made(self.frame(piece.kind, Rsv::NONE, &payload), forward))
+            }
+            Some(Clear::AsItCame(forward)) => {
                 let instead = inflation.instead();
                 Some(match instead.map_err(|error| End::BadDeflate(self.from, error.close_code()))? {
                     None => Passed::AsItCame(forward),
@@ -389,28 +410,16 @@ impl Flow {
 
     /// A message as one frame of ours.
     fn frame(&self, kind: DataKind, rsv: Rsv, payload: &[u8]) -> Vec<u8> {
-        let opcode = match kind {
-            DataKind::Text => Opcode::Text,
-            DataKind::Binary => Opcode::Binary,
-        };
-        let key: Option<[u8; 4]> = (self.from == Side::Client).then(rand::random);
-        let header = Header { fin: true, rsv, opcode, mask: key, length: payload.len() as u64 };
-        let mut frame = Vec::with_capacity(Header::MAX_LEN + payload.len());
-        frame.extend_from_slice(&header.encode());
-        match key {
-            Some(key) => mask::append(payload, &mut frame, key, 0),
-            None => frame.extend_from_slice(payload),
-        }
-        frame
+        frame_for(self.from.other(), kind, rsv, payload)
     }
 
     fn judge_clear(
-        &self,
+        &mut self,
         kind: DataKind,
         payload: &[u8],
         checked: bool,
-        policy: &Policy,
-    ) -> Result<Option<Forward>, End> {
+        inspector: &mut Inspector,
+    ) -> Result<Option<Clear>, End> {
         if !checked && kind == DataKind::Text && simdutf8::basic::from_utf8(payload).is_err() {
             return Err(self.violation(Violation::InvalidUtf8));
         }
@@ -424,9 +433,26 @@ impl Flow {
             Side::Client => Direction::ToUpstream,
             Side::Upstream => Direction::ToClient,
         };
-        match policy.judge(direction, Message { kind, payload }) {
-            Verdict::Forward(forward) => Ok(Some(forward)),
+        let verdict = inspector.judge(direction, Message { kind, payload });
+        if !matches!(verdict, Verdict::Forward(_) | Verdict::Rewrite(..)) {
+            // It was counted as one that goes on when its last byte came.
+            self.counters.messages -= 1;
+            self.counters.dropped += 1;
         }
+        match verdict {
+            Verdict::Forward(forward) => return Ok(Some(Clear::AsItCame(forward))),
+            Verdict::Rewrite(payload, forward) => return Ok(Some(Clear::Rewritten(payload, forward))),
+            Verdict::Close(code) => return Err(End::Policy(self.from, code)),
+            Verdict::Drop => {}
+            Verdict::Reply(Reply { kind, payload }) => {
+                self.answers.extend(frame_for(self.from, kind, Rsv::NONE, &payload));
+                // One read can bring thousands of small messages, each with an answer of its own.
+                if self.answers.len() > MAX_ANSWERS {
+                    return Err(End::Policy(self.from, CloseCode::POLICY));
+                }
+            }
+        }
+        Ok(None)
     }
 
     fn control(
@@ -471,6 +497,29 @@ impl Flow {
     const fn violation(&self, violation: Violation) -> End {
         End::Violation(self.from, violation)
     }
+}
+
+/// What a message says, once a verdict let it pass.
+enum Clear {
+    AsItCame(Forward),
+    Rewritten(Vec<u8>, Forward),
+}
+
+/// A message as one frame to `to`, which is masked where we are its client.
+fn frame_for(to: Side, kind: DataKind, rsv: Rsv, payload: &[u8]) -> Vec<u8> {
+    let opcode = match kind {
+        DataKind::Text => Opcode::Text,
+        DataKind::Binary => Opcode::Binary,
+    };
+    let key: Option<[u8; 4]> = (to == Side::Upstream).then(rand::random);
+    let header = Header { fin: true, rsv, opcode, mask: key, length: payload.len() as u64 };
+    let mut frame = Vec::with_capacity(Header::MAX_LEN + payload.len());
+    frame.extend_from_slice(&header.encode());
+    match key {
+        Some(key) => mask::append(payload, &mut frame, key, 0),
+        None => frame.extend_from_slice(payload),
+    }
+    frame
 }
 
 /// A message that a verdict lets pass: its frames as they came, or one of ours in their place.

@@ -8,13 +8,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use wicketgate_policy::Policy;
 
 use super::buffer::{Buffer, Outgoing};
 use super::config::WebSocketConfig;
 use super::end::{End, Side};
 use super::flow::Flow;
+use super::inspector::Inspector;
 use crate::net::Stream;
+
+/// Bytes of answers that may wait for a side that goes on sending.
+const MAX_OWED: usize = 64 * 1024;
 
 /// A side's connection.
 pub(super) struct Port {
@@ -50,6 +53,11 @@ impl Port {
         (self.side == Side::Upstream).then(rand::random)
     }
 
+    /// Whether so many answers wait for it that nothing more is read from it.
+    pub(super) const fn is_owed(&self) -> bool {
+        self.inject.len() > MAX_OWED
+    }
+
     /// Reads and forgets until the side ends its connection.
     pub(super) fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut buffer = Buffer::take();
@@ -83,7 +91,6 @@ pub(super) struct Lane {
 pub(super) struct Rules<'a> {
     pub(super) now: Duration,
     pub(super) config: &'a WebSocketConfig,
-    pub(super) policy: &'a Policy,
 }
 
 impl Lane {
@@ -98,6 +105,7 @@ impl Lane {
         from: &mut Port,
         to: &mut Port,
         rules: &Rules<'_>,
+        inspector: &mut Inspector,
     ) -> Poll<Result<(), End>> {
         loop {
             ready!(self.poll_write(cx, to, rules.now))?;
@@ -107,14 +115,20 @@ impl Lane {
             if self.flow.resume_at().is_some_and(|at| at > rules.now) {
                 return Poll::Pending;
             }
+            if from.is_owed() {
+                return Poll::Pending;
+            }
             let (buffer, end, fresh) = match ready!(self.poll_read(cx, from)) {
                 Ok(read) => read,
                 Err(_) => return Poll::Ready(Err(from.vanished())),
             };
             from.heard = rules.now;
             from.pinged = None;
-            let (out, result) = self.flow.judge(buffer, end, fresh, rules.now, rules.config, rules.policy);
+            let (out, result) = self.flow.judge(buffer, end, fresh, rules.now, rules.config, inspector);
             self.out = out;
+            if !from.close_sent {
+                from.inject.append(&mut self.flow.take_answers());
+            }
             result?;
             to.close_sent |= self.flow.closed().is_some();
         }

@@ -10,7 +10,6 @@ use bytes::Bytes;
 use tokio::io::AsyncWrite;
 use tokio::time::{Instant, Sleep, sleep};
 use wicketgate_admission::SharedRates;
-use wicketgate_policy::Policy;
 use wicketgate_wire::deflate::Params;
 use wicketgate_wire::{Budget, Close, CloseCode, Header, Opcode, Rsv, write_control};
 
@@ -19,6 +18,7 @@ use super::control::{Control, Order};
 use super::end::{End, Side};
 use super::flow::{Counters, Flow, PingToken};
 use super::inflate::Inflation;
+use super::inspector::Inspector;
 use super::lane::{Lane, Port, Rules};
 use super::renew::Renew;
 use super::traffic::Traffic;
@@ -50,8 +50,8 @@ pub struct Ends {
     pub upstream: Peer,
     /// The route's settings.
     pub config: Arc<WebSocketConfig>,
-    /// The route's rules for messages.
-    pub policy: Arc<Policy>,
+    /// What messages are judged with.
+    pub inspector: Inspector,
     /// When the session ends whatever happens, and for what reason: with the client's credential.
     pub until: Option<(Instant, End)>,
     /// How the client renews its credential, where it may.
@@ -112,7 +112,7 @@ struct Session {
     up: Lane,
     down: Lane,
     config: Arc<WebSocketConfig>,
-    policy: Arc<Policy>,
+    inspector: Inspector,
     until: Option<(Duration, End)>,
     control: Arc<Control>,
     /// The one that `control` knows.
@@ -138,7 +138,7 @@ impl Session {
             client,
             upstream,
             config,
-            policy,
+            inspector,
             until,
             renew,
             control,
@@ -162,7 +162,7 @@ impl Session {
             up: Lane::new(up, client.early),
             down: Lane::new(down, upstream.early),
             config,
-            policy,
+            inspector,
             until: until.map(|(at, end)| (at.saturating_duration_since(started), end)),
             control,
             waker: None,
@@ -210,10 +210,18 @@ impl Session {
 
     /// Moves both directions; an end where there is one.
     fn poll_open(&mut self, cx: &mut Context<'_>, now: Duration) -> Option<End> {
-        let rules = Rules { now, config: &self.config, policy: &self.policy };
+        let rules = Rules { now, config: &self.config };
         let messages = self.messages();
-        let up = self.up.poll(cx, &mut self.client, &mut self.upstream, &rules);
-        let down = self.down.poll(cx, &mut self.upstream, &mut self.client, &rules);
+        let Self { client, upstream, inspector, .. } = self;
+        let (up, down) = loop {
+            let up = self.up.poll(cx, client, upstream, &rules, inspector);
+            let owed = client.is_owed();
+            let down = self.down.poll(cx, upstream, client, &rules, inspector);
+            // Each direction writes the answers that the other one waits for.
+            if !(owed && !client.is_owed() && up.is_pending()) {
+                break (up, down);
+            }
+        };
         if self.messages() != messages {
             self.last_message = now;
         }
@@ -276,10 +284,12 @@ impl Session {
 
     fn obey(&mut self, order: Order, now: Duration) {
         match order {
-            Order::Settings(config) => {
+            Order::Settings(config, policy) => {
                 self.config = config;
+                self.inspector.follow(policy);
                 self.armed = Duration::MAX;
             }
+            Order::Facts(facts) => self.inspector.set_facts(facts),
             Order::Say(text) => self.say(&text),
             Order::Until(until) => {
                 self.until = until.map(|(at, end)| (at.saturating_duration_since(self.started), end));
@@ -398,7 +408,7 @@ impl Session {
     ) -> [Option<(Duration, Due)>; 5] {
         let (config, side) = (&self.config, from.side);
         // While the other side takes nothing, this one is not read: then it is not it that is slow or silent.
-        let read = lane.stalled.is_none();
+        let read = lane.stalled.is_none() && !from.is_owed();
         let ping = config.ping.filter(|_| read && !from.close_sent && back.stalled.is_none());
         [
             lane.stalled.map(|since| (since + config.write_timeout, Due::End(End::Stalled(side.other())))),

@@ -11,6 +11,7 @@ use super::*;
 use wicketgate_admission::limits::config::{LimitsConfig, TrackedConfig};
 use wicketgate_admission::limits::rate::Rate;
 use wicketgate_admission::{Counts, Limits};
+use wicketgate_policy::{Policy, RawPolicy};
 
 const KEY: [u8; 4] = [7, 1, 250, 99];
 
@@ -49,7 +50,7 @@ fn rig_between(
         client: peer(client_end, client_deflate),
         upstream: peer(upstream_end, upstream_deflate),
         config: Arc::new(config),
-        policy: Arc::new(Policy::trivial()),
+        inspector: Inspector::new(Policy::trivial(), Arc::default(), Box::new(|_, _| {})),
         until: None,
         renew: None,
         control: control.clone(),
@@ -477,7 +478,7 @@ async fn a_session_ends_with_its_credential_and_not_before() {
 async fn orders_reach_an_idle_session_one_after_the_other() {
     let rig = rig(WebSocketConfig::default());
     for _ in 0..3 {
-        rig.control.give(Order::Settings(Arc::new(WebSocketConfig::default())));
+        rig.control.give(Order::Settings(Arc::new(WebSocketConfig::default()), Policy::trivial()));
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     let start = Instant::now();
@@ -485,4 +486,82 @@ async fn orders_reach_an_idle_session_one_after_the_other() {
     let (client, _, summary) = rig.finish().await;
     assert_eq!((client, summary.end), (vec![close_frame(1012)], End::Drained));
     assert!(start.elapsed() < Duration::from_secs(1));
+}
+
+/// A policy as a configuration has it.
+fn policy(text: &str) -> Policy {
+    let raw: RawPolicy = serde_saphyr::from_str(text).unwrap();
+    let mut problems = wicketgate_config::Problems::default();
+    let policy = raw.check(&mut problems);
+    assert!(!problems.has_errors(), "{problems:?}");
+    policy.unwrap()
+}
+
+const KINDS: &str = "
+name: kinds
+format: json
+kind: type
+to_upstream:
+  - {name: lost, then: drop, deny: [{kinds: [lost]}]}
+  - {name: told, then: {reply: 'not here'}, deny: [{kinds: [told]}]}
+  - {name: seen, mode: observe, deny: [{kinds: [seen]}]}
+  - {name: others, then: {close: 4400}, allow: [{kinds: [chat, seen]}]}
+";
+
+/// Messages that a policy lets not pass go no further, whatever comes of them; those between them do.
+#[tokio::test(start_paused = true)]
+async fn a_policy_drops_answers_observes_and_closes() {
+    let config = WebSocketConfig { mode: Mode::Messages, ..WebSocketConfig::default() };
+    let mut rig = rig(config.clone());
+    rig.control.give(Order::Settings(Arc::new(config), policy(KINDS)));
+    let message = |kind: &str| from_client(Opcode::Text, format!(r#"{{"type":"{kind}"}}"#).as_bytes());
+    let sent = ["chat", "lost", "told", "seen", "chat"].map(message);
+    rig.client.write_all(&sent.concat()).await.unwrap();
+    for passed in [&sent[0], &sent[3], &sent[4]] {
+        expect(&mut rig.upstream, passed).await;
+    }
+    expect(&mut rig.client, &frame(true, Opcode::Text, b"not here", None)).await;
+    // What an upstream says is not looked into by a policy that has no steps for it.
+    let answer = frame(true, Opcode::Text, b"no JSON", None);
+    rig.upstream.write_all(&answer).await.unwrap();
+    expect(&mut rig.client, &answer).await;
+    rig.client.write_all(&message("other")).await.unwrap();
+    expect(&mut rig.client, &close(4400, None)).await;
+    drop(rig.client);
+    let last = frames_to_end(&mut rig.upstream).await;
+    assert_eq!(last, [(Opcode::Close, 1001_u16.to_be_bytes().to_vec())]);
+    let summary = rig.task.await.unwrap();
+    assert_eq!(summary.end, End::Policy(Side::Client, CloseCode(4400)));
+    assert_eq!((summary.client.messages, summary.client.dropped), (3, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_of_the_format_ends_the_session() {
+    for (opcode, payload, code) in [
+        (Opcode::Text, &b"{"[..], CloseCode::INVALID_DATA),
+        (Opcode::Text, br#"{"type":"chat","type":"lost"}"#, CloseCode::INVALID_DATA),
+        (Opcode::Binary, br#"{"type":"chat"}"#, CloseCode::UNSUPPORTED),
+    ] {
+        let config = WebSocketConfig { mode: Mode::Messages, ..WebSocketConfig::default() };
+        let mut rig = rig(config.clone());
+        rig.control.give(Order::Settings(Arc::new(config), policy(KINDS)));
+        rig.client.write_all(&from_client(opcode, payload)).await.unwrap();
+        expect(&mut rig.client, &close(code.0, None)).await;
+        drop(rig.client);
+        assert_eq!(frames_to_end(&mut rig.upstream).await.len(), 1);
+        assert_eq!(rig.task.await.unwrap().end, End::Policy(Side::Client, code));
+    }
+}
+
+/// Whoever sends without reading is not answered without bound.
+#[tokio::test(start_paused = true)]
+async fn answers_to_whoever_does_not_read_are_bounded() {
+    let config = WebSocketConfig { mode: Mode::Messages, ..WebSocketConfig::default() };
+    let mut rig = rig_with(config.clone(), 1 << 10, Rsv::NONE);
+    rig.control.give(Order::Settings(Arc::new(config), policy(KINDS)));
+    let told = from_client(Opcode::Text, br#"{"type":"told"}"#).repeat(64);
+    let sending = async { while rig.client.write_all(&told).await.is_ok() {} };
+    let stalled = tokio::time::timeout(Duration::from_secs(600), sending).await;
+    assert!(stalled.is_ok(), "it went on taking messages");
+    assert_eq!(rig.task.await.unwrap().end, End::Stalled(Side::Client));
 }

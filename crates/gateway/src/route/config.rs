@@ -49,6 +49,9 @@ pub struct RawRoute {
     /// Headers of responses, changed before they go to the client.
     #[serde(default)]
     pub response_headers: Option<At<RawHeaderEdits>>,
+    /// The name of the policy that messages of WebSocket sessions are judged by, in both directions.
+    #[serde(default)]
+    pub policy: Option<At<String>>,
     /// WebSocket sessions: their rules, or `off` for none.
     #[serde(default)]
     pub websocket: Option<At<Toggle<RawWebSocket>>>,
@@ -96,6 +99,8 @@ pub struct ProxyConfig {
     pub request_headers: HeaderEdits,
     /// Headers of responses, changed before they go to the client.
     pub response_headers: HeaderEdits,
+    /// The name of the policy that messages are judged by; none where they are not looked into.
+    pub policy: Option<Arc<str>>,
     /// WebSocket sessions; `None` where they are refused.
     pub websocket: Option<WebSocketConfig>,
     /// Plain HTTP requests; `None` where they are refused.
@@ -173,6 +178,7 @@ impl RawRoute {
             ("rewrite", place(&self.rewrite)),
             ("request_headers", place(&self.request_headers)),
             ("response_headers", place(&self.response_headers)),
+            ("policy", place(&self.policy)),
             ("websocket", place(&self.websocket)),
             ("http", place(&self.http)),
             ("max_request_body", place(&self.max_request_body)),
@@ -188,9 +194,15 @@ impl RawRoute {
         let edits = |edits: Option<At<RawHeaderEdits>>, side, problems: &mut Problems| {
             edits.map(|edits| edits.value.check(side, problems)).unwrap_or_default()
         };
-        let websocket = match self.websocket.map(|at| at.value).unwrap_or_default() {
-            Toggle::Off => None,
-            Toggle::On(raw) => Some(raw.check(problems)),
+        let policy = self.policy.as_ref().map(|policy| policy.place);
+        let websocket = match (self.websocket.map(|at| at.value).unwrap_or_default(), policy) {
+            (Toggle::Off, Some(policy)) => {
+                let what = "a policy judges messages of WebSocket sessions, which are off";
+                problems.error(policy, what, "remove it, or leave `websocket` on");
+                None
+            }
+            (Toggle::Off, None) => None,
+            (Toggle::On(raw), policy) => Some(raw.check(policy, problems)),
         };
         let http_off = self.http.as_ref().filter(|http| !http.is_on());
         if let (Some(off), None) = (http_off, &websocket) {
@@ -210,6 +222,7 @@ impl RawRoute {
         };
         ProxyConfig {
             upstream: upstream.value.as_str().into(),
+            policy: self.policy.map(|policy| policy.value.into()),
             rewrite: self.rewrite.map(|at| at.value.check(&matching.paths, problems)).unwrap_or_default(),
             request_headers: edits(self.request_headers, Side::Request, problems),
             response_headers: edits(self.response_headers, Side::Response, problems),

@@ -74,6 +74,7 @@ async fn replace(shared: &Shared, live: &Live, token: &Secret) -> Result<(), Ref
     }
     let identity = live.standing.identity();
     shared.audit.wait(&Event::Renewed, &live.who(None, identity.as_deref())).await;
+    live.control.give(Order::Facts(live.facts()));
     live.control.give(match route.guard.holds(&live.standing) {
         Ok(()) => Order::Until(route.until(&live.standing)),
         Err(lost) => Order::End(route.lost(lost)),

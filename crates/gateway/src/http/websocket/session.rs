@@ -11,7 +11,7 @@ use tokio_util::task::AbortOnDropHandle;
 use wicketgate_admission::limits::IdentityRates;
 use wicketgate_admission::{SessionRight, Slots};
 use wicketgate_audit::{Audit, Event};
-use wicketgate_policy::Policy;
+use wicketgate_policy::{Direction, Enforcement, Finding, Policy};
 
 use super::{Dialled, renewal};
 use crate::gateway::{Proxy, Route, Shared};
@@ -20,8 +20,8 @@ use crate::http::front::Routed;
 use crate::http::patience::Patient;
 use crate::net::Stream;
 use crate::observe::access;
-use crate::pump::{self, End, Ends, Order, Peer, Side, Summary};
-use crate::sessions::Registered;
+use crate::pump::{self, End, Ends, Inspector, Order, Peer, Report, Side, Summary};
+use crate::sessions::{Live, Registered};
 use crate::upstream::Pick;
 
 /// How long a client's connection may take to become a WebSocket after our answer.
@@ -32,7 +32,7 @@ pub(super) struct Session {
     shared: Arc<Shared>,
     rates: Option<IdentityRates>,
     slots: Slots,
-    policy: Arc<Policy>,
+    policy: Policy,
     dialled: Dialled,
     arrival: Arc<Arrival>,
     route: Arc<Route>,
@@ -88,7 +88,7 @@ impl Session {
                 deflate: extensions.upstream,
             },
             config,
-            policy,
+            inspector: Inspector::new(policy, live.facts(), report(&shared.audit, &live, &route)),
             until: route.until(&registered.standing),
             control: registered.control.clone(),
             assembly: shared.assembly.clone(),
@@ -107,6 +107,31 @@ impl Session {
             _recheck: recheck,
         };
         (ends, record)
+    }
+}
+
+/// Has what is found in messages counted, and told to whoever audits.
+fn report(audit: &Audit, live: &Arc<Live>, route: &Arc<Route>) -> Report {
+    let (audit, live, route) = (audit.clone(), live.clone(), route.clone());
+    Box::new(move |direction, finding| {
+        route.metrics.found(direction, finding);
+        let identity = live.standing.identity();
+        let event = Event::Finding(found(direction, finding));
+        audit.log(&event, &live.who(None, identity.as_deref()));
+    })
+}
+
+fn found(direction: Direction, finding: &Finding) -> wicketgate_audit::Finding<'_> {
+    wicketgate_audit::Finding {
+        direction: direction.label(),
+        step: &finding.step,
+        class: finding.class,
+        rule: finding.rule.as_deref(),
+        path: &finding.path,
+        detail: &finding.detail,
+        excerpt: finding.excerpt.as_deref(),
+        action: finding.action.label(),
+        observed: finding.enforcement == Enforcement::Observe,
     }
 }
 

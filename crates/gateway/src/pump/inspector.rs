@@ -1,0 +1,47 @@
+//! What a session's messages are judged with: the route's policy, what is known of the client, and who is told.
+
+use std::fmt;
+use std::sync::Arc;
+
+use wicketgate_policy::{Direction, Facts, Finding, Message, Policy, Session, Verdict};
+
+/// Takes what was found in messages; must not block.
+pub type Report = Box<dyn Fn(Direction, &Finding) + Send + Sync>;
+
+/// What a session's messages are judged with.
+pub struct Inspector {
+    policy: Policy,
+    session: Session,
+    report: Report,
+}
+
+impl Inspector {
+    /// For a new session of this client.
+    pub fn new(policy: Policy, facts: Arc<Facts>, report: Report) -> Self {
+        Self { policy, session: Session::new(facts), report }
+    }
+
+    /// Has the session's messages judged by another policy from now on.
+    pub(super) fn follow(&mut self, policy: Policy) {
+        self.policy = policy;
+    }
+
+    /// The client's credential was renewed.
+    pub(super) fn set_facts(&mut self, facts: Arc<Facts>) {
+        self.session.set_facts(facts);
+    }
+
+    pub(super) fn judge(&mut self, direction: Direction, message: Message<'_>) -> Verdict {
+        let outcome = self.policy.judge(&mut self.session, direction, message);
+        for finding in &outcome.findings {
+            (self.report)(direction, finding);
+        }
+        outcome.verdict
+    }
+}
+
+impl fmt::Debug for Inspector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inspector").field("policy", &self.policy).finish_non_exhaustive()
+    }
+}

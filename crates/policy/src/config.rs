@@ -1,0 +1,147 @@
+//! A policy as it is written in the configuration.
+
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use wicketgate_config::{At, Item, Problems, Size};
+
+use crate::fields::{Bounds, Path};
+use crate::finding::Enforcement;
+use crate::format::RawFormat;
+use crate::policy::{Policy, Rules};
+use crate::step::RawStep;
+
+/// What messages may say: a format, and steps that every message of a direction goes through in their order. Routes name the
+/// policy that their messages are judged by.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawPolicy {
+    /// What routes, logs and metrics call it: letters, digits, `-`, `_` and `.`, at most 64.
+    pub name: At<String>,
+    /// How messages are written. A message that is not written so, in a direction that has steps, ends its session with 1007,
+    /// one of the wrong type with 1003.
+    format: At<RawFormat>,
+    /// The path of the field that says what kind of message one is, as in `type`; a text or a whole number. Without it,
+    /// messages have no kind.
+    #[serde(default)]
+    kind: Option<At<String>>,
+    /// `observe` records what any step finds, and changes nothing; what cannot be decoded ends the session all the same.
+    /// Default: `enforce`.
+    #[serde(default)]
+    mode: Enforcement,
+    /// How much one message may say, 1008 above it.
+    #[serde(default)]
+    bounds: RawBounds,
+    /// What messages from clients go through. Without this key they are not looked into; with an empty list they are decoded
+    /// and nothing else.
+    #[serde(default)]
+    to_upstream: Option<At<Vec<Item<RawStep>>>>,
+    /// What messages from upstreams go through. Without this key they are not looked into; with an empty list they are decoded
+    /// and nothing else.
+    #[serde(default)]
+    to_client: Option<At<Vec<Item<RawStep>>>>,
+}
+
+/// How much one message may say.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawBounds {
+    /// Lists and maps inside each other, 1 to 100. Default: 32.
+    depth: Option<At<u32>>,
+    /// Values in all, 1 to 1000000. Memory: 56 bytes each, once for every thread. Default: 10000.
+    values: Option<At<u32>>,
+    /// Names of one map, 1 to 1000000. Default: 1000.
+    keys: Option<At<u32>>,
+    /// Bytes of one name. Default: 1KiB.
+    key: Option<At<Size>>,
+    /// Bytes of one text, or of one value of bytes. Default: 1MiB.
+    text: Option<At<Size>>,
+}
+
+/// The most steps of one direction.
+const MAX_STEPS: usize = 200;
+
+impl RawBounds {
+    fn check(self, problems: &mut Problems) -> Bounds {
+        let default = Bounds::default();
+        let mut number = |name, at: Option<At<u32>>, default, most| match at {
+            Some(at) => problems.in_range(name, &at, 1..=most) as usize,
+            None => default,
+        };
+        let depth = number("depth", self.depth, default.depth, 100);
+        let values = number("values", self.values, default.values, 1_000_000);
+        let keys = number("keys", self.keys, default.keys, 1_000_000);
+        let mut size = |name, at: Option<At<Size>>, default| match at {
+            Some(at) => problems.in_range(name, &at, Size(1)..=Size(1 << 30)).0 as usize,
+            None => default,
+        };
+        Bounds {
+            depth,
+            values,
+            keys,
+            key: size("key", self.key, default.key),
+            text: size("text", self.text, default.text),
+        }
+    }
+}
+
+impl RawPolicy {
+    /// Checks the values; what is wrong goes to `problems`.
+    pub fn check(self, problems: &mut Problems) -> Option<Policy> {
+        let name: Arc<str> = self.name.value.as_str().into();
+        let bounds = self.bounds.check(problems);
+        let kind = self.kind.as_ref().and_then(|kind| match kind.value.parse::<Path>() {
+            Ok(path) => Some(path),
+            Err(error) => {
+                problems.error(kind.place, error.to_string(), "write it as in `type` or `header.kind`");
+                None
+            }
+        });
+        let format = RawFormat::check(self.format, problems);
+        if let (None, None) = (&self.to_upstream, &self.to_client) {
+            let what = format!("the policy `{name}` looks at no message");
+            problems.error(self.name.place, what, "add `to_upstream:`, `to_client:`, or both, with steps");
+        }
+        let mode = self.mode;
+        let mut steps = |steps: Option<At<Vec<Item<RawStep>>>>| {
+            let steps = steps?;
+            if steps.value.len() > MAX_STEPS {
+                let what = format!("{} steps are listed", steps.value.len());
+                problems.error(steps.place, what, format!("a direction has at most {MAX_STEPS}"));
+            }
+            Some(check_steps(steps.value, mode, problems))
+        };
+        let (to_upstream, to_client) = (steps(self.to_upstream), steps(self.to_client));
+        Some(Policy::new(Rules { name, format: format?, kind, bounds, to_upstream, to_client }))
+    }
+}
+
+fn check_steps(
+    raw: Vec<Item<RawStep>>,
+    mode: Enforcement,
+    problems: &mut Problems,
+) -> Vec<crate::step::Step> {
+    let mut names: Vec<At<String>> = Vec::new();
+    let mut steps = Vec::with_capacity(raw.len());
+    for (number, step) in raw.into_iter().enumerate() {
+        if let Some(name) = &step.value.name {
+            check_name(name, &names, problems);
+            names.push(name.clone());
+        }
+        steps.extend(RawStep::check(step, number + 1, mode, problems));
+    }
+    steps
+}
+
+fn check_name(name: &At<String>, before: &[At<String>], problems: &mut Problems) {
+    let is_good = name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
+    if !is_good || name.is_empty() || name.len() > 64 {
+        let what = format!("`{}` is no name for a step", name.value);
+        problems.error(name.place, what, "a name has 1 to 64 letters, digits, `-`, `_` and `.`");
+    }
+    if let Some(first) = before.iter().find(|first| first.value == name.value) {
+        let what = format!("`{}` is the name of a step already", name.value);
+        problems.clash(name.place, what, "give it another one", (first.place, "this one"));
+    }
+}

@@ -1,0 +1,40 @@
+//! What a session's messages are judged by, beside what they say: who sends them, and from where.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+/// What is known of a session's client. Replaced as a whole when the client renews its credential.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// The session's number, unique while the process runs.
+    pub session: u64,
+    /// The route's name.
+    pub route: Arc<str>,
+    /// Who the client proved to be; none where anybody may come.
+    pub identity: Option<Identity>,
+    /// The client's address; none on a Unix socket.
+    pub address: Option<IpAddr>,
+    /// Whether the client's side is TLS.
+    pub secure: bool,
+    /// The host that was asked for, in one spelling.
+    pub host: Box<str>,
+    /// The path that was asked for, in one spelling.
+    pub path: Box<str>,
+    /// The headers of the handshake that some rule names, in lower case.
+    pub headers: Vec<(Box<str>, Box<str>)>,
+}
+
+/// Who a client proved to be.
+#[derive(Clone, Debug, Default)]
+pub struct Identity {
+    /// Who it is.
+    pub subject: Arc<str>,
+    /// The method that vouches for it.
+    pub method: Arc<str>,
+    /// The credential, by a name that gives nothing away.
+    pub token_id: Option<Arc<str>>,
+    /// What else is known.
+    pub claims: Arc<Map<String, Value>>,
+}

@@ -1,0 +1,36 @@
+//! How a format is written in the configuration.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use wicketgate_config::{At, Problems};
+
+use super::Format;
+
+/// How messages are written.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RawFormat {
+    /// Text messages: one field that is all of it, `$`.
+    Text,
+    /// Binary messages: one field that is all of it, `$`.
+    Binary,
+    /// JSON in text messages (RFC 8259). Names that stand twice in one object are refused.
+    Json,
+    /// MessagePack in binary messages. Names are text or whole numbers; extensions are bytes that begin with their type.
+    Msgpack,
+    /// CBOR in binary messages (RFC 8949). Names are text or whole numbers; tags are passed over.
+    Cbor,
+}
+
+impl RawFormat {
+    /// Checks the values; what is wrong goes to `problems`.
+    pub fn check(raw: At<Self>, _problems: &mut Problems) -> Option<Format> {
+        Some(match raw.value {
+            Self::Text => Format::Text,
+            Self::Binary => Format::Binary,
+            Self::Json => Format::Json,
+            Self::Msgpack => Format::Msgpack,
+            Self::Cbor => Format::Cbor,
+        })
+    }
+}

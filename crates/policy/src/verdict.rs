@@ -1,0 +1,50 @@
+//! What becomes of a message.
+
+use std::sync::Arc;
+
+use wicketgate_wire::{CloseCode, DataKind};
+
+use crate::finding::Finding;
+
+/// Proof that a policy let a message pass: only a verdict holds one, and writing a message asks for it.
+#[derive(Debug)]
+pub struct Forward(pub(crate) ());
+
+/// What becomes of a message.
+#[derive(Debug)]
+pub enum Verdict {
+    /// It goes on as it came.
+    Forward(Forward),
+    /// This goes on in its place, as a message of the same type.
+    Rewrite(Vec<u8>, Forward),
+    /// Nothing goes on.
+    Drop,
+    /// Nothing goes on, and whoever sent it is answered.
+    Reply(Reply),
+    /// Nothing goes on, and the session ends: whoever sent it is told this code.
+    Close(CloseCode),
+}
+
+/// An answer to whoever sent a message that does not go on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// Text or binary.
+    pub kind: DataKind,
+    /// What it says.
+    pub payload: Arc<[u8]>,
+}
+
+/// A verdict, and what was found on the way to it.
+#[derive(Debug)]
+pub struct Outcome {
+    /// What becomes of the message.
+    pub verdict: Verdict,
+    /// What was found, in the order of the steps. Empty, and without memory of its own, for almost every message.
+    pub findings: Vec<Finding>,
+}
+
+impl Outcome {
+    pub(crate) const fn pass() -> Self {
+        Self { verdict: Verdict::Forward(Forward(())), findings: Vec::new() }
+    }
+}
