@@ -47,14 +47,7 @@ pub enum Event<'a> {
         selector: Selector<'a>,
     },
     /// A step of a route's policy found something in a message.
-    Finding {
-        /// The message.
-        message: About<'a>,
-        /// What was found.
-        finding: Finding<'a>,
-        /// What became of the message.
-        verdict: Outcome,
-    },
+    Finding(Finding<'a>),
     /// A message was recorded, as its route's policy asks.
     Recorded {
         /// The message.
@@ -97,8 +90,8 @@ pub struct Selector<'a> {
 /// A message, without what it says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct About<'a> {
-    /// Which way it went.
-    pub direction: Direction,
+    /// Which way it went: `to_upstream` or `to_client`.
+    pub direction: &'a str,
     /// Its kind in its format: a method, operation, topic or event.
     pub kind: Option<&'a str>,
     /// Whether it was text; otherwise binary.
@@ -107,39 +100,27 @@ pub struct About<'a> {
     pub size: usize,
 }
 
-/// Which way a message went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction {
-    /// From the client to the upstream.
-    ToUpstream,
-    /// From the upstream to the client.
-    ToClient,
-}
-
-/// What was found in a message, and by what.
+/// What a policy found in a message. Nothing in it is the message's own but a masked excerpt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Finding<'a> {
-    /// The step of the route's policy.
+    /// `to_upstream` or `to_client`.
+    pub direction: &'a str,
+    /// The step's name.
     pub step: &'a str,
-    /// The rule of that step.
-    pub rule: Option<&'a str>,
-    /// What it is about, such as `sqli`.
+    /// What was found, in a stable word.
     pub class: &'a str,
-    /// Where it was found: the path of a field.
-    pub field: Option<&'a str>,
-    /// What was found, masked by whoever found it.
+    /// The rule that found it, where the step has several.
+    pub rule: Option<&'a str>,
+    /// The field's path.
+    pub path: &'a str,
+    /// More about it.
+    pub detail: &'a str,
+    /// A masked piece of what it was found in.
     pub excerpt: Option<&'a str>,
-    /// Whether the step changes what becomes of messages.
-    pub mode: Mode,
-}
-
-/// Whether a step changes what becomes of messages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// It does.
-    Enforce,
-    /// It only says what it would have done.
-    Observe,
+    /// What became of the message on account of it: `recorded`, `rewritten`, `dropped`, `replied` or `closed`.
+    pub action: &'a str,
+    /// Whether the step only observes.
+    pub observed: bool,
 }
 
 /// What became of a message.
@@ -168,26 +149,6 @@ pub enum Content<'a> {
     Whole(Bytes),
 }
 
-impl Direction {
-    /// Its word in records.
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::ToUpstream => "to_upstream",
-            Self::ToClient => "to_client",
-        }
-    }
-}
-
-impl Mode {
-    /// Its word in records.
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::Enforce => "enforce",
-            Self::Observe => "observe",
-        }
-    }
-}
-
 impl Outcome {
     /// Its word in records.
     pub const fn label(self) -> &'static str {
@@ -211,7 +172,7 @@ impl Event<'_> {
             Self::Renewed => "session.renewed",
             Self::Kicked { .. } => "session.kicked",
             Self::Revoked { .. } => "credential.revoked",
-            Self::Finding { .. } => "message.finding",
+            Self::Finding(_) => "message.finding",
             Self::Recorded { .. } => "message.recorded",
             Self::Reloaded { .. } => "configuration.reloaded",
             Self::Started { .. } => "gateway.started",
@@ -247,9 +208,7 @@ impl Event<'_> {
                 Record { sessions: Some(*sessions as u64), ..selector.on(record) }
             }
             Self::Revoked { selector } => selector.on(record),
-            Self::Finding { message, finding, verdict } => {
-                Record { verdict: Some(verdict.label()), ..message.on(finding.on(record)) }
-            }
+            Self::Finding(finding) => finding.on(record),
             Self::Recorded { message, verdict, content } => {
                 Record { verdict: Some(verdict.label()), ..message.on(content.on(record)) }
             }
@@ -275,7 +234,7 @@ impl Selector<'_> {
 impl About<'_> {
     fn on(self, record: Record) -> Record {
         Record {
-            direction: Some(self.direction.label()),
+            direction: text(self.direction),
             kind: self.kind.and_then(text),
             message_type: Some(if self.is_text { "text" } else { "binary" }),
             size: Some(self.size as u64),
@@ -287,12 +246,15 @@ impl About<'_> {
 impl Finding<'_> {
     fn on(self, record: Record) -> Record {
         Record {
+            direction: text(self.direction),
             step: text(self.step),
-            rule: self.rule.and_then(text),
             class: text(self.class),
-            field: self.field.and_then(text),
+            rule: self.rule.and_then(text),
+            path: text(self.path),
+            detail: text(self.detail),
             excerpt: self.excerpt.and_then(text),
-            mode: Some(self.mode.label()),
+            action: text(self.action),
+            mode: Some(if self.observed { "observe" } else { "enforce" }),
             ..record
         }
     }

@@ -110,7 +110,7 @@ record! {
     /// How many sessions there were.
     "sessions" sessions: Option<u64>,
     /// Which way the message went: `to_upstream` or `to_client`.
-    "direction" direction: Option<&'static str>,
+    "direction" direction: Option<String>,
     /// The message's kind in its format: a method, operation, topic or event.
     "kind" kind: Option<String>,
     /// The message's type: `text` or `binary`.
@@ -125,10 +125,14 @@ record! {
     "rule" rule: Option<String>,
     /// What the finding is about, such as `sqli`.
     "class" class: Option<String>,
-    /// Where in the message it was found: the path of a field.
-    "field" field: Option<String>,
+    /// Where in the message it was found: the path of a field; `$` for the whole message.
+    "path" path: Option<String>,
+    /// More about the finding, without anything that the message says.
+    "detail" detail: Option<String>,
     /// A part of the message, masked.
     "excerpt" excerpt: Option<String>,
+    /// What became of the message on account of the finding: `recorded`, `rewritten`, `dropped`, `replied` or `closed`.
+    "action" action: Option<String>,
     /// Whether the step changes what becomes of messages: `enforce` or `observe`.
     "mode" mode: Option<&'static str>,
     /// The whole payload, encrypted to the auditor's key.

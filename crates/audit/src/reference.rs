@@ -62,19 +62,7 @@ pub const EVENTS: &[EventInfo] = &[
         "message.finding",
         "A step of a route's policy found something in a message.",
         true,
-        &[
-            "direction",
-            "kind",
-            "type",
-            "size",
-            "verdict",
-            "step",
-            "rule",
-            "class",
-            "field",
-            "excerpt",
-            "mode",
-        ],
+        &["direction", "step", "rule", "class", "path", "detail", "excerpt", "action", "mode"],
     ),
     event(
         "message.recorded",
@@ -211,21 +199,24 @@ mod tests {
 
     use super::*;
     use crate::cell::Cell;
-    use crate::event::{About, Content, Direction, Event, Finding, Mode, Outcome, Selector};
+    use crate::event::{About, Content, Event, Finding, Outcome, Selector};
     use crate::record::Record;
     use crate::who::Who;
 
     /// Every event, with all that it may have.
     fn all() -> Vec<Event<'static>> {
         let selector = Selector { kind: "subject", value: "ann" };
-        let message = About { direction: Direction::ToClient, kind: Some("chat"), is_text: true, size: 3 };
+        let message = About { direction: "to_client", kind: Some("chat"), is_text: true, size: 3 };
         let finding = Finding {
+            direction: "to_client",
             step: "guard",
-            rule: Some("sqli-1"),
             class: "sqli",
-            field: Some("/a"),
+            rule: Some("sqli-1"),
+            path: "a",
+            detail: "a tautology",
             excerpt: Some("***"),
-            mode: Mode::Observe,
+            action: "recorded",
+            observed: true,
         };
         vec![
             Event::Admitted,
@@ -234,7 +225,7 @@ mod tests {
             Event::Renewed,
             Event::Kicked { selector, sessions: 3 },
             Event::Revoked { selector },
-            Event::Finding { message, finding, verdict: Outcome::Forwarded },
+            Event::Finding(finding),
             Event::Recorded { message, verdict: Outcome::Closed, content: Content::Excerpt("***") },
             Event::Reloaded { reason: "SIGHUP", is_followed: true },
             Event::Started { version: "1" },

@@ -10,8 +10,8 @@ use bytes::Bytes;
 use rusqlite::Connection;
 use tempfile::TempDir;
 use wicketgate_audit::{
-    About, Audit, AuditConfig, Content, Direction, Durability, Event, Filter, Form, LinesConfig, LinesTo,
-    Lost, Outcome, Reader, Row, SinkConfig, SinkKind, StartError, StoreConfig, Who, generate,
+    About, Audit, AuditConfig, Content, Durability, Event, Filter, Form, LinesConfig, LinesTo, Lost, Outcome,
+    Reader, Row, SinkConfig, SinkKind, StartError, StoreConfig, Who, generate,
 };
 
 use crate::child::{record, store};
@@ -120,8 +120,7 @@ fn a_whole_payload_is_sealed_in_the_store_and_nowhere_else() {
         kind: SinkKind::Lines(LinesConfig { to: LinesTo::File(lines.clone()), form: Form::Json }),
     };
     let secret = "hunter2-hunter2-hunter2";
-    let message =
-        About { direction: Direction::ToUpstream, kind: Some("chat"), is_text: true, size: secret.len() };
+    let message = About { direction: "to_upstream", kind: Some("chat"), is_text: true, size: secret.len() };
     let content = Content::Whole(Bytes::from(secret));
     let event = Event::Recorded { message, verdict: Outcome::Forwarded, content };
     for recipient in [Some(recipient), None] {
