@@ -9,8 +9,9 @@ use wicketgate_config::{At, Item, Problems, Size};
 use crate::fields::{Bounds, Path};
 use crate::finding::Enforcement;
 use crate::format::RawFormat;
+use crate::message::Direction;
 use crate::policy::{Policy, Rules};
-use crate::step::RawStep;
+use crate::step::{RawStep, Stage};
 
 /// What messages may say: a format, and steps that every message of a direction goes through in their order. Routes name the
 /// policy that their messages are judged by.
@@ -104,15 +105,16 @@ impl RawPolicy {
             problems.error(self.name.place, what, "add `to_upstream:`, `to_client:`, or both, with steps");
         }
         let mode = self.mode;
-        let mut steps = |steps: Option<At<Vec<Item<RawStep>>>>| {
+        let mut steps = |steps: Option<At<Vec<Item<RawStep>>>>, direction| {
             let steps = steps?;
             if steps.value.len() > MAX_STEPS {
                 let what = format!("{} steps are listed", steps.value.len());
                 problems.error(steps.place, what, format!("a direction has at most {MAX_STEPS}"));
             }
-            Some(check_steps(steps.value, mode, problems))
+            Some(check_steps(steps.value, mode, &Stage { direction, kind: kind.as_ref() }, problems))
         };
-        let (to_upstream, to_client) = (steps(self.to_upstream), steps(self.to_client));
+        let to_upstream = steps(self.to_upstream, Direction::ToUpstream);
+        let to_client = steps(self.to_client, Direction::ToClient);
         Some(Policy::new(Rules { name, format: format?, kind, bounds, to_upstream, to_client }))
     }
 }
@@ -120,6 +122,7 @@ impl RawPolicy {
 fn check_steps(
     raw: Vec<Item<RawStep>>,
     mode: Enforcement,
+    stage: &Stage<'_>,
     problems: &mut Problems,
 ) -> Vec<crate::step::Step> {
     let mut names: Vec<At<String>> = Vec::new();
@@ -129,7 +132,7 @@ fn check_steps(
             check_name(name, &names, problems);
             names.push(name.clone());
         }
-        steps.extend(RawStep::check(step, number + 1, mode, problems));
+        steps.extend(RawStep::check(step, number + 1, mode, stage, problems));
     }
     steps
 }

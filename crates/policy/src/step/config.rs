@@ -7,11 +7,12 @@ use serde::Deserialize;
 use wicketgate_config::{At, Item, OneOrMany, Place, Problems};
 
 use super::kinds::{Allow, Deny, Kinds, RawEntry};
+use super::schema::{RawSchema, Schema};
 use super::then::RawThen;
-use super::{Step, Work};
+use super::{Stage, Step, Work};
 use crate::finding::Enforcement;
 
-/// A step of a policy. It has one of `allow` and `deny`.
+/// A step of a policy. It has one of `allow`, `deny` and `schema`.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RawStep {
@@ -28,25 +29,35 @@ pub struct RawStep {
     allow: Option<At<OneOrMany<RawEntry>>>,
     /// Messages of this list do not pass.
     deny: Option<At<OneOrMany<RawEntry>>>,
+    /// Only messages that fit a schema pass.
+    schema: Option<At<RawSchema>>,
 }
 
 impl RawStep {
     /// Checks the values; what is wrong goes to `problems`. `number` counts the steps of a direction from 1.
-    pub fn check(raw: Item<Self>, number: usize, mode: Enforcement, problems: &mut Problems) -> Option<Step> {
+    pub fn check(
+        raw: Item<Self>,
+        number: usize,
+        mode: Enforcement,
+        stage: &Stage<'_>,
+        problems: &mut Problems,
+    ) -> Option<Step> {
         let (raw, place) = (raw.whole.then_some(raw.value)?, raw.place);
         let written = [
             ("allow", raw.allow.as_ref().map(|at| at.place)),
             ("deny", raw.deny.as_ref().map(|at| at.place)),
+            ("schema", raw.schema.as_ref().map(|at| at.place)),
         ];
         let what = sole_work(&written, place, problems)?;
         let name: Arc<str> = match raw.name {
             Some(name) => name.value.as_str().into(),
             None => format!("{what}-{number}").into(),
         };
-        let work = match (raw.allow, raw.deny) {
-            (Some(allow), _) => Work::Allow(Allow::check(allow, problems)),
-            (_, Some(deny)) => Work::Deny(Deny::check(deny, problems)),
-            (None, None) => return None,
+        let work = match (raw.allow, raw.deny, raw.schema) {
+            (Some(allow), ..) => Work::Allow(Allow::check(allow, problems)),
+            (_, Some(deny), _) => Work::Deny(Deny::check(deny, problems)),
+            (.., Some(schema)) => Work::Schema(Schema::check(schema, stage, problems)?),
+            (None, None, None) => return None,
         };
         Some(Step {
             name,

@@ -2,19 +2,31 @@
 
 mod config;
 mod kinds;
+mod schema;
 mod then;
 
 use std::sync::Arc;
 
 pub use config::RawStep;
+pub use schema::{RawOtherwise, RawSchema, RawSource};
 pub use then::{RawThen, Then};
 use wicketgate_wire::DataKind;
 
 use self::kinds::{Allow, Deny, Kinds};
+use self::schema::Schema;
 use crate::facts::Facts;
-use crate::fields::Fields;
+use crate::fields::{Fields, Path};
 use crate::finding::{Enforcement, Hit};
 use crate::message::Direction;
+
+/// Where a step stands.
+#[derive(Clone, Copy, Debug)]
+pub struct Stage<'a> {
+    /// Which way the messages travel that it judges.
+    pub direction: Direction,
+    /// Where they say of what kind they are.
+    pub kind: Option<&'a Path>,
+}
 
 /// What a step may look at.
 #[derive(Clone, Copy, Debug)]
@@ -57,6 +69,8 @@ enum Work {
     Allow(Allow),
     /// What is listed does not pass.
     Deny(Deny),
+    /// Only what fits a schema passes.
+    Schema(Schema),
 }
 
 impl Step {
@@ -68,6 +82,7 @@ impl Step {
         match &self.work {
             Work::Allow(allow) => allow.judge(view),
             Work::Deny(deny) => deny.judge(view),
+            Work::Schema(schema) => schema.judge(view),
         }
     }
 }
