@@ -14,8 +14,9 @@ use serde_json::Value;
 use wicketgate_config::{At, Place, Problems, Switch, Table};
 
 use super::asyncapi::{self, Carried};
-use super::compile::Compiled;
+use super::compiled::Compiled;
 use super::document::{Document, Fault, Folder};
+use super::library::Library;
 use super::reference::Target;
 use super::{Channel, Kinds, Message, Plan, Schema, fixed};
 use crate::step::Stage;
@@ -183,7 +184,10 @@ fn schema(raw: RawSource, place: Place, formats: bool, problems: &mut Problems) 
     };
     let compiled = read.and_then(|(folder, document)| {
         says_something(&document)?;
-        Compiled::new(&folder, &Target::root(document), Draft::Draft202012, formats)
+        let target = Target::root(document);
+        let mut library = Library::new(folder, Draft::Draft202012, formats);
+        library.add(&target)?;
+        library.compile(&target)
     });
     noted(compiled, place, problems)
 }
@@ -284,10 +288,16 @@ fn channel(
         let what = format!("the channel carries {} messages", carried.len());
         return Err(Fault::new(what, format!("{MAX_KINDS} at most")));
     }
+    let library = |draft: &Draft| Library::new(folder.clone(), *draft, formats);
+    let mut libraries: HashMap<Draft, Library> = HashMap::new();
+    for Carried { payload, draft, .. } in &carried {
+        let library = libraries.entry(*draft).or_insert_with_key(library);
+        payload.iter().try_for_each(|payload| library.add(payload))?;
+    }
     let names = stage.kind.and_then(|kind| kind.names());
     let mut channel = Channel {
         name: name.value.as_str().into(),
-        messages: Vec::new(),
+        messages: Vec::with_capacity(carried.len()),
         of: HashMap::new(),
         of_any: Vec::new(),
     };
@@ -306,7 +316,8 @@ fn channel(
             }
             None => channel.of_any.push(number),
         }
-        let payload = payload.map(|payload| Compiled::new(&folder, &payload, draft, formats)).transpose()?;
+        let library = libraries.entry(draft).or_insert_with_key(library);
+        let payload = payload.map(|payload| library.compile(&payload)).transpose()?;
         channel.messages.push(Message { name: message, payload });
     }
     Ok(channel)

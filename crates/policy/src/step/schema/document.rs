@@ -1,6 +1,6 @@
 //! The files of schemas: read within bounds, and only from the folder of the first one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -29,6 +29,8 @@ impl Fault {
 pub(super) struct Document {
     pub(super) name: Box<str>,
     pub(super) value: Value,
+    /// The addresses that it and the schemas in it give themselves.
+    pub(super) ids: BTreeSet<Box<str>>,
     /// Where its values stand, as far as that is known.
     tree: Option<Node>,
 }
@@ -65,7 +67,7 @@ impl Folder {
 
     /// A schema that stands in the configuration.
     pub(super) fn inline(value: Value) -> (Arc<Self>, Arc<Document>) {
-        let document = Arc::new(Document { name: "inline".into(), value, tree: None });
+        let document = Arc::new(Document::new("inline", value, None));
         let documents = BTreeMap::from([(document.name.clone(), document.clone())]);
         (Arc::new(Self { path: None, documents: documents.into() }), document)
     }
@@ -127,12 +129,22 @@ impl Folder {
         })
     }
 
+    /// Every document that was read.
+    pub(super) fn all(&self) -> Vec<Arc<Document>> {
+        self.documents().values().cloned().collect()
+    }
+
     fn documents(&self) -> MutexGuard<'_, BTreeMap<Box<str>, Arc<Document>>> {
         self.documents.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Document {
+    fn new(name: &str, value: Value, tree: Option<Node>) -> Self {
+        let ids = ids(&value);
+        Self { name: name.into(), value, ids, tree }
+    }
+
     /// The address that it gives itself.
     pub(super) fn id(&self) -> Option<&str> {
         let id = self.value.get(self.id_keyword())?.as_str()?;
@@ -162,6 +174,23 @@ impl Document {
             None => format!("`{name}`, `#{pointer}`"),
         }
     }
+}
+
+fn ids(value: &Value) -> BTreeSet<Box<str>> {
+    let mut ids = BTreeSet::new();
+    let mut open = vec![value];
+    while let Some(value) = open.pop() {
+        match value {
+            Value::Array(items) => open.extend(items),
+            Value::Object(members) => {
+                let named = members.get("$id").or_else(|| members.get("id")).and_then(Value::as_str);
+                ids.extend(named.map(|id| id.split('#').next().unwrap_or_default().into()));
+                open.extend(members.values());
+            }
+            _ => {}
+        }
+    }
+    ids
 }
 
 /// Whether a name is that of a file, and of nothing else: neither a folder nor an address.
@@ -222,7 +251,7 @@ fn parse_json(text: &str, name: &str) -> Result<Document, Fault> {
         let help = "mend it; a file of YAML has a name that ends in `.yaml`";
         Fault::new(format!("`{name}` is no JSON ({error})"), help)
     })?;
-    Ok(Document { name: name.into(), value, tree: None })
+    Ok(Document::new(name, value, None))
 }
 
 /// Reads YAML as the configuration is read, but without variables: what looks like one is text.
@@ -240,5 +269,5 @@ fn parse_yaml(text: &str, name: &str) -> Result<Document, Fault> {
     };
     let value = Value::deserialize(&tree)
         .map_err(|fault| Fault::new(format!("`{name}` cannot be read ({fault})"), "write plain values"))?;
-    Ok(Document { name: name.into(), value, tree: Some(tree) })
+    Ok(Document::new(name, value, Some(tree)))
 }

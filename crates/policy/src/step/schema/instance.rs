@@ -5,9 +5,10 @@ use std::borrow::Cow;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonschema::JsonType;
-use jsonschema::json::{Array, Json, JsonNumber, Node, NodeIdentity, Object, cmp, unique};
+use jsonschema::json::{Array, Json, Node, NodeIdentity, Object, cmp, unique};
 use serde_json::Value;
 
+use super::number::Number;
 use crate::fields::{Children, Field, Shown};
 
 /// Fields as one more representation of JSON.
@@ -49,14 +50,6 @@ impl<'m> Iterator for Elements<'m> {
     fn next(&mut self) -> Option<Part<'m>> {
         self.0.next().map(Part::Field)
     }
-}
-
-/// A number of a message.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Number {
-    Int(i64),
-    Uint(u64),
-    Float(f64),
 }
 
 impl Json for Message {
@@ -256,55 +249,5 @@ fn value(part: &Part<'_>) -> Value {
                 members.into_iter().flatten().map(|(name, part)| (name.to_owned(), value(&part))).collect(),
             )
         }
-    }
-}
-
-impl JsonNumber for Number {
-    fn as_u64(&self) -> Option<u64> {
-        match *self {
-            Self::Int(number) => number.try_into().ok(),
-            Self::Uint(number) => Some(number),
-            Self::Float(_) => None,
-        }
-    }
-
-    fn as_i64(&self) -> Option<i64> {
-        match *self {
-            Self::Int(number) => Some(number),
-            Self::Uint(number) => number.try_into().ok(),
-            Self::Float(_) => None,
-        }
-    }
-
-    fn as_f64(&self) -> Option<f64> {
-        Some(match *self {
-            Self::Int(number) => number as f64,
-            Self::Uint(number) => number as f64,
-            Self::Float(number) => number,
-        })
-    }
-
-    fn as_str(&self) -> Cow<'_, str> {
-        Cow::Owned(self.to_number().to_string())
-    }
-
-    fn to_number(&self) -> Cow<'_, serde_json::Number> {
-        Cow::Owned(match *self {
-            Self::Int(number) => number.into(),
-            Self::Uint(number) => number.into(),
-            // Only finite ones are numbers here.
-            Self::Float(number) => serde_json::Number::from_f64(number).unwrap_or_else(|| 0.into()),
-        })
-    }
-
-    fn is_integer(&self) -> bool {
-        match self {
-            Self::Int(_) | Self::Uint(_) => true,
-            Self::Float(number) => number.fract() == 0.0,
-        }
-    }
-
-    fn is_written_as_integer(&self) -> bool {
-        !matches!(self, Self::Float(_))
     }
 }

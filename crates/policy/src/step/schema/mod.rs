@@ -2,11 +2,13 @@
 //! document.
 
 mod asyncapi;
-mod compile;
+mod compiled;
 mod config;
 mod document;
 mod fixed;
 mod instance;
+mod library;
+mod number;
 mod reference;
 
 use std::collections::HashMap;
@@ -14,7 +16,7 @@ use std::sync::Arc;
 
 pub use config::{RawOtherwise, RawSchema, RawSource};
 
-use self::compile::{Breach, Compiled};
+use self::compiled::{Breach, Compiled};
 use super::{Effect, View};
 use crate::finding::{Hit, masked};
 

@@ -51,7 +51,7 @@ impl Target {
         let (file, fragment) = reference.split_once('#').unwrap_or((reference, ""));
         let document = match file {
             "" => self.document.clone(),
-            file if self.document.ids().contains(file) => return Ok(None),
+            file if self.document.ids.contains(file) => return Ok(None),
             file if is_address(file) => folder.by_address(file).map_err(|fault| self.at(fault))?,
             file => {
                 let file = percent_decoded(file.strip_prefix("./").unwrap_or(file));
@@ -91,28 +91,8 @@ impl Target {
 /// The most references after each other where one leads to the next.
 const MAX_CHAIN: usize = 32;
 
-impl Document {
-    /// The addresses that it and the schemas in it give themselves.
-    fn ids(&self) -> BTreeSet<&str> {
-        let mut ids = BTreeSet::new();
-        let mut open = vec![&self.value];
-        while let Some(value) = open.pop() {
-            match value {
-                Value::Array(items) => open.extend(items),
-                Value::Object(members) => {
-                    let named = members.get("$id").or_else(|| members.get("id")).and_then(Value::as_str);
-                    ids.extend(named.map(|id| id.split('#').next().unwrap_or_default()));
-                    open.extend(members.values());
-                }
-                _ => {}
-            }
-        }
-        ids
-    }
-}
-
 /// Whether a reference begins with a scheme, as `https:` or `urn:`.
-fn is_address(reference: &str) -> bool {
+pub(super) fn is_address(reference: &str) -> bool {
     let Some((scheme, _)) = reference.split_once(':') else { return reference.starts_with("//") };
     !scheme.contains('/') && scheme.starts_with(|c: char| c.is_ascii_alphabetic())
 }
@@ -136,9 +116,11 @@ fn percent_decoded(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
+/// The schemas that were found sound, by document and pointer.
+pub(super) type Seen = BTreeSet<(Box<str>, String)>;
+
 /// Checks a schema and every one that it refers to against what a schema may be; `draft` counts where it does not say.
-pub(super) fn survey(folder: &Folder, start: &Target, draft: Draft) -> Result<(), Fault> {
-    let mut seen = BTreeSet::new();
+pub(super) fn survey(folder: &Folder, start: &Target, draft: Draft, seen: &mut Seen) -> Result<(), Fault> {
     let mut open = vec![start.clone()];
     while let Some(target) = open.pop() {
         if !seen.insert((target.document.name.clone(), target.pointer.clone())) {

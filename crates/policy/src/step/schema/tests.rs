@@ -1,13 +1,20 @@
+//! Schemas end to end: a policy, a message, what is found.
+
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
+use jsonschema::Validator;
 use proptest::prelude::*;
+use serde_json::{Value, json};
 use wicketgate_config::Problems;
 use wicketgate_wire::{CloseCode, DataKind};
 
+use super::instance::{self, Part};
+use crate::fields::{Bounds, Fields, Tree};
+use crate::format::Format;
 use crate::{Direction, Facts, Message, Outcome, Policy, RawPolicy, Session, Verdict};
 
 /// A policy of one step in both directions, or what is wrong with it: sentence and remedy.
@@ -326,22 +333,26 @@ fn what_is_no_good_step_is_refused() {
     }
 }
 
+/// A policy whose schema asks a bit of everything.
+static TANGLED: LazyLock<Policy> = LazyLock::new(|| {
+    let schema = "{then: {close: 4400}, schema: {inline: {anyOf: [{type: string, maxLength: 3, pattern: '^a*$'}, \
+                  {type: number, multipleOf: 0.1, minimum: 0}, {type: array, uniqueItems: true, items: {$ref: '#'}, \
+                  contains: {type: integer}}, {type: object, propertyNames: {maxLength: 5}, \
+                  additionalProperties: {$ref: '#'}, not: {required: [a]}}], unevaluatedProperties: false}}}";
+    policy("json", schema).unwrap()
+});
+
 proptest! {
     /// Whatever a message says, it gets a verdict, and what is found names nothing that it says but its field.
     #[test]
     fn no_message_is_too_much(text in "\\PC*", number in any::<f64>(), depth in 0usize..40) {
-        let schema = "{then: {close: 4400}, schema: {inline: {anyOf: [{type: string, maxLength: 3, pattern: '^a*$'}, \
-                      {type: number, multipleOf: 0.1, minimum: 0}, {type: array, uniqueItems: true, items: {$ref: '#'}, \
-                      contains: {type: integer}}, {type: object, propertyNames: {maxLength: 5}, \
-                      additionalProperties: {$ref: '#'}, not: {required: [a]}}], unevaluatedProperties: false}}}";
-        let policy = policy("json", schema).unwrap();
         let text = serde_json::to_string(&text).unwrap();
         let number = serde_json::to_string(&number).unwrap();
         let nested = format!("{}{text}{}", "[".repeat(depth), "]".repeat(depth));
         for message in [&text, &number, &nested, &format!("{{{text}: {number}, \"b\": [{number}, {text}]}}"),
             &format!("[{text}, {text}, {number}, {{\"a\": null}}]"), &format!("{{\"a/b~c\": {nested}}}")]
         {
-            let outcome = judge(&policy, Direction::ToUpstream, DataKind::Text, message.as_bytes());
+            let outcome = judge(&TANGLED, Direction::ToUpstream, DataKind::Text, message.as_bytes());
             match outcome.verdict {
                 Verdict::Forward(_) => prop_assert!(outcome.findings.is_empty()),
                 Verdict::Close(code) => prop_assert!(code == CloseCode(4400) || outcome.findings[0].class != "schema"),
@@ -349,4 +360,64 @@ proptest! {
             }
         }
     }
+
+    /// Fields are compared as the validator compares its own JSON: the same verdict, and the same first error.
+    #[test]
+    fn fields_are_compared_as_json_is(value in json()) {
+        let text = value.to_string();
+        let value: Value = serde_json::from_str(&text).unwrap();
+        let mut tree = Tree::default();
+        Format::Json.decode(text.as_bytes(), &mut tree, &Bounds::default()).unwrap();
+        let fields = Fields::new(&tree, text.as_bytes());
+        for (ours, theirs) in &*PAIRS {
+            let ours = ours.validate(Part::Field(fields.root().unwrap()));
+            let theirs = theirs.validate(&value);
+            prop_assert_eq!(ours.is_ok(), theirs.is_ok(), "{} {:?}", text, theirs);
+            if let (Err(ours), Err(theirs)) = (ours, theirs) {
+                prop_assert_eq!(ours.instance_path().as_str(), theirs.instance_path().as_str());
+                prop_assert_eq!(ours.schema_path().as_str(), theirs.schema_path().as_str());
+                prop_assert!(ours.instance().is_null(), "no error holds what the message says");
+            }
+        }
+    }
+}
+
+/// Schemas for fields and for JSON.
+static PAIRS: LazyLock<Vec<(Validator<instance::Message>, Validator)>> = LazyLock::new(|| {
+    let schemas = [
+        json!({"anyOf": [{"type": "string", "maxLength": 3, "pattern": "^[ab]*$"}, {"type": "number", "multipleOf": 0.5},
+            {"type": "array", "uniqueItems": true, "items": {"$ref": "#"}, "minItems": 1},
+            {"type": "object", "propertyNames": {"maxLength": 1}, "additionalProperties": {"$ref": "#"}}]}),
+        json!({"properties": {"a": {"const": 1}, "b": {"enum": ["a", [1, {"a": null}], {"b": 0.0}, true]}}, "required": ["a"]}),
+        json!({"type": ["integer", "array", "object"], "unevaluatedProperties": false, "unevaluatedItems": {"type": "integer"},
+            "patternProperties": {"^a": true}, "prefixItems": [{"type": "string"}]}),
+        json!({"contains": {"type": "integer", "exclusiveMinimum": 0}, "maxContains": 2, "dependentRequired": {"a": ["b"]},
+            "if": {"type": "number", "minimum": -1e18, "maximum": 18446744073709551615u64}, "then": {"type": "integer"},
+            "else": {"not": {"type": "null"}}, "maxProperties": 3}),
+    ];
+    let pair = |schema: &Value| {
+        (jsonschema::options_for().build(schema).unwrap(), jsonschema::validator_for(schema).unwrap())
+    };
+    schemas.iter().map(pair).collect()
+});
+
+fn json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<u64>().prop_map(Value::from),
+        (-3i64..4).prop_map(Value::from),
+        prop_oneof![Just(0.0), Just(-0.0), Just(1.0), Just(0.5), Just(1e300), any::<f64>()]
+            .prop_map(Value::from),
+        "[a-c]{0,4}".prop_map(Value::from),
+        "\\PC{0,4}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(4, 40, 6, |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..6).prop_map(Value::Array),
+            proptest::collection::btree_map("[a-c]{1,2}", inner, 0..5)
+                .prop_map(|members| Value::Object(members.into_iter().collect())),
+        ]
+    })
 }

@@ -1,3 +1,5 @@
+//! AsyncAPI documents end to end: which messages pass which way, and which documents are refused.
+
 #![allow(clippy::unwrap_used)]
 
 use std::fs;

@@ -1,16 +1,13 @@
-//! A schema made ready: compiled once, asked for every message.
+//! A compiled schema: whether a message fits, and what it breaks.
 
-use std::error::Error;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use jsonschema::error::ValidationErrorKind;
-use jsonschema::{Draft, PatternOptions, Retrieve, Uri, ValidationError, Validator};
-use serde_json::{Value, json};
+use jsonschema::{ValidationError, Validator};
 
-use super::document::{BASE, Fault, Folder, unescaped};
+use super::document::{BASE, unescaped};
 use super::instance::{Message, Part};
-use super::reference::{Target, shortened, survey};
 use crate::fields::{Field, Fields};
 use crate::finding::Hit;
 
@@ -31,41 +28,9 @@ pub(super) struct Breach {
     pub(super) depth: usize,
 }
 
-/// The largest compiled pattern, in bytes.
-const MAX_PATTERN: usize = 4 << 20;
-
-/// Everything that a schema refers to comes from its folder.
-struct Beside(Arc<Folder>);
-
-impl Retrieve for Beside {
-    fn retrieve(&self, uri: &Uri<String>) -> Result<Value, Box<dyn Error + Send + Sync>> {
-        match uri.as_str().strip_prefix(BASE) {
-            // With an address of its own, a document that was asked for by another one resolves its references by either.
-            Some(name) => Ok(self.0.read(name)?.by_name()),
-            None => Ok(self.0.beside(uri.as_str())?.value.clone()),
-        }
-    }
-}
-
 impl Compiled {
-    /// Compiles the schema at `target`; `draft` counts where it does not say.
-    pub(super) fn new(
-        folder: &Arc<Folder>,
-        target: &Target,
-        draft: Draft,
-        formats: bool,
-    ) -> Result<Self, Fault> {
-        survey(folder, target, draft)?;
-        let reference = format!("{BASE}{}#{}", target.document.name, encoded(&target.pointer));
-        jsonschema::options_for::<Message>()
-            .with_draft(draft)
-            .with_retriever(Beside(folder.clone()))
-            // Linear in the text, whatever the pattern: what needs backtracking is no pattern here.
-            .with_pattern_options(PatternOptions::regex().size_limit(MAX_PATTERN))
-            .should_validate_formats(formats)
-            .build(&json!({ "$ref": reference }))
-            .map(|validator| Self(Arc::new(validator)))
-            .map_err(|error| target.at(uncompilable(&error)))
+    pub(super) fn new(validator: Validator<Message>) -> Self {
+        Self(Arc::new(validator))
     }
 
     /// Whether a message fits.
@@ -131,31 +96,4 @@ fn breach(root: &Field<'_>, error: &ValidationError<'_>) -> Breach {
         None => format!("#{}", error.schema_path()).into(),
     };
     Breach { keyword: error.kind().keyword().into(), place, path: field.path().into(), depth }
-}
-
-fn uncompilable(error: &ValidationError<'_>) -> Fault {
-    let what = shortened(&error.to_string());
-    match error.kind() {
-        ValidationErrorKind::Format { format } if format == "regex" => {
-            let help = "patterns are matched in linear time: do without look-around and back-references, and repeat less";
-            Fault::new(what, help)
-        }
-        ValidationErrorKind::Referencing(_) => {
-            Fault::new(what, "refer to `#/$defs/...`, or to a file beside the schema by its name")
-        }
-        _ => Fault::new(what, "mend the schema"),
-    }
-}
-
-/// A JSON pointer as a fragment of an address.
-fn encoded(pointer: &str) -> String {
-    pointer.bytes().fold(String::new(), |mut text, byte| {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'.' | b'~' => {
-                text.push(byte.into())
-            }
-            _ => text.push_str(&format!("%{byte:02X}")),
-        }
-        text
-    })
 }
