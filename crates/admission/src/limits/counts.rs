@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use super::config::TrackedConfig;
 use super::meters::{IdentityRates, Meters};
-use super::table::Table;
 use super::usage::{Total, Usage};
+use wicketgate_meter::table::Table;
 
 /// What is used of all limits. A reload changes limits and not what is counted here.
 #[derive(Debug)]

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::rate::SharedMeter;
-use super::table::Tracked;
+use wicketgate_meter::rate::SharedMeter;
+use wicketgate_meter::table::Tracked;
 
 /// What an identity's sessions on a route have used together.
 #[derive(Debug, Default)]
@@ -78,9 +78,9 @@ impl SharedRates {
 
 #[cfg(test)]
 mod tests {
-    use super::super::rate::Rate;
-    use super::super::table::Table;
     use super::*;
+    use wicketgate_meter::rate::Rate;
+    use wicketgate_meter::table::Table;
 
     #[test]
     fn what_an_identity_costs_is_what_the_reference_says() {
