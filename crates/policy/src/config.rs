@@ -8,7 +8,7 @@ use wicketgate_config::{At, Item, Problems, Size};
 
 use crate::fields::{Bounds, Path};
 use crate::finding::Enforcement;
-use crate::format::RawFormat;
+use crate::format::{Format, RawFormat};
 use crate::policy::{Policy, Rules};
 use crate::step::RawStep;
 
@@ -104,13 +104,14 @@ impl RawPolicy {
             problems.error(self.name.place, what, "add `to_upstream:`, `to_client:`, or both, with steps");
         }
         let mode = self.mode;
+        let unwritable = format.as_ref().filter(|format| !format.can_rewrite()).map(Format::name);
         let mut steps = |steps: Option<At<Vec<Item<RawStep>>>>| {
             let steps = steps?;
             if steps.value.len() > MAX_STEPS {
                 let what = format!("{} steps are listed", steps.value.len());
                 problems.error(steps.place, what, format!("a direction has at most {MAX_STEPS}"));
             }
-            Some(check_steps(steps.value, mode, problems))
+            Some(check_steps(steps.value, mode, unwritable, problems))
         };
         let (to_upstream, to_client) = (steps(self.to_upstream), steps(self.to_client));
         Some(Policy::new(Rules { name, format: format?, kind, bounds, to_upstream, to_client }))
@@ -120,6 +121,7 @@ impl RawPolicy {
 fn check_steps(
     raw: Vec<Item<RawStep>>,
     mode: Enforcement,
+    unwritable: Option<&'static str>,
     problems: &mut Problems,
 ) -> Vec<crate::step::Step> {
     let mut names: Vec<At<String>> = Vec::new();
@@ -129,7 +131,13 @@ fn check_steps(
             check_name(name, &names, problems);
             names.push(name.clone());
         }
-        steps.extend(RawStep::check(step, number + 1, mode, problems));
+        let place = step.place;
+        let step = RawStep::check(step, number + 1, mode, problems);
+        if let (Some(format), true) = (unwritable, step.as_ref().is_some_and(|step| step.rewrites())) {
+            let what = format!("messages of the format `{format}` cannot be rewritten");
+            problems.error(place, what, "take the step out, or refuse such messages with another one");
+        }
+        steps.extend(step);
     }
     steps
 }

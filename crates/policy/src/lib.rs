@@ -10,7 +10,10 @@ mod finding;
 pub mod format;
 mod message;
 mod policy;
+mod rewrite;
 pub mod step;
+#[cfg(test)]
+mod testing;
 mod verdict;
 
 pub use config::{RawBounds, RawPolicy};

@@ -10,6 +10,7 @@ use crate::fields::{Bounds, Fields, Path, Shown, Tree, Undecodable};
 use crate::finding::{Action, Enforcement, Finding, Hit};
 use crate::format::Format;
 use crate::message::{Direction, Message, type_name};
+use crate::rewrite::Edits;
 use crate::step::{Effect, Step, View};
 use crate::verdict::{Forward, Outcome, Verdict};
 
@@ -106,32 +107,40 @@ impl Rules {
         if let Err(error) = self.format.decode(message.payload, tree, &self.bounds) {
             return undecodable(error);
         }
-        let fields = Fields::new(tree, message.payload);
-        let mut number = String::new();
-        let view = View {
-            fields,
-            kind: self.kind(&fields, &mut number),
-            data: message.kind,
-            direction,
-            facts: &session.facts,
-        };
         let mut findings = Vec::new();
-        for step in steps {
-            let Effect::Violation(hits) = step.judge(&view) else { continue };
-            let verdict = match step.enforcement {
-                Enforcement::Enforce => step.then.verdict(),
-                Enforcement::Observe => None,
+        let mut steps = steps.iter();
+        // Steps behind one that rewrites see the new message.
+        let mut rewritten: Option<Vec<u8>> = None;
+        loop {
+            let fields = Fields::new(tree, rewritten.as_deref().unwrap_or(message.payload));
+            let mut number = String::new();
+            let view = View {
+                fields,
+                kind: self.kind(&fields, &mut number),
+                data: message.kind,
+                direction,
+                facts: &session.facts,
             };
-            let action = match step.enforcement {
-                Enforcement::Enforce => step.then.action(),
-                Enforcement::Observe => Action::Recorded,
+            let next = match run(&mut steps, &view, &mut findings) {
+                Ran::Through => break,
+                Ran::Ended(verdict) => return Outcome { verdict, findings },
+                Ran::Rewrites(step, edits) => match edits.apply(&self.format, &fields) {
+                    Ok(next) => next,
+                    Err(error) => return unwritable(step, error.to_string(), findings),
+                },
             };
-            findings.extend(hits.into_iter().map(|hit| hit.found_by(step, action)));
-            if let Some(verdict) = verdict {
-                return Outcome { verdict, findings };
+            let next = rewritten.insert(next);
+            if let Err(error) = self.format.decode(next, tree, &self.bounds) {
+                let mut outcome = undecodable(error);
+                findings.append(&mut outcome.findings);
+                return Outcome { findings, ..outcome };
             }
         }
-        Outcome { verdict: Verdict::Forward(Forward(())), findings }
+        let verdict = match rewritten {
+            None => Verdict::Forward(Forward(())),
+            Some(payload) => Verdict::Rewrite(payload, Forward(())),
+        };
+        Outcome { verdict, findings }
     }
 
     /// What kind of message it is; `number` holds the text of one that is a number.
@@ -146,6 +155,44 @@ impl Rules {
             _ => "",
         }
     }
+}
+
+/// How far a message came.
+enum Ran<'s> {
+    /// Through all steps.
+    Through,
+    /// To one that ended it.
+    Ended(Verdict),
+    /// To one that changes it; the steps behind that are left.
+    Rewrites(&'s Step, Edits),
+}
+
+fn run<'s>(steps: &mut std::slice::Iter<'s, Step>, view: &View<'_>, findings: &mut Vec<Finding>) -> Ran<'s> {
+    for step in steps {
+        let enforces = step.enforcement == Enforcement::Enforce;
+        let (hits, action, edits) = match step.judge(view) {
+            Effect::Pass => continue,
+            Effect::Violation(hits) => (hits, step.then.action(), None),
+            Effect::Rewrite(hits, edits) => (hits, Action::Rewritten, Some(edits)),
+        };
+        let action = if enforces { action } else { Action::Recorded };
+        findings.extend(hits.into_iter().map(|hit| hit.found_by(step, action)));
+        match edits {
+            _ if !enforces => {}
+            Some(edits) => return Ran::Rewrites(step, edits),
+            None => match step.then.verdict() {
+                Some(verdict) => return Ran::Ended(verdict),
+                None => {}
+            },
+        }
+    }
+    Ran::Through
+}
+
+/// A message that had to be changed and cannot be: it never goes on as it came.
+fn unwritable(step: &Step, detail: String, mut findings: Vec<Finding>) -> Outcome {
+    findings.push(Hit::whole("unwritable", detail).found_by(step, Action::Closed));
+    Outcome { verdict: Verdict::Close(CloseCode::POLICY), findings }
 }
 
 impl Hit {

@@ -7,8 +7,9 @@ use serde::Deserialize;
 use wicketgate_config::{At, Item, OneOrMany, Place, Problems};
 
 use super::kinds::{Allow, Deny, Kinds, RawEntry};
+use super::redact::RawRedact;
 use super::then::RawThen;
-use super::{Step, Work};
+use super::{Step, Work, redact};
 use crate::finding::Enforcement;
 
 /// A step of a policy. It has one of `allow` and `deny`.
@@ -28,6 +29,8 @@ pub struct RawStep {
     allow: Option<At<OneOrMany<RawEntry>>>,
     /// Messages of this list do not pass.
     deny: Option<At<OneOrMany<RawEntry>>>,
+    /// Values are covered or taken out: by their paths, and by what they look like.
+    redact: Option<At<OneOrMany<At<RawRedact>>>>,
 }
 
 impl RawStep {
@@ -37,17 +40,24 @@ impl RawStep {
         let written = [
             ("allow", raw.allow.as_ref().map(|at| at.place)),
             ("deny", raw.deny.as_ref().map(|at| at.place)),
+            ("redact", raw.redact.as_ref().map(|at| at.place)),
         ];
         let what = sole_work(&written, place, problems)?;
         let name: Arc<str> = match raw.name {
             Some(name) => name.value.as_str().into(),
             None => format!("{what}-{number}").into(),
         };
-        let work = match (raw.allow, raw.deny) {
-            (Some(allow), _) => Work::Allow(Allow::check(allow, problems)),
-            (_, Some(deny)) => Work::Deny(Deny::check(deny, problems)),
-            (None, None) => return None,
+        let work = if let Some(allow) = raw.allow {
+            Work::Allow(Allow::check(allow, problems))
+        } else if let Some(deny) = raw.deny {
+            Work::Deny(Deny::check(deny, problems))
+        } else {
+            Work::Redact(redact::check(raw.redact?, problems))
         };
+        if let (true, Some(_)) = (work.rewrites(), &raw.then) {
+            let what = format!("`then` has nothing to say of `{what}`");
+            problems.error(place, what, "take it out: messages go on, changed");
+        }
         Some(Step {
             name,
             enforcement: raw.mode.unwrap_or(mode),

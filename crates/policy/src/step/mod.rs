@@ -2,6 +2,7 @@
 
 mod config;
 mod kinds;
+mod redact;
 mod then;
 
 use std::sync::Arc;
@@ -11,10 +12,12 @@ pub use then::{RawThen, Then};
 use wicketgate_wire::DataKind;
 
 use self::kinds::{Allow, Deny, Kinds};
+use self::redact::Redact;
 use crate::facts::Facts;
 use crate::fields::Fields;
 use crate::finding::{Enforcement, Hit};
 use crate::message::Direction;
+use crate::rewrite::Edits;
 
 /// What a step may look at.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +41,8 @@ pub(crate) enum Effect {
     Pass,
     /// It is not to go on, for these reasons; what happens is the step's `then`.
     Violation(Vec<Hit>),
+    /// It is to go on with these changes, for these reasons.
+    Rewrite(Vec<Hit>, Edits),
 }
 
 /// One step of a policy.
@@ -57,6 +62,18 @@ enum Work {
     Allow(Allow),
     /// What is listed does not pass.
     Deny(Deny),
+    /// Values are covered or taken out.
+    Redact(Redact),
+}
+
+impl Work {
+    /// Whether it may change messages.
+    const fn rewrites(&self) -> bool {
+        match self {
+            Self::Allow(_) | Self::Deny(_) => false,
+            Self::Redact(_) => true,
+        }
+    }
 }
 
 impl Step {
@@ -68,6 +85,12 @@ impl Step {
         match &self.work {
             Work::Allow(allow) => allow.judge(view),
             Work::Deny(deny) => deny.judge(view),
+            Work::Redact(redact) => redact.judge(view),
         }
+    }
+
+    /// Whether it may change messages.
+    pub(crate) const fn rewrites(&self) -> bool {
+        self.work.rewrites()
     }
 }
