@@ -21,4 +21,5 @@ pub use facts::{Facts, Identity};
 pub use finding::{Action, Enforcement, Finding, masked};
 pub use message::{DataKind, Direction, Message};
 pub use policy::{Policy, Rules, Session};
+pub use step::Reloaded;
 pub use verdict::{Forward, Outcome, Reply, Verdict};

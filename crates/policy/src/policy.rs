@@ -1,7 +1,9 @@
 //! A policy at work: a message is decoded once and goes through the steps of its direction.
 
 use std::cell::RefCell;
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use wicketgate_wire::CloseCode;
 
@@ -11,7 +13,7 @@ use crate::finding::{Action, Enforcement, Finding, Hit};
 use crate::format::Format;
 use crate::message::{Direction, Message, type_name};
 use crate::rewrite::Edits;
-use crate::step::{Effect, Step, View};
+use crate::step::{Effect, Memory, Reloaded, Step, View};
 use crate::verdict::{Forward, Outcome, Verdict};
 
 /// The rules of one route.
@@ -39,6 +41,8 @@ pub struct Rules {
 #[derive(Debug, Default)]
 pub struct Session {
     facts: Arc<Facts>,
+    memory: Memory,
+    now: Duration,
 }
 
 thread_local! {
@@ -48,8 +52,13 @@ thread_local! {
 
 impl Session {
     /// A new session of this client.
-    pub const fn new(facts: Arc<Facts>) -> Self {
-        Self { facts }
+    pub fn new(facts: Arc<Facts>) -> Self {
+        Self { facts, memory: Memory::default(), now: Duration::ZERO }
+    }
+
+    /// Messages that are judged from here on come at `now`, by a clock that all sessions share.
+    pub const fn at(&mut self, now: Duration) {
+        self.now = now;
     }
 
     /// The client's credential was renewed: other facts hold from now on.
@@ -72,6 +81,34 @@ impl Policy {
     /// Its name; none where every message passes.
     pub fn name(&self) -> Option<&str> {
         self.0.as_ref().map(|rules| &*rules.name)
+    }
+
+    /// Goes on with what the last configuration's policy of this name counted and remembers of all sessions, in steps of the
+    /// same names.
+    pub fn follow(&self, last: &Self) {
+        let (Some(rules), Some(last)) = (&self.0, &last.0) else { return };
+        for (steps, last) in [(&rules.to_upstream, &last.to_upstream), (&rules.to_client, &last.to_client)] {
+            for step in steps.iter().flatten() {
+                if let Some(last) = last.iter().flatten().find(|last| last.name == step.name) {
+                    step.follow(last);
+                }
+            }
+        }
+    }
+
+    /// The files that are to be read anew when they change.
+    pub fn files(&self) -> Vec<PathBuf> {
+        self.steps().filter_map(Step::file).collect()
+    }
+
+    /// Reads files anew that have changed; what cannot be used changes nothing.
+    pub fn reload(&self) -> Vec<Reloaded> {
+        self.steps().filter_map(Step::reload).collect()
+    }
+
+    fn steps(&self) -> impl Iterator<Item = &Step> {
+        let rules = self.0.iter();
+        rules.flat_map(|rules| rules.to_upstream.iter().chain(&rules.to_client).flatten())
     }
 
     /// Judges one message.
@@ -120,8 +157,9 @@ impl Rules {
                 data: message.kind,
                 direction,
                 facts: &session.facts,
+                now: session.now,
             };
-            let next = match run(&mut steps, &view, &mut findings) {
+            let next = match run(&mut steps, &view, &mut session.memory, &mut findings) {
                 Ran::Through => break,
                 Ran::Ended(verdict) => return Outcome { verdict, findings },
                 Ran::Rewrites(step, edits) => match edits.apply(&self.format, &fields) {
@@ -167,10 +205,15 @@ enum Ran<'s> {
     Rewrites(&'s Step, Edits),
 }
 
-fn run<'s>(steps: &mut std::slice::Iter<'s, Step>, view: &View<'_>, findings: &mut Vec<Finding>) -> Ran<'s> {
+fn run<'s>(
+    steps: &mut std::slice::Iter<'s, Step>,
+    view: &View<'_>,
+    memory: &mut Memory,
+    findings: &mut Vec<Finding>,
+) -> Ran<'s> {
     for step in steps {
         let enforces = step.enforcement == Enforcement::Enforce;
-        let (hits, action, edits) = match step.judge(view) {
+        let (hits, action, edits) = match step.judge(view, memory) {
             Effect::Pass => continue,
             Effect::Violation(hits) => (hits, step.then.action(), None),
             Effect::Rewrite(hits, edits) => (hits, Action::Rewritten, Some(edits)),

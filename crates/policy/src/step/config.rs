@@ -6,8 +6,12 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use wicketgate_config::{At, Item, OneOrMany, Place, Problems};
 
+use super::blocklist::{self, RawBlocklist};
+use super::files::{self, RawFiles};
 use super::kinds::{Allow, Deny, Kinds, RawEntry};
+use super::limit::{self, RawLimit};
 use super::redact::RawRedact;
+use super::replay::{self, RawReplay};
 use super::then::RawThen;
 use super::{Step, Work, redact};
 use crate::finding::Enforcement;
@@ -31,6 +35,14 @@ pub struct RawStep {
     deny: Option<At<OneOrMany<RawEntry>>>,
     /// Values are covered or taken out: by their paths, and by what they look like.
     redact: Option<At<OneOrMany<At<RawRedact>>>>,
+    /// Listed words and values do not pass.
+    blocklist: Option<At<RawBlocklist>>,
+    /// So many messages a second pass.
+    limit: Option<At<RawLimit>>,
+    /// What came once does not pass again.
+    replay: Option<At<RawReplay>>,
+    /// Only files of some types and sizes pass, in bytes or in base64.
+    files: Option<At<RawFiles>>,
 }
 
 impl RawStep {
@@ -41,6 +53,10 @@ impl RawStep {
             ("allow", raw.allow.as_ref().map(|at| at.place)),
             ("deny", raw.deny.as_ref().map(|at| at.place)),
             ("redact", raw.redact.as_ref().map(|at| at.place)),
+            ("blocklist", raw.blocklist.as_ref().map(|at| at.place)),
+            ("limit", raw.limit.as_ref().map(|at| at.place)),
+            ("replay", raw.replay.as_ref().map(|at| at.place)),
+            ("files", raw.files.as_ref().map(|at| at.place)),
         ];
         let what = sole_work(&written, place, problems)?;
         let name: Arc<str> = match raw.name {
@@ -51,8 +67,16 @@ impl RawStep {
             Work::Allow(Allow::check(allow, problems))
         } else if let Some(deny) = raw.deny {
             Work::Deny(Deny::check(deny, problems))
+        } else if let Some(redact) = raw.redact {
+            Work::Redact(redact::check(redact, problems))
+        } else if let Some(blocklist) = raw.blocklist {
+            Work::Blocklist(blocklist::check(blocklist, problems)?)
+        } else if let Some(limit) = raw.limit {
+            Work::Limit(limit::check(limit, problems)?)
+        } else if let Some(replay) = raw.replay {
+            Work::Replay(replay::check(replay, problems)?)
         } else {
-            Work::Redact(redact::check(raw.redact?, problems))
+            Work::Files(files::check(raw.files?, problems)?)
         };
         if let (true, Some(_)) = (work.rewrites(), &raw.then) {
             let what = format!("`then` has nothing to say of `{what}`");

@@ -1,18 +1,31 @@
 //! Steps: what a policy asks of a message, one after the other. A step's configuration, work and tests stand together.
 
+mod blocklist;
 mod config;
+mod files;
 mod kinds;
+mod limit;
+mod memory;
 mod redact;
+mod replay;
 mod then;
 
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
+pub use blocklist::Reloaded;
 pub use config::RawStep;
+pub(crate) use memory::Memory;
 pub use then::{RawThen, Then};
 use wicketgate_wire::DataKind;
 
+use self::blocklist::Blocklist;
+use self::files::Files;
 use self::kinds::{Allow, Deny, Kinds};
+use self::limit::Limit;
 use self::redact::Redact;
+use self::replay::Replay;
 use crate::facts::Facts;
 use crate::fields::Fields;
 use crate::finding::{Enforcement, Hit};
@@ -32,6 +45,8 @@ pub(crate) struct View<'m> {
     pub(crate) direction: Direction,
     /// Who sends it.
     pub(crate) facts: &'m Facts,
+    /// When, by a clock that all sessions share.
+    pub(crate) now: Duration,
 }
 
 /// What a step makes of a message.
@@ -64,13 +79,26 @@ enum Work {
     Deny(Deny),
     /// Values are covered or taken out.
     Redact(Redact),
+    /// Listed words do not pass.
+    Blocklist(Blocklist),
+    /// So many messages a second pass.
+    Limit(Limit),
+    /// What came once does not pass again.
+    Replay(Replay),
+    /// Only files of some types and sizes pass.
+    Files(Files),
 }
 
 impl Work {
     /// Whether it may change messages.
     const fn rewrites(&self) -> bool {
         match self {
-            Self::Allow(_) | Self::Deny(_) => false,
+            Self::Allow(_)
+            | Self::Deny(_)
+            | Self::Blocklist(_)
+            | Self::Limit(_)
+            | Self::Replay(_)
+            | Self::Files(_) => false,
             Self::Redact(_) => true,
         }
     }
@@ -78,7 +106,7 @@ impl Work {
 
 impl Step {
     /// Judges one message.
-    pub(crate) fn judge(&self, view: &View<'_>) -> Effect {
+    pub(crate) fn judge(&self, view: &View<'_>, memory: &mut Memory) -> Effect {
         if self.only.as_ref().is_some_and(|only| !only.contains(view.kind)) {
             return Effect::Pass;
         }
@@ -86,6 +114,35 @@ impl Step {
             Work::Allow(allow) => allow.judge(view),
             Work::Deny(deny) => deny.judge(view),
             Work::Redact(redact) => redact.judge(view),
+            Work::Blocklist(blocklist) => blocklist.judge(view),
+            Work::Limit(limit) => limit.judge(view, memory.part(view.direction, &self.name)),
+            Work::Replay(replay) => replay.judge(view, memory.part(view.direction, &self.name)),
+            Work::Files(files) => files.judge(view),
+        }
+    }
+
+    /// Goes on with what the step of the last configuration knows of all sessions, if it is the same one.
+    pub(crate) fn follow(&self, last: &Self) {
+        match (&self.work, &last.work) {
+            (Work::Limit(limit), Work::Limit(last)) => limit.follow(last),
+            (Work::Replay(replay), Work::Replay(last)) => replay.follow(last),
+            _ => {}
+        }
+    }
+
+    /// Reads anew what it was made of, if that is a file that changed.
+    pub(crate) fn reload(&self) -> Option<Reloaded> {
+        match &self.work {
+            Work::Blocklist(blocklist) => blocklist.reload(),
+            _ => None,
+        }
+    }
+
+    /// The file that is to be read anew when it changes.
+    pub(crate) fn file(&self) -> Option<PathBuf> {
+        match &self.work {
+            Work::Blocklist(blocklist) => blocklist.file(),
+            _ => None,
         }
     }
 
