@@ -223,10 +223,11 @@ fn run<'s>(
         match edits {
             _ if !enforces => {}
             Some(edits) => return Ran::Rewrites(step, edits),
-            None => match step.then.verdict() {
-                Some(verdict) => return Ran::Ended(verdict),
-                None => {}
-            },
+            None => {
+                if let Some(verdict) = step.then.verdict() {
+                    return Ran::Ended(verdict);
+                }
+            }
         }
     }
     Ran::Through

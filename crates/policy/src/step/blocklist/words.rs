@@ -19,8 +19,6 @@ struct Entry {
     hash: u64,
     start: u32,
     length: u32,
-    /// The length of its first word.
-    first: u32,
 }
 
 /// Bytes that are looked through at a time.
@@ -45,7 +43,7 @@ impl Words {
             padded.extend_from_slice(&[0; PADDING]);
             let hash = hash(&padded, 0, first.len());
             words.text.extend_from_slice(entry);
-            words.entries.push(Entry { hash, start, length, first: first.len() as u32 });
+            words.entries.push(Entry { hash, start, length });
         }
         words.text.shrink_to_fit();
         words.entries.shrink_to_fit();

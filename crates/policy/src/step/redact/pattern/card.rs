@@ -78,7 +78,7 @@ fn checks(digits: &[u8]) -> bool {
             _ => value * 2 % 10 + value * 2 / 10,
         })
         .sum();
-    sum % 10 == 0
+    sum.is_multiple_of(10)
 }
 
 pub(super) fn find(text: &[u8], found: &mut Vec<Match>) {
