@@ -14,8 +14,8 @@ use wicketgate_config::{At, Problems};
 
 use super::changes::Changes;
 use super::file::{LOOK_EVERY, Watched};
-use super::fill::Fill;
 use super::identity::Identity;
+use wicketgate_meter::Fill;
 
 /// Credentials and subjects that are not accepted any more. Their sessions are closed as soon as they are known.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]

@@ -12,7 +12,10 @@ pub mod format;
 pub mod guard;
 mod message;
 mod policy;
+mod rewrite;
 pub mod step;
+#[cfg(test)]
+mod testing;
 mod verdict;
 
 pub use config::{RawBounds, RawPolicy};
@@ -20,6 +23,7 @@ pub use facts::{Facts, Identity};
 pub use finding::{Action, Enforcement, Finding, masked};
 pub use message::{DataKind, Direction, Message};
 pub use policy::{Policy, Rules, Session};
+pub use step::Reloaded;
 pub use verdict::{Forward, Keep, Outcome, Reply, Verdict};
 
 #[cfg(test)]

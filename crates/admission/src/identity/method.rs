@@ -19,8 +19,8 @@ use super::ticket::{RawTicket, TicketConfig, Tickets};
 use super::{Denied, Identity};
 use crate::changes::Changes;
 use crate::credential::Place;
-use crate::fill::Fill;
 use crate::secret::Secret;
+use wicketgate_meter::Fill;
 
 /// A method by which clients prove who they are. It has one of the keys beside `name`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]

@@ -10,9 +10,14 @@ impl NodeId {
     /// The whole message.
     pub const ROOT: Self = Self(0);
 
-    /// Its place among all nodes, from 0.
+    /// The number by itself.
     pub const fn number(self) -> u32 {
         self.0
+    }
+
+    /// The next value in the order in which they stand.
+    pub(crate) const fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
     }
 }
 

@@ -141,6 +141,17 @@ impl<'m> Field<'m> {
         self.node()?.at()
     }
 
+    /// The number behind its own and those of all that stands in it.
+    pub fn end(&self) -> NodeId {
+        NodeId(self.node().map_or(self.id.0, |node| node.end))
+    }
+
+    /// The field itself, then all that stands in it.
+    pub fn with_inner(&self) -> impl Iterator<Item = Self> + use<'m> {
+        let fields = self.fields;
+        (self.id.0..self.end().0).map(move |number| Self { fields, id: NodeId(number) })
+    }
+
     /// What stands in it, in order; nothing in what is neither list nor map.
     pub fn children(&self) -> Children<'m> {
         let end = self.node().map_or(0, |node| node.end);

@@ -7,16 +7,21 @@ use serde::Deserialize;
 use wicketgate_config::{At, Item, OneOrMany, Place, Problems};
 
 use super::audit::{AuditStep, RawAuditStep};
+use super::blocklist::{self, RawBlocklist};
+use super::files::{self, RawFiles};
 use super::guard::GuardStep;
 use super::kinds::{Allow, Deny, Kinds, RawEntry};
+use super::limit::{self, RawLimit};
+use super::redact::RawRedact;
+use super::replay::{self, RawReplay};
 use super::schema::{RawSchema, Schema};
 use super::then::RawThen;
-use super::{Stage, Step, Work};
+use super::{Stage, Step, Work, redact};
 use crate::condition::Condition;
 use crate::finding::Enforcement;
 use crate::guard::RawGuard;
 
-/// A step of a policy. It has one of `allow`, `deny`, `schema`, `guard` and `audit`, or, as a rule, `when` alone.
+/// A step of a policy. It has one of the keys from `allow` on, or, as a rule, `when` alone.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RawStep {
@@ -36,6 +41,16 @@ pub struct RawStep {
     allow: Option<At<OneOrMany<RawEntry>>>,
     /// Messages of this list do not pass.
     deny: Option<At<OneOrMany<RawEntry>>>,
+    /// Values are covered or taken out: by their paths, and by what they look like.
+    redact: Option<At<OneOrMany<At<RawRedact>>>>,
+    /// Listed words and values do not pass.
+    blocklist: Option<At<RawBlocklist>>,
+    /// So many messages a second pass.
+    limit: Option<At<RawLimit>>,
+    /// What came once does not pass again.
+    replay: Option<At<RawReplay>>,
+    /// Only files of some types and sizes pass, in bytes or in base64.
+    files: Option<At<RawFiles>>,
     /// Only messages that fit a schema pass.
     schema: Option<At<RawSchema>>,
     /// Messages with payload injection in a text or name do not pass.
@@ -57,6 +72,11 @@ impl RawStep {
         let written = [
             ("allow", raw.allow.as_ref().map(|at| at.place)),
             ("deny", raw.deny.as_ref().map(|at| at.place)),
+            ("redact", raw.redact.as_ref().map(|at| at.place)),
+            ("blocklist", raw.blocklist.as_ref().map(|at| at.place)),
+            ("limit", raw.limit.as_ref().map(|at| at.place)),
+            ("replay", raw.replay.as_ref().map(|at| at.place)),
+            ("files", raw.files.as_ref().map(|at| at.place)),
             ("schema", raw.schema.as_ref().map(|at| at.place)),
             ("guard", raw.guard.as_ref().map(|at| at.place)),
             ("audit", raw.audit.as_ref().map(|at| at.place)),
@@ -74,6 +94,16 @@ impl RawStep {
             Work::Allow(Allow::check(allow, problems)?)
         } else if let Some(deny) = raw.deny {
             Work::Deny(Deny::check(deny, problems)?)
+        } else if let Some(redact) = raw.redact {
+            Work::Redact(redact::check(redact, problems))
+        } else if let Some(blocklist) = raw.blocklist {
+            Work::Blocklist(blocklist::check(blocklist, problems)?)
+        } else if let Some(limit) = raw.limit {
+            Work::Limit(limit::check(limit, problems)?)
+        } else if let Some(replay) = raw.replay {
+            Work::Replay(replay::check(replay, problems)?)
+        } else if let Some(files) = raw.files {
+            Work::Files(files::check(files, problems)?)
         } else if let Some(schema) = raw.schema {
             Work::Schema(Schema::check(schema, stage, problems)?)
         } else if let Some(guard) = raw.guard {
@@ -83,6 +113,10 @@ impl RawStep {
         } else {
             Work::Rule
         };
+        if let (true, Some(_)) = (work.rewrites(), &raw.then) {
+            let what = format!("`then` has nothing to say of `{what}`");
+            problems.error(place, what, "take it out: messages go on, changed");
+        }
         Some(Step {
             name,
             enforcement: raw.mode.unwrap_or(mode),

@@ -23,8 +23,8 @@ use super::claims::token_id;
 use super::{Claims, Denied, Identity};
 use crate::credential::Place;
 use crate::fetch::{FetchError, Fetcher};
-use crate::fill::Fill;
 use crate::secret::Secret;
+use wicketgate_meter::Fill;
 
 /// Opaque tokens of one authorisation server, and what it said about them.
 #[derive(Debug)]

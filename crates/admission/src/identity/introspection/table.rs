@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
-use crate::fill::Fill;
 use crate::identity::{Denied, Identity};
+use wicketgate_meter::Fill;
 
 /// A token's SHA-256.
 pub type Hash = [u8; 32];

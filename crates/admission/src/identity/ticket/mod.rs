@@ -17,8 +17,8 @@ use table::{Full, Outstanding};
 
 use super::{Claims, Denied, Identity};
 use crate::credential::{Place, RawPlace};
-use crate::fill::Fill;
 use crate::secret::{RawSecret, Secret};
+use wicketgate_meter::Fill;
 
 /// One-time tickets. `POST /.wicketgate/ticket?path=PATH` with a credential of another method of the route at PATH, on the
 /// same host, gives one: `{"ticket": "wgt_...", "expires_in": 30}`. A ticket opens one WebSocket on that route, as whom the

@@ -5,8 +5,8 @@ use std::collections::{BinaryHeap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::seal::TicketId;
-use crate::fill::Fill;
 use crate::identity::Denied;
+use wicketgate_meter::Fill;
 
 /// The tickets that are out, bounded in all and for each subject. Times are milliseconds since 1970.
 #[derive(Debug)]

@@ -13,7 +13,7 @@ const LOOKS: usize = 32;
 const COMMON: u32 = 0;
 
 /// What a table knows of a key.
-pub(super) trait Tracked: Default {
+pub trait Tracked: Default {
     /// Whether it is as if the key had never come: then its place may go to another without a loss.
     fn is_idle(&self, now: Duration) -> bool;
 }
@@ -24,20 +24,20 @@ pub(super) trait Tracked: Default {
 /// that matters is ever forgotten. Where a shard has no idle place, newcomers share a common one and with it one limit,
 /// until a place is free: who was there before feels nothing of a flood.
 #[derive(Debug)]
-pub(super) struct Table<T> {
+pub struct Table<T> {
     shards: Box<[Mutex<Shard<T>>]>,
 }
 
 /// Where a key stands. It stays there at least as long as it is not idle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub struct Place {
     shard: u32,
     node: u32,
 }
 
 impl Place {
     /// Whether it is one that newcomers share.
-    pub(super) const fn is_common(self) -> bool {
+    pub const fn is_common(self) -> bool {
         self.node == COMMON
     }
 }
@@ -66,11 +66,10 @@ struct Node<T> {
 
 impl<T: Tracked> Table<T> {
     /// What a key costs at worst, without what its value points to: its node, and two heads of chains.
-    #[cfg(test)]
-    pub(super) const BYTES: usize = size_of::<Node<T>>() + 2 * size_of::<u32>();
+    pub const BYTES: usize = size_of::<Node<T>>() + 2 * size_of::<u32>();
 
     /// A table for at least so many keys; the next multiple of 64.
-    pub(super) fn new(capacity: usize) -> Self {
+    pub fn new(capacity: usize) -> Self {
         let capacity = capacity.div_ceil(SHARDS).clamp(1, u32::MAX as usize - 1);
         let shard = || Shard {
             capacity,
@@ -84,7 +83,7 @@ impl<T: Tracked> Table<T> {
     }
 
     /// Does something to what is known of `key`, which begins with nothing.
-    pub(super) fn with<R>(&self, key: u64, now: Duration, act: impl FnOnce(&mut T, Place) -> R) -> R {
+    pub fn with<R>(&self, key: u64, now: Duration, act: impl FnOnce(&mut T, Place) -> R) -> R {
         // The upper bits choose the shard and the lower ones the chain.
         let number = (key >> 32) as usize % SHARDS;
         let mut shard = lock(&self.shards[number]);
@@ -94,13 +93,13 @@ impl<T: Tracked> Table<T> {
     }
 
     /// Does something to what is known of the key at `place`, which must not have been idle since the place was told.
-    pub(super) fn at<R>(&self, place: Place, act: impl FnOnce(&mut T) -> R) -> R {
+    pub fn at<R>(&self, place: Place, act: impl FnOnce(&mut T) -> R) -> R {
         let mut shard = lock(&self.shards[place.shard as usize]);
         act(&mut shard.nodes[place.node as usize].value)
     }
 
     /// How full it is, idle keys among the entries.
-    pub(super) fn fill(&self) -> Fill {
+    pub fn fill(&self) -> Fill {
         let mut fill = Fill::default();
         for shard in &self.shards {
             let Shard { capacity, nodes, evicted, overflowed, .. } = &*lock(shard);
@@ -111,9 +110,13 @@ impl<T: Tracked> Table<T> {
     }
 
     /// How many keys have a place, idle ones among them.
-    #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.shards.iter().map(|shard| lock(shard).nodes.len().saturating_sub(1)).sum()
+    }
+
+    /// Whether no key has come yet.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 }
 
