@@ -73,6 +73,8 @@ pub struct Snapshot {
     pub methods: Vec<Arc<Method>>,
     /// What is not accepted any more.
     pub revocations: Arc<Revocations>,
+    /// What messages may say.
+    policies: Vec<Policy>,
     /// Who may have issued clients' certificates, by the listeners that ask for them.
     clients: HashMap<Arc<str>, Arc<ClientCertificates>>,
     by_name: Vec<Arc<Route>>,
@@ -245,6 +247,12 @@ impl Snapshot {
             Some(last) if *last.config() == config.revocations => last.clone(),
             _ => Revocations::start(config.revocations.clone(), (*changes).clone()),
         };
+        for policy in &config.policies {
+            let same = |last: &&Policy| last.name() == policy.name();
+            if let Some(last) = last.and_then(|last| last.policies.iter().find(same)) {
+                policy.follow(last);
+            }
+        }
         let names = config.routes.iter().flat_map(|route| route.admission.disclosure.names());
         let names: HashSet<HeaderName> = names.cloned().collect();
         let names: Arc<[HeaderName]> = names.into_iter().collect();
@@ -271,6 +279,7 @@ impl Snapshot {
             upstreams,
             methods,
             revocations,
+            policies: config.policies.clone(),
             clients,
             by_name,
         })

@@ -20,8 +20,8 @@ use crate::listener::{
 use crate::pump::End;
 use crate::sessions::end_spread;
 use crate::tls::acme::{self, AcmeConfig, AcmeKeeper};
-use crate::tls::{CertificateWatcher, Watched};
 use crate::upstream::UpstreamError;
+use crate::watch::{FileWatcher, Watched};
 use crate::workers::Workers;
 
 /// Why the gateway cannot start, or cannot follow a new configuration.
@@ -39,8 +39,8 @@ pub enum StartError {
     /// TLS cannot be set up.
     #[error("TLS cannot be set up: {0}")]
     Tls(#[from] rustls::Error),
-    /// Certificate files cannot be watched.
-    #[error("certificate files cannot be watched: {0}")]
+    /// Files cannot be watched.
+    #[error("files cannot be watched: {0}")]
     Watch(#[from] notify::Error),
     /// The system's own.
     #[error(transparent)]
@@ -67,7 +67,7 @@ pub struct Server {
     offer: Option<CancellationToken>,
     /// Cancelled when a successor has taken the sockets over.
     taken: CancellationToken,
-    _certificates: CertificateWatcher,
+    _files: FileWatcher,
     acme: Vec<AcmeKeeper>,
     /// The runtime that keeps certificates: not that of connections.
     control: Handle,
@@ -93,7 +93,7 @@ impl Server {
             drain: config.drain.clone(),
             offer: None,
             taken: CancellationToken::new(),
-            _certificates: watch(config, &shared)?,
+            _files: watch(config, &shared)?,
             acme: Vec::new(),
             control,
             shared,
@@ -108,7 +108,7 @@ impl Server {
             tracing::info!("listening sockets taken over; the process before drains");
         }
         server.offer_sockets()?;
-        server.keep_certificates(config);
+        server.keep_files(config);
         Ok(server)
     }
 
@@ -122,15 +122,15 @@ impl Server {
         let certificates = watch(config, &self.shared)?;
         let opened = self.open(config, &mut Inherited::default())?;
         self.shared.reload(config, config.drain.timeout)?;
-        self._certificates = certificates;
+        self._files = certificates;
         self.drain = config.drain.clone();
         self.serve(opened);
-        self.keep_certificates(config);
+        self.keep_files(config);
         self.offer_sockets()
     }
 
     /// Has certificates ordered and renewed. What is configured as before goes on as it is, with an order that is under way.
-    fn keep_certificates(&mut self, config: &Config) {
+    fn keep_files(&mut self, config: &Config) {
         let mut last = std::mem::take(&mut self.acme);
         for wanted in acme(config) {
             if self.acme.iter().any(|keeper| keeper.config() == wanted) {
@@ -322,14 +322,16 @@ fn acme(config: &Config) -> impl Iterator<Item = &AcmeConfig> {
     config.listeners.iter().filter_map(|listener| Some(&listener.tls.as_ref()?.acme.as_ref()?.value))
 }
 
-fn watch(config: &Config, shared: &Shared) -> Result<CertificateWatcher, StartError> {
+fn watch(config: &Config, shared: &Shared) -> Result<FileWatcher, StartError> {
     for acme in acme(config) {
         acme::prepare(acme)?;
     }
     let tls = config.listeners.iter().filter_map(|listener| listener.tls.as_ref());
-    let watched = tls.flat_map(|tls| {
+    let certificates = tls.flat_map(|tls| {
         let clients = tls.clients.clone().map(Watched::Clients);
         [Some(Watched::Certificates(tls.resolver.clone())), clients].into_iter().flatten()
     });
-    Ok(CertificateWatcher::start(watched.collect(), shared.changes.clone())?)
+    let policies = config.policies.iter().filter(|policy| !policy.files().is_empty());
+    let watched = certificates.chain(policies.cloned().map(Watched::Policy));
+    Ok(FileWatcher::start(watched.collect(), shared.changes.clone())?)
 }

@@ -1,8 +1,10 @@
 //! What a session's messages are judged with: the route's policy, what is known of the client, and who is told.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
+use tokio::time::Instant;
 use wicketgate_audit::Ticket;
 use wicketgate_policy::{Direction, Facts, Message, Outcome, Policy, Session, Verdict};
 
@@ -10,8 +12,13 @@ use wicketgate_policy::{Direction, Facts, Message, Outcome, Policy, Session, Ver
 /// says, where there is one.
 pub type Report = Box<dyn Fn(Direction, &Message<'_>, &Outcome) -> Option<Ticket> + Send + Sync>;
 
+/// The beginning of the clock that the policies of all sessions go by.
+static BEGINNING: LazyLock<Instant> = LazyLock::new(Instant::now);
+
 /// What a session's messages are judged with.
 pub struct Inspector {
+    /// When the session began, by the clock of all.
+    began: Duration,
     policy: Policy,
     session: Session,
     report: Report,
@@ -20,7 +27,7 @@ pub struct Inspector {
 impl Inspector {
     /// For a new session of this client.
     pub fn new(policy: Policy, facts: Arc<Facts>, report: Report) -> Self {
-        Self { policy, session: Session::new(facts), report }
+        Self { began: BEGINNING.elapsed(), policy, session: Session::new(facts), report }
     }
 
     /// Has the session's messages judged by another policy from now on.
@@ -33,13 +40,15 @@ impl Inspector {
         self.session.set_facts(facts);
     }
 
-    /// Judges a message; the ticket of its record is left in `awaited`.
+    /// Judges a message that came at `now`, since the session's begin; the ticket of its record is left in `awaited`.
     pub(super) fn judge(
         &mut self,
         direction: Direction,
         message: Message<'_>,
+        now: Duration,
         awaited: &mut Vec<Ticket>,
     ) -> Verdict {
+        self.session.at(self.began + now);
         let outcome = self.policy.judge(&mut self.session, direction, message);
         if outcome.keep.is_some() || !outcome.findings.is_empty() {
             awaited.extend((self.report)(direction, &message, &outcome));

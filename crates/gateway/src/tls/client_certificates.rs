@@ -208,7 +208,7 @@ impl ClientCertificates {
     }
 
     /// Lists whose next update is overdue, for the log.
-    pub(super) fn overdue(&self) -> Vec<String> {
+    pub fn overdue(&self) -> Vec<String> {
         let lists = self.loaded.load();
         lists.lists.iter().filter_map(|list| overdue(&self.ca, list)).collect()
     }

@@ -1,4 +1,4 @@
-//! Watches files of certificates, authorities and revocations, and has them loaded anew when they change.
+//! Watches files that are loaded anew when they change: certificates, authorities, revocations, and lists of policies.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use wicketgate_admission::Changes;
+use wicketgate_policy::{Policy, Reloaded};
 
-use super::client_certificates::{ClientCertificates, Renewed};
-use super::resolver::CertificateResolver;
+use crate::tls::{CertificateResolver, ClientCertificates, Renewed};
 
 /// A renewal writes several files: they are read when nothing has happened for this long,
 const QUIET: Duration = Duration::from_millis(250);
@@ -25,17 +25,19 @@ pub enum Watched {
     Certificates(Arc<CertificateResolver>),
     /// Who may have issued its clients'.
     Clients(Arc<ClientCertificates>),
+    /// Lists that a policy reads from files.
+    Policy(Policy),
 }
 
-/// Watches the folders of certificate files as long as it lives.
+/// Watches the folders of files as long as it lives.
 ///
 /// The folders, not the files: a renewal puts new files, or new links, in the old ones' place.
 #[derive(Debug)]
-pub struct CertificateWatcher {
+pub struct FileWatcher {
     _watcher: RecommendedWatcher,
 }
 
-impl CertificateWatcher {
+impl FileWatcher {
     /// Starts to watch what these were loaded from. Files are read on a thread of its own; `changes` is told when clients may
     /// have lost their right to their sessions.
     ///
@@ -53,7 +55,7 @@ impl CertificateWatcher {
             watcher.watch(&folder, RecursiveMode::NonRecursive)?;
         }
         thread::Builder::new()
-            .name("certificates".into())
+            .name("files".into())
             .spawn(move || reload_when_told(&told, &watched, &changes))
             .map_err(notify::Error::io)?;
         Ok(Self { _watcher: watcher })
@@ -61,12 +63,13 @@ impl CertificateWatcher {
 }
 
 impl Watched {
-    fn files(&self) -> Vec<&PathBuf> {
+    fn files(&self) -> Vec<PathBuf> {
         match self {
             Self::Certificates(resolver) => {
-                resolver.files().iter().flat_map(|files| [&files.cert, &files.key]).collect()
+                resolver.files().iter().flat_map(|files| [&files.cert, &files.key]).cloned().collect()
             }
-            Self::Clients(clients) => clients.files().collect(),
+            Self::Clients(clients) => clients.files().cloned().collect(),
+            Self::Policy(policy) => policy.files(),
         }
     }
 
@@ -74,6 +77,7 @@ impl Watched {
         match self {
             Self::Certificates(resolver) => reload_certificates(resolver),
             Self::Clients(clients) => reload_clients(clients, changes),
+            Self::Policy(policy) => reload_policy(policy),
         }
     }
 }
@@ -124,6 +128,20 @@ fn reload_certificates(resolver: &CertificateResolver) {
     }
 }
 
+fn reload_policy(policy: &Policy) {
+    let policy_name = policy.name().unwrap_or_default();
+    for reloaded in policy.reload() {
+        match reloaded {
+            Reloaded::Replaced { file, entries } => {
+                tracing::info!(policy = policy_name, file = %file.display(), entries, "list replaced");
+            }
+            Reloaded::Kept { file, fault } => {
+                tracing::error!(policy = policy_name, file = %file.display(), fault, "new list not usable, the old one stays");
+            }
+        }
+    }
+}
+
 fn reload_clients(clients: &ClientCertificates, changes: &Changes) {
     match clients.reload() {
         Renewed::Same => return,
@@ -146,10 +164,10 @@ fn reload_clients(clients: &ClientCertificates, changes: &Changes) {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use super::super::certificate::RawCertificate;
-    use super::super::config::RawServerTls;
-    use super::super::testing::Issued;
     use super::*;
+    use crate::tls::RawCertificate;
+    use crate::tls::config::RawServerTls;
+    use crate::tls::testing::Issued;
     use wicketgate_config::{At, Problems};
 
     #[test]
@@ -159,7 +177,7 @@ mod tests {
         let raw = RawServerTls { certificates: At::nowhere(vec![raw]), ..Default::default() };
         let resolver = raw.check(&mut Problems::default()).resolver;
         let watched = vec![Watched::Certificates(resolver.clone())];
-        let watcher = CertificateWatcher::start(watched, Changes::default()).unwrap();
+        let watcher = FileWatcher::start(watched, Changes::default()).unwrap();
         for (from, to) in [(new.files().cert, old.files().cert), (new.files().key, old.files().key)] {
             let fresh = to.with_extension("fresh");
             std::fs::copy(from, &fresh).unwrap();
