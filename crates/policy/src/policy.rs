@@ -9,6 +9,7 @@ use crate::facts::Facts;
 use crate::fields::{Bounds, Fields, Path, Shown, Tree, Undecodable};
 use crate::finding::{Action, Enforcement, Finding, Hit};
 use crate::format::Format;
+use crate::format::states::{State, States};
 use crate::message::{Direction, Message, type_name};
 use crate::step::{Effect, Step, View};
 use crate::verdict::{Forward, Outcome, Verdict};
@@ -26,6 +27,8 @@ pub struct Rules {
     pub format: Format,
     /// Where a message says of what kind it is.
     pub kind: Option<Path>,
+    /// Which kinds of message may come in which state of the protocol.
+    pub states: Option<States>,
     /// How much a message may say.
     pub bounds: Bounds,
     /// What messages from clients go through; none where they are not looked into.
@@ -38,6 +41,7 @@ pub struct Rules {
 #[derive(Debug, Default)]
 pub struct Session {
     facts: Arc<Facts>,
+    state: State,
 }
 
 thread_local! {
@@ -48,7 +52,7 @@ thread_local! {
 impl Session {
     /// A new session of this client.
     pub const fn new(facts: Arc<Facts>) -> Self {
-        Self { facts }
+        Self { facts, state: State::new() }
     }
 
     /// The client's credential was renewed: other facts hold from now on.
@@ -115,6 +119,11 @@ impl Rules {
             direction,
             facts: &session.facts,
         };
+        let states = self.states.as_ref();
+        let next = match states.map(|states| states.next(&session.state, direction, view.kind)).transpose() {
+            Ok(next) => next,
+            Err(error) => return undecodable(error),
+        };
         let mut findings = Vec::new();
         for step in steps {
             let Effect::Violation(hits) = step.judge(&view) else { continue };
@@ -130,6 +139,9 @@ impl Rules {
             if let Some(verdict) = verdict {
                 return Outcome { verdict, findings };
             }
+        }
+        if let (Some(states), Some(next)) = (states, next) {
+            session.state.follow(states, next);
         }
         Outcome { verdict: Verdict::Forward(Forward(())), findings }
     }
