@@ -8,6 +8,7 @@ use wicketgate_config::{At, Item, Problems, Size};
 
 use crate::fields::{Bounds, Path};
 use crate::finding::Enforcement;
+use crate::format::states::{RawState, States};
 use crate::format::{Format, RawFormat};
 use crate::message::Direction;
 use crate::policy::{Policy, Rules};
@@ -27,6 +28,10 @@ pub struct RawPolicy {
     /// messages have no kind.
     #[serde(default)]
     kind: Option<At<String>>,
+    /// The protocol's states: which kinds of message may come in each, and which state follows. A message that may not come
+    /// ends its session with 1008. Default: messages may come in any order.
+    #[serde(default)]
+    states: Option<At<Vec<Item<RawState>>>>,
     /// `observe` records what any step finds, and changes nothing; what cannot be decoded ends the session all the same.
     /// Default: `enforce`.
     #[serde(default)]
@@ -99,7 +104,31 @@ impl RawPolicy {
                 None
             }
         });
+        let format_place = self.format.place;
         let format = RawFormat::check(self.format, problems);
+        let kind = kind.or_else(|| format.as_ref()?.kind().cloned());
+        let states_place = self.states.as_ref().map_or(format_place, |states| states.place);
+        let states = self.states.and_then(|states| States::check(states, problems));
+        let states = states.or_else(|| format.as_ref()?.states().cloned());
+        if let Some(states) = &states {
+            if kind.is_none() {
+                let what = "states go by kinds of message, and none is told";
+                problems.error(states_place, what, "add `kind:` with the path of the field that says it");
+            }
+            for (direction, steps) in
+                [(Direction::ToUpstream, &self.to_upstream), (Direction::ToClient, &self.to_client)]
+            {
+                if steps.is_none() && states.directions().contains(&direction) {
+                    let label = direction.label();
+                    let what = format!("states depend on messages `{label}`, which are not looked into");
+                    problems.error(
+                        states_place,
+                        what,
+                        format!("add `{label}:` to the policy, if only as `[]`"),
+                    );
+                }
+            }
+        }
         if let (None, None) = (&self.to_upstream, &self.to_client) {
             let what = format!("the policy `{name}` looks at no message");
             problems.error(self.name.place, what, "add `to_upstream:`, `to_client:`, or both, with steps");
@@ -117,7 +146,7 @@ impl RawPolicy {
         };
         let to_upstream = steps(self.to_upstream, Direction::ToUpstream);
         let to_client = steps(self.to_client, Direction::ToClient);
-        Some(Policy::new(Rules { name, format: format?, kind, bounds, to_upstream, to_client }))
+        Some(Policy::new(Rules { name, format: format?, kind, states, bounds, to_upstream, to_client }))
     }
 }
 

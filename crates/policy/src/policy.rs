@@ -12,6 +12,7 @@ use crate::facts::Facts;
 use crate::fields::{Bounds, Fields, Path, Shown, Tree, Undecodable};
 use crate::finding::{Action, Enforcement, Finding, Hit};
 use crate::format::Format;
+use crate::format::states::{Next, State, States};
 use crate::message::{Direction, Message, type_name};
 use crate::rewrite::Edits;
 use crate::step::{Effect, Memory, Reloaded, Step, View};
@@ -30,6 +31,8 @@ pub struct Rules {
     pub format: Format,
     /// Where a message says of what kind it is.
     pub kind: Option<Path>,
+    /// Which kinds of message may come in which state of the protocol.
+    pub states: Option<States>,
     /// How much a message may say.
     pub bounds: Bounds,
     /// What messages from clients go through; none where they are not looked into.
@@ -42,6 +45,7 @@ pub struct Rules {
 #[derive(Debug, Default)]
 pub struct Session {
     facts: Arc<Facts>,
+    state: State,
     memory: Memory,
     now: Duration,
 }
@@ -54,7 +58,7 @@ thread_local! {
 impl Session {
     /// A new session of this client.
     pub fn new(facts: Arc<Facts>) -> Self {
-        Self { facts, memory: Memory::default(), now: Duration::ZERO }
+        Self { facts, state: State::new(), memory: Memory::default(), now: Duration::ZERO }
     }
 
     /// Messages that are judged from here on come at `now`, by a clock that all sessions share.
@@ -158,6 +162,10 @@ impl Rules {
         if let Err(error) = self.format.decode(message.payload, tree, &self.bounds) {
             return undecodable(error);
         }
+        let next_state = match self.next_state(&Fields::new(tree, message.payload), session, direction) {
+            Ok(next) => next,
+            Err(error) => return undecodable(error),
+        };
         let mut outcome = Outcome::pass();
         let mut steps = steps.iter();
         // Steps behind one that rewrites see the new message.
@@ -200,7 +208,22 @@ impl Rules {
         if let Some(payload) = rewritten {
             outcome.verdict = Verdict::Rewrite(payload, Forward(()));
         }
+        if let (Some(states), Some(next)) = (&self.states, next_state) {
+            session.state.follow(states, next);
+        }
         outcome
+    }
+
+    /// The state of the protocol behind this message; none where the policy knows no states.
+    fn next_state(
+        &self,
+        fields: &Fields<'_>,
+        session: &Session,
+        direction: Direction,
+    ) -> Result<Option<Next>, Undecodable> {
+        let Some(states) = &self.states else { return Ok(None) };
+        let mut number = String::new();
+        states.next(&session.state, direction, self.kind(fields, &mut number)).map(Some)
     }
 
     /// What kind of message it is; `number` holds the text of one that is a number.
