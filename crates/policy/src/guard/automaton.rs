@@ -2,14 +2,17 @@
 
 use std::ops::Range;
 
-use regex_automata::Input;
-use regex_automata::MatchKind;
 use regex_automata::hybrid::dfa::{Cache, Config, DFA};
 use regex_automata::nfa::thompson;
 use regex_automata::util::syntax;
+use regex_automata::{Anchored, Input, MatchKind};
 
 /// The automaton of one rule; its states are kept in [`States`].
-pub(super) struct Automaton(DFA);
+pub(super) struct Automaton {
+    dfa: DFA,
+    /// Whether it finds something only from the start of a text on, and so is soon done with most.
+    anchored: bool,
+}
 
 /// The states of every rule's automaton that were needed so far. Many texts share them, so it is kept.
 #[derive(Default)]
@@ -37,7 +40,13 @@ impl Automaton {
             .case_insensitive(!exact)
             .dot_matches_new_line(true);
         let thompson = thompson::Config::new().utf8(false).nfa_size_limit(Some(MAKING));
-        DFA::builder().configure(config).syntax(syntax).thompson(thompson).build(regex).ok().map(Self)
+        let dfa = DFA::builder().configure(config).syntax(syntax).thompson(thompson).build(regex).ok()?;
+        Some(Self { anchored: dfa.get_nfa().is_always_start_anchored(), dfa })
+    }
+
+    /// Whether it reads only the start of most texts.
+    pub(super) const fn is_anchored(&self) -> bool {
+        self.anchored
     }
 
     /// Where the first finding in this part of `text` ends. A text that wears the automaton out is one.
@@ -51,10 +60,13 @@ impl Automaton {
         if states.0.len() <= index {
             states.0.resize_with(index + 1, || None);
         }
-        let cache = states.0[index].get_or_insert_with(|| Box::new(self.0.create_cache()));
+        let cache = states.0[index].get_or_insert_with(|| Box::new(self.dfa.create_cache()));
         let end = window.end;
-        let input = Input::new(text).range(window).earliest(true);
-        match self.0.try_search_fwd(cache, &input) {
+        let input = match self.anchored {
+            true => Input::new(text).range(..end).anchored(Anchored::Yes).earliest(true),
+            false => Input::new(text).range(window).earliest(true),
+        };
+        match self.dfa.try_search_fwd(cache, &input) {
             Ok(found) => found.map(|found| found.offset()),
             Err(_) => Some(end),
         }

@@ -28,7 +28,7 @@ pub(super) struct Catalog {
     rules: Vec<Compiled>,
     literals: Option<dfa::DFA>,
     /// The rules of each literal.
-    of_literal: Vec<Vec<u16>>,
+    of_literal: Vec<Literal>,
 }
 
 /// One rule.
@@ -44,6 +44,13 @@ pub(super) struct Compiled {
     longest: usize,
     /// A rule that does not compile finds something everywhere: nothing passes by a mistake in the rules.
     automaton: Option<Automaton>,
+}
+
+/// A literal: its length, the rules that look wherever it stands, and those that look where it is a word of its own.
+struct Literal {
+    length: usize,
+    anywhere: Vec<u16>,
+    as_word: Vec<u16>,
 }
 
 /// Where the literals of rules stood in a text.
@@ -75,13 +82,20 @@ impl Catalog {
             rules.iter().flat_map(|rule| &rule.literals).map(String::as_str).collect();
         literals.sort_unstable();
         literals.dedup();
-        let rules_of = |literal: &&str| {
-            let own =
-                rules.iter().enumerate().filter(|(_, rule)| rule.literals.iter().any(|own| own == literal));
-            own.map(|(index, _)| index as u16).collect()
+        let rules_of = |literal: &str, words: bool| {
+            let is_word = literal.bytes().all(|byte| byte.is_ascii_alphabetic());
+            let has = |rule: &Rule| {
+                (rule.words && is_word) == words && rule.literals.iter().any(|own| own == literal)
+            };
+            rules.iter().enumerate().filter(|(_, rule)| has(rule)).map(|(index, _)| index as u16).collect()
+        };
+        let literal = |literal: &&str| Literal {
+            length: literal.len(),
+            anywhere: rules_of(literal, false),
+            as_word: rules_of(literal, true),
         };
         Ok(Self {
-            of_literal: literals.iter().map(rules_of).collect(),
+            of_literal: literals.iter().map(literal).collect(),
             literals: Some(
                 dfa::Builder::new()
                     .match_kind(MatchKind::Standard)
@@ -116,13 +130,23 @@ impl Catalog {
             state = automaton.next_state(Anchored::No, state, byte);
             if automaton.is_special(state) && automaton.is_match(state) {
                 for index in 0..automaton.match_len(state) {
-                    let literal = automaton.match_pattern(state, index);
-                    for &rule in &self.of_literal[literal.as_usize()] {
-                        found.add(usize::from(rule), at as u32);
+                    let literal = &self.of_literal[automaton.match_pattern(state, index).as_usize()];
+                    literal.anywhere.iter().for_each(|&rule| found.add(rule.into(), at as u32));
+                    if !literal.as_word.is_empty() && literal.is_word(text, at) {
+                        literal.as_word.iter().for_each(|&rule| found.add(rule.into(), at as u32));
                     }
                 }
             }
         }
+    }
+}
+
+impl Literal {
+    /// Whether no letters adjoin the literal that ends at `last`.
+    fn is_word(&self, text: &[u8], last: usize) -> bool {
+        let is_letter = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphabetic);
+        let before = last.checked_sub(self.length).and_then(|at| text.get(at));
+        !is_letter(before) && !is_letter(text.get(last + 1))
     }
 }
 

@@ -23,13 +23,16 @@ impl Form {
     pub(super) const OTHERS: [Self; 3] = [Self::Sql, Self::Shell, Self::Compact];
 
     /// Whether a text of such characters may read differently in this form.
-    pub(super) const fn applies(self, summary: Summary) -> bool {
+    pub(super) fn applies(self, text: &[u8], summary: Summary) -> bool {
         match self {
             Self::Text => summary.has_any(set(b"\n\r\0")),
             Self::Sql => {
                 summary.has_all(set(b"/*")) || summary.has_any(set(b"-#")) && summary.has_any(set(b"\n"))
             }
-            Self::Shell => summary.has_any(set(b"'\"\\^$`{")) && summary.has_any(set(b"/;|&$`<>(\n")),
+            Self::Shell => {
+                summary.has_any(set(b"'\"\\^$`{"))
+                    && (summary.has_any(set(b"/$`|\\^")) || summary.has_any(set(b";&")) && breaks_out(text))
+            }
             Self::Compact => {
                 summary.has_any(set(b"\n\r\0")) && summary.has_any(set(b"([:<"))
                     || summary.has_all(set(b"/*")) && summary.has_any(set(b"([:<."))
@@ -47,6 +50,13 @@ impl Form {
             Self::Compact => compact(text, out),
         }
     }
+}
+
+/// Whether a separator of commands ends the first word.
+fn breaks_out(text: &[u8]) -> bool {
+    let word = text.iter().take_while(|byte| !matches!(byte, b'a'..=b'z' | b'A'..=b'Z')).count();
+    let end = text[word..].iter().position(|&byte| byte <= b' ').map_or(text.len(), |end| word + end);
+    text[..(end + 2).min(text.len())].iter().any(|byte| matches!(byte, b';' | b'&'))
 }
 
 const fn is_space(byte: u8) -> bool {

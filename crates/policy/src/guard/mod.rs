@@ -153,7 +153,7 @@ impl Guard {
     /// Reads one layer in all its forms.
     fn layer(&self, asked: &Asked, layer: &[u8], summary: Summary, scan: &mut Scan) {
         let [mut collapsed, mut other, mut spaced] = std::mem::take(&mut scan.forms);
-        let text = match Form::Text.applies(summary) || memchr::memmem::find(layer, b"  ").is_some() {
+        let text = match Form::Text.applies(layer, summary) || memchr::memmem::find(layer, b"  ").is_some() {
             true => {
                 Form::Text.write(layer, &mut collapsed);
                 &collapsed
@@ -174,7 +174,7 @@ impl Guard {
     fn forms(&self, asked: &Asked, text: &[u8], summary: Summary, other: &mut Vec<u8>, scan: &mut Scan) {
         self.look(&asked.text, text, summary, scan);
         for (form, rules) in Form::OTHERS.iter().zip(&asked.others) {
-            if !scan.leaf.done && form.applies(summary) {
+            if !scan.leaf.done && form.applies(text, summary) {
                 form.write(text, other);
                 if *other != text {
                     self.look(rules, other, summary, scan);

@@ -1,9 +1,9 @@
 //! Text inside of text: what base64 hides, in UTF-8 or UTF-16.
 
 /// Shorter runs hide no attack worth the time.
-const SHORTEST: usize = 12;
+const SHORTEST: usize = 10;
 /// Runs that hide as much as their first bytes do not say are left alone.
-const PROBE: usize = 9;
+const PROBE: usize = 6;
 
 /// Writes to `out`, which is empty then, what each run of base64 in `text` hides that looks like text, one a line.
 pub(super) fn base64(text: &[u8], out: &mut Vec<u8>) -> bool {

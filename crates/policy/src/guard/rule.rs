@@ -57,6 +57,9 @@ pub(super) struct Rule {
     pub(super) part: Reads,
     /// It reads nothing that has none of these, whatever their case.
     pub(super) literals: Vec<String>,
+    /// Whether a literal counts only where no letters adjoin it.
+    #[serde(default)]
+    pub(super) words: bool,
     /// It reads nothing that has none of the characters of each of these.
     #[serde(default)]
     pub(super) needs: Vec<String>,
