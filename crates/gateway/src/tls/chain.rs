@@ -56,6 +56,8 @@ impl Loaded {
                     | CertificateError::ExpiredRevocationList
                     | CertificateError::ExpiredRevocationListContext { .. }
             ),
+            // A list that its issuer has not signed.
+            Err(rustls::Error::InvalidCertRevocationList(_)) => true,
             Err(_) => false,
         }
     }
