@@ -8,7 +8,7 @@ use wicketgate_expression::{
 
 use crate::fields::{Fields, NodeId, Shown};
 use crate::message::type_name;
-use crate::step::View;
+use crate::view::View;
 
 /// What is known of a message.
 pub(crate) static VOCABULARY: Vocabulary = Vocabulary {

@@ -1,6 +1,6 @@
 //! What a message may say: a message goes in, a verdict comes out. Pure and synchronous.
 //!
-//! A [`Policy`] decodes a message once ([`format`]) into [`fields`], and asks the steps of its direction ([`step`]) in their
+//! A [`Policy`] decodes a message once ([`mod@format`]) into [`fields`], and asks the steps of its direction ([`step`]) in their
 //! order. What they find are [`Finding`]s; what becomes of the message is a [`Verdict`].
 
 mod condition;
@@ -17,6 +17,7 @@ pub mod step;
 #[cfg(test)]
 mod testing;
 mod verdict;
+mod view;
 
 pub use config::{RawBounds, RawPolicy};
 pub use facts::{Facts, Identity};

@@ -15,15 +15,14 @@ mod then;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
+pub(crate) use crate::view::View;
 pub use blocklist::Reloaded;
 pub use config::RawStep;
 use http::HeaderName;
 pub(crate) use memory::Memory;
 pub use schema::{RawOtherwise, RawSchema, RawSource};
 pub use then::{RawThen, Then};
-use wicketgate_wire::DataKind;
 
 use self::audit::AuditStep;
 use self::blocklist::Blocklist;
@@ -35,8 +34,7 @@ use self::redact::Redact;
 use self::replay::Replay;
 use self::schema::Schema;
 use crate::condition::Condition;
-use crate::facts::Facts;
-use crate::fields::{Fields, Path};
+use crate::fields::Path;
 use crate::finding::{Enforcement, Hit};
 use crate::message::Direction;
 use crate::rewrite::Edits;
@@ -49,23 +47,6 @@ pub struct Stage<'a> {
     pub direction: Direction,
     /// Where they say of what kind they are.
     pub kind: Option<&'a Path>,
-}
-
-/// What a step may look at.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct View<'m> {
-    /// What the message says.
-    pub(crate) fields: Fields<'m>,
-    /// What kind of message it is; empty where it has none.
-    pub(crate) kind: &'m str,
-    /// Text or binary.
-    pub(crate) data: DataKind,
-    /// Which way it travels.
-    pub(crate) direction: Direction,
-    /// Who sends it.
-    pub(crate) facts: &'m Facts,
-    /// When, by a clock that all sessions share.
-    pub(crate) now: Duration,
 }
 
 /// What a step makes of a message.
