@@ -101,6 +101,8 @@ fn cases_of_policies_hold() {
     let ann = r#"{"sub": "ann", "limit": 5000}"#;
     let (code, said, _) = cases("inspect-json", &["--route", "orders", "--identity", ann]);
     assert!(code == Some(0) && said.lines().count() > 15, "{said}");
+    let (code, said, _) = cases("payload-injection", &["--route", "chat"]);
+    assert!(code == Some(0) && said.lines().count() > 12, "{said}");
     // Somebody else: what was expected of ann does not hold.
     let (code, said, told) = cases("inspect-json", &["--route", "orders", "--identity", r#"{"sub":"bob"}"#]);
     assert!(code == Some(1) && said.contains("NOT AS EXPECTED: verdict: "), "{said}");

@@ -12,6 +12,7 @@ mod intermediaries;
 mod load;
 mod memory;
 mod oidc;
+mod policies;
 mod reload;
 
 use std::net::SocketAddr;
