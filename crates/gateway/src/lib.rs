@@ -15,4 +15,5 @@ pub mod server;
 pub mod sessions;
 pub mod tls;
 pub mod upstream;
+mod watch;
 pub mod workers;

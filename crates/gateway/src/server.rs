@@ -9,6 +9,7 @@ use arc_swap::ArcSwap;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
+use wicketgate_audit::Audit;
 
 use crate::config::{Config, DrainConfig};
 use crate::gateway::{SPREAD, Shared};
@@ -19,8 +20,8 @@ use crate::listener::{
 use crate::pump::End;
 use crate::sessions::end_spread;
 use crate::tls::acme::{self, AcmeConfig, AcmeKeeper};
-use crate::tls::{CertificateWatcher, Watched};
 use crate::upstream::UpstreamError;
+use crate::watch::{FileWatcher, Watched};
 use crate::workers::Workers;
 
 /// Why the gateway cannot start, or cannot follow a new configuration.
@@ -38,8 +39,8 @@ pub enum StartError {
     /// TLS cannot be set up.
     #[error("TLS cannot be set up: {0}")]
     Tls(#[from] rustls::Error),
-    /// Certificate files cannot be watched.
-    #[error("certificate files cannot be watched: {0}")]
+    /// Files cannot be watched.
+    #[error("files cannot be watched: {0}")]
     Watch(#[from] notify::Error),
     /// The system's own.
     #[error(transparent)]
@@ -66,33 +67,33 @@ pub struct Server {
     offer: Option<CancellationToken>,
     /// Cancelled when a successor has taken the sockets over.
     taken: CancellationToken,
-    _certificates: CertificateWatcher,
+    _files: FileWatcher,
     acme: Vec<AcmeKeeper>,
     /// The runtime that keeps certificates: not that of connections.
     control: Handle,
 }
 
 impl Server {
-    /// Starts to serve; connections and sessions run on these threads. Sockets of a process that offers them for
+    /// Starts to serve; connections and sessions run on these threads, and audit records go to `audit`. Sockets of a process that offers them for
     /// handover are taken over, and that process is told to drain.
     ///
     /// # Errors
     /// What cannot be had, with a remedy; then nothing is served, and a process before goes on.
-    pub fn start(config: &Config, data: Workers) -> Result<Self, StartError> {
+    pub fn start(config: &Config, data: Workers, audit: Audit) -> Result<Self, StartError> {
         let control = Handle::current();
         let _in_data = data.first().enter();
         let handover = config.runtime.handover.clone();
         let mut takeover = handover.as_deref().map(Handover::take).transpose()?.flatten();
         let inherited = takeover.as_mut().map(|takeover| std::mem::take(&mut takeover.sockets));
         let mut inherited = Inherited::new(inherited.unwrap_or_default());
-        let shared = Arc::new(Shared::new(config)?);
+        let shared = Arc::new(Shared::new(config, audit.clone())?);
         let mut server = Self {
-            intake: Intake::new(config.limits.connections, data.clone()),
+            intake: Intake::new(config.limits.connections, data.clone(), audit),
             doors: Vec::new(),
             drain: config.drain.clone(),
             offer: None,
             taken: CancellationToken::new(),
-            _certificates: watch(config)?,
+            _files: watch(config, &shared)?,
             acme: Vec::new(),
             control,
             shared,
@@ -107,7 +108,7 @@ impl Server {
             tracing::info!("listening sockets taken over; the process before drains");
         }
         server.offer_sockets()?;
-        server.keep_certificates(config);
+        server.keep_files(config);
         Ok(server)
     }
 
@@ -118,18 +119,18 @@ impl Server {
     pub fn reload(&mut self, config: &Config) -> Result<(), StartError> {
         let data = self.data.clone();
         let _in_data = data.first().enter();
-        let certificates = watch(config)?;
+        let certificates = watch(config, &self.shared)?;
         let opened = self.open(config, &mut Inherited::default())?;
         self.shared.reload(config, config.drain.timeout)?;
-        self._certificates = certificates;
+        self._files = certificates;
         self.drain = config.drain.clone();
         self.serve(opened);
-        self.keep_certificates(config);
+        self.keep_files(config);
         self.offer_sockets()
     }
 
     /// Has certificates ordered and renewed. What is configured as before goes on as it is, with an order that is under way.
-    fn keep_certificates(&mut self, config: &Config) {
+    fn keep_files(&mut self, config: &Config) {
         let mut last = std::mem::take(&mut self.acme);
         for wanted in acme(config) {
             if self.acme.iter().any(|keeper| keeper.config() == wanted) {
@@ -146,7 +147,7 @@ impl Server {
     /// The addresses that are listened at, with the ports that the system chose.
     pub fn addresses(&self) -> Vec<(String, BindAddress)> {
         let address = |door: &Door| {
-            let name = door.listener.load().config.name.clone();
+            let name = door.listener.load().config.name.to_string();
             Some((name, door.socket.local_address().ok()?))
         };
         self.doors.iter().filter_map(address).collect()
@@ -321,14 +322,16 @@ fn acme(config: &Config) -> impl Iterator<Item = &AcmeConfig> {
     config.listeners.iter().filter_map(|listener| Some(&listener.tls.as_ref()?.acme.as_ref()?.value))
 }
 
-fn watch(config: &Config) -> Result<CertificateWatcher, StartError> {
+fn watch(config: &Config, shared: &Shared) -> Result<FileWatcher, StartError> {
     for acme in acme(config) {
         acme::prepare(acme)?;
     }
     let tls = config.listeners.iter().filter_map(|listener| listener.tls.as_ref());
-    let watched = tls.flat_map(|tls| {
+    let certificates = tls.flat_map(|tls| {
         let clients = tls.clients.clone().map(Watched::Clients);
         [Some(Watched::Certificates(tls.resolver.clone())), clients].into_iter().flatten()
     });
-    Ok(CertificateWatcher::start(watched.collect())?)
+    let policies = config.policies.iter().filter(|policy| !policy.files().is_empty());
+    let watched = certificates.chain(policies.cloned().map(Watched::Policy));
+    Ok(FileWatcher::start(watched.collect(), shared.changes.clone())?)
 }

@@ -8,9 +8,11 @@ use wicketgate_config::{At, Item, Problems, Size};
 
 use crate::fields::{Bounds, Path};
 use crate::finding::Enforcement;
-use crate::format::RawFormat;
+use crate::format::states::{RawState, States};
+use crate::format::{Format, RawFormat};
+use crate::message::Direction;
 use crate::policy::{Policy, Rules};
-use crate::step::RawStep;
+use crate::step::{RawStep, Stage};
 
 /// What messages may say: a format, and steps that every message of a direction goes through in their order. Routes name the
 /// policy that their messages are judged by.
@@ -26,6 +28,10 @@ pub struct RawPolicy {
     /// messages have no kind.
     #[serde(default)]
     kind: Option<At<String>>,
+    /// The protocol's states: which kinds of message may come in each, and which state follows. A message that may not come
+    /// ends its session with 1008. Default: messages may come in any order.
+    #[serde(default)]
+    states: Option<At<Vec<Item<RawState>>>>,
     /// `observe` records what any step finds, and changes nothing; what cannot be decoded ends the session all the same.
     /// Default: `enforce`.
     #[serde(default)]
@@ -98,28 +104,57 @@ impl RawPolicy {
                 None
             }
         });
+        let format_place = self.format.place;
         let format = RawFormat::check(self.format, problems);
+        let kind = kind.or_else(|| format.as_ref()?.kind().cloned());
+        let states_place = self.states.as_ref().map_or(format_place, |states| states.place);
+        let states = self.states.and_then(|states| States::check(states, problems));
+        let states = states.or_else(|| format.as_ref()?.states().cloned());
+        if let Some(states) = &states {
+            if kind.is_none() {
+                let what = "states go by kinds of message, and none is told";
+                problems.error(states_place, what, "add `kind:` with the path of the field that says it");
+            }
+            for (direction, steps) in
+                [(Direction::ToUpstream, &self.to_upstream), (Direction::ToClient, &self.to_client)]
+            {
+                if steps.is_none() && states.directions().contains(&direction) {
+                    let label = direction.label();
+                    let what = format!("states depend on messages `{label}`, which are not looked into");
+                    problems.error(
+                        states_place,
+                        what,
+                        format!("add `{label}:` to the policy, if only as `[]`"),
+                    );
+                }
+            }
+        }
         if let (None, None) = (&self.to_upstream, &self.to_client) {
             let what = format!("the policy `{name}` looks at no message");
             problems.error(self.name.place, what, "add `to_upstream:`, `to_client:`, or both, with steps");
         }
         let mode = self.mode;
-        let mut steps = |steps: Option<At<Vec<Item<RawStep>>>>| {
+        let unwritable = format.as_ref().filter(|format| !format.can_rewrite()).map(Format::name);
+        let mut steps = |steps: Option<At<Vec<Item<RawStep>>>>, direction| {
             let steps = steps?;
             if steps.value.len() > MAX_STEPS {
                 let what = format!("{} steps are listed", steps.value.len());
                 problems.error(steps.place, what, format!("a direction has at most {MAX_STEPS}"));
             }
-            Some(check_steps(steps.value, mode, problems))
+            let stage = Stage { direction, kind: kind.as_ref() };
+            Some(check_steps(steps.value, mode, &stage, unwritable, problems))
         };
-        let (to_upstream, to_client) = (steps(self.to_upstream), steps(self.to_client));
-        Some(Policy::new(Rules { name, format: format?, kind, bounds, to_upstream, to_client }))
+        let to_upstream = steps(self.to_upstream, Direction::ToUpstream);
+        let to_client = steps(self.to_client, Direction::ToClient);
+        Some(Policy::new(Rules { name, format: format?, kind, states, bounds, to_upstream, to_client }))
     }
 }
 
 fn check_steps(
     raw: Vec<Item<RawStep>>,
     mode: Enforcement,
+    stage: &Stage<'_>,
+    unwritable: Option<&'static str>,
     problems: &mut Problems,
 ) -> Vec<crate::step::Step> {
     let mut names: Vec<At<String>> = Vec::new();
@@ -129,7 +164,13 @@ fn check_steps(
             check_name(name, &names, problems);
             names.push(name.clone());
         }
-        steps.extend(RawStep::check(step, number + 1, mode, problems));
+        let place = step.place;
+        let step = RawStep::check(step, number + 1, mode, stage, problems);
+        if let (Some(format), true) = (unwritable, step.as_ref().is_some_and(|step| step.rewrites())) {
+            let what = format!("messages of the format `{format}` cannot be rewritten");
+            problems.error(place, what, "take the step out, or refuse such messages with another one");
+        }
+        steps.extend(step);
     }
     steps
 }

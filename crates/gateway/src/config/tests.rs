@@ -194,6 +194,9 @@ fn anchors_and_merges_are_understood() {
     assert_eq!(errors(&with_routes("  - <<: 5\n    name: a\n    upstream: u\n")).len(), 1);
 }
 
+/// What grows with a bomb takes days; what does not takes this long at most on a machine with much else to do.
+const QUICKLY: Duration = Duration::from_secs(60);
+
 /// Alias bombs, deep nesting and long texts are refused quickly, without the memory that they ask for.
 #[test]
 fn hostile_documents_are_bounded() {
@@ -230,7 +233,7 @@ fn hostile_documents_are_bounded() {
         let start = Instant::now();
         let errors = errors(&text);
         assert!(!errors.is_empty(), "{name}");
-        assert!(start.elapsed() < Duration::from_secs(5), "{name} took {:?}: {}", start.elapsed(), errors[0]);
+        assert!(start.elapsed() < QUICKLY, "{name} took {:?}: {}", start.elapsed(), errors[0]);
     }
 }
 

@@ -1,10 +1,12 @@
 //! One direction of a session: bytes that were read are judged in place, and what may go on is kept.
 
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use wicketgate_admission::limits::rate::Meter;
 use wicketgate_admission::{SharedRates, limits::SideMeters};
+use wicketgate_audit::{Lost, Ticket};
 use wicketgate_policy::{Direction, Forward, Message, Reply, Verdict};
 use wicketgate_wire::{
     Assembly, Budget, Close, CloseCode, Control, DataKind, Event, Header, Opcode, Piece, Role, Rsv, Scanner,
@@ -16,6 +18,7 @@ use super::config::{Exceed, Limit, Mode, WebSocketConfig};
 use super::end::{End, Side};
 use super::inflate::{Inflation, Instead};
 use super::inspector::Inspector;
+use super::kept::Kept;
 use super::renew::Renew;
 
 /// What one side has sent.
@@ -58,6 +61,8 @@ pub struct Flow {
     dropping: bool,
     /// What went on so far ends inside a frame.
     mid_frame: bool,
+    /// When the last bytes were read.
+    now: Duration,
     /// When the message under way began.
     message_since: Option<Duration>,
     /// Nothing is read before this time.
@@ -66,6 +71,8 @@ pub struct Flow {
     awaited_pong: Option<PingToken>,
     /// Frames that answer messages of `from`, which wait to be sent to it.
     answers: Vec<u8>,
+    /// Records that have to be durable before what was judged goes on.
+    awaited: Vec<Ticket>,
     /// The code of the close frame that `from` sent.
     closed: Option<Option<CloseCode>>,
     counters: Counters,
@@ -100,10 +107,12 @@ impl Flow {
             renew: None,
             dropping: false,
             mid_frame: false,
+            now: Duration::ZERO,
             message_since: None,
             resume_at: None,
             awaited_pong: None,
             answers: Vec::new(),
+            awaited: Vec::new(),
             closed: None,
             counters: Counters::default(),
         }
@@ -149,6 +158,16 @@ impl Flow {
         std::mem::take(&mut self.answers)
     }
 
+    /// Ready when what was judged may go on: its records are durable, where they have to be.
+    pub fn poll_recorded(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Lost>> {
+        while let Some(ticket) = self.awaited.last_mut() {
+            ready!(ticket.poll_durable(cx))?;
+            self.awaited.pop();
+        }
+        self.awaited = Vec::new();
+        Poll::Ready(Ok(()))
+    }
+
     /// Notes a ping of ours: the pong to it does not go on.
     pub const fn expect_pong(&mut self, token: PingToken) {
         self.awaited_pong = Some(token);
@@ -167,6 +186,7 @@ impl Flow {
     ) -> (Outgoing, Result<(), End>) {
         self.carry.clear();
         self.resume_at = None;
+        self.now = now;
         self.counters.bytes += fresh as u64;
         let mut kept = Kept::default();
         let mut result = self.meter_bytes(fresh as u64, now, config);
@@ -433,7 +453,7 @@ impl Flow {
             Side::Client => Direction::ToUpstream,
             Side::Upstream => Direction::ToClient,
         };
-        let verdict = inspector.judge(direction, Message { kind, payload });
+        let verdict = inspector.judge(direction, Message { kind, payload }, self.now, &mut self.awaited);
         if !matches!(verdict, Verdict::Forward(_) | Verdict::Rewrite(..)) {
             // It was counted as one that goes on when its last byte came.
             self.counters.messages -= 1;
@@ -526,51 +546,4 @@ fn frame_for(to: Side, kind: DataKind, rsv: Rsv, payload: &[u8]) -> Vec<u8> {
 enum Passed {
     AsItCame(Forward),
     Made(Vec<u8>, Forward),
-}
-
-/// What of a read goes on: its bytes, moved together where something between them does not, or behind
-/// a message that was put together from earlier reads.
-#[derive(Debug, Default)]
-struct Kept {
-    to: usize,
-    made: Vec<u8>,
-}
-
-impl Kept {
-    fn keep(&mut self, buffer: &mut [u8], start: usize, end: usize) {
-        if !self.made.is_empty() {
-            self.made.extend_from_slice(&buffer[start..end]);
-            return;
-        }
-        if start != self.to {
-            buffer.copy_within(start..end, self.to);
-        }
-        self.to += end - start;
-    }
-
-    /// A message needs a verdict to go on.
-    fn keep_message(&mut self, buffer: &mut [u8], piece: &Piece, _verdict: Forward) {
-        self.keep(buffer, piece.whole.start, piece.whole.end);
-    }
-
-    /// Frames that are not in the buffer.
-    fn keep_made(&mut self, frames: Vec<u8>, _verdict: Forward) {
-        match self.made.is_empty() {
-            true => self.made = frames,
-            false => self.made.extend_from_slice(&frames),
-        }
-    }
-
-    fn into_outgoing(self, buffer: Buffer) -> Outgoing {
-        let Self { to, mut made } = self;
-        match (made.is_empty(), to) {
-            (true, 0) => Outgoing::Empty,
-            (true, to) => Outgoing::Read { buffer, from: 0, to },
-            (false, 0) => Outgoing::Made { bytes: made, from: 0 },
-            (false, to) => {
-                made.splice(..0, buffer[..to].iter().copied());
-                Outgoing::Made { bytes: made, from: 0 }
-            }
-        }
-    }
 }

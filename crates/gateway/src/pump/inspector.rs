@@ -1,15 +1,24 @@
 //! What a session's messages are judged with: the route's policy, what is known of the client, and who is told.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
-use wicketgate_policy::{Direction, Facts, Finding, Message, Policy, Session, Verdict};
+use tokio::time::Instant;
+use wicketgate_audit::Ticket;
+use wicketgate_policy::{Direction, Facts, Message, Outcome, Policy, Session, Verdict};
 
-/// Takes what was found in messages; must not block.
-pub type Report = Box<dyn Fn(Direction, &Finding) + Send + Sync>;
+/// Takes what was found in a message, or is to be recorded of it; must not block. The message goes on no sooner than the ticket
+/// says, where there is one.
+pub type Report = Box<dyn Fn(Direction, &Message<'_>, &Outcome) -> Option<Ticket> + Send + Sync>;
+
+/// The beginning of the clock that the policies of all sessions go by.
+static BEGINNING: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// What a session's messages are judged with.
 pub struct Inspector {
+    /// When the session began, by the clock of all.
+    began: Duration,
     policy: Policy,
     session: Session,
     report: Report,
@@ -18,7 +27,7 @@ pub struct Inspector {
 impl Inspector {
     /// For a new session of this client.
     pub fn new(policy: Policy, facts: Arc<Facts>, report: Report) -> Self {
-        Self { policy, session: Session::new(facts), report }
+        Self { began: BEGINNING.elapsed(), policy, session: Session::new(facts), report }
     }
 
     /// Has the session's messages judged by another policy from now on.
@@ -31,10 +40,18 @@ impl Inspector {
         self.session.set_facts(facts);
     }
 
-    pub(super) fn judge(&mut self, direction: Direction, message: Message<'_>) -> Verdict {
+    /// Judges a message that came at `now`, since the session's begin; the ticket of its record is left in `awaited`.
+    pub(super) fn judge(
+        &mut self,
+        direction: Direction,
+        message: Message<'_>,
+        now: Duration,
+        awaited: &mut Vec<Ticket>,
+    ) -> Verdict {
+        self.session.at(self.began + now);
         let outcome = self.policy.judge(&mut self.session, direction, message);
-        for finding in &outcome.findings {
-            (self.report)(direction, finding);
+        if outcome.keep.is_some() || !outcome.findings.is_empty() {
+            awaited.extend((self.report)(direction, &message, &outcome));
         }
         outcome.verdict
     }

@@ -7,6 +7,7 @@ mod end;
 mod flow;
 mod inflate;
 mod inspector;
+mod kept;
 mod lane;
 mod renew;
 mod session;

@@ -2,6 +2,7 @@
 
 pub mod acme;
 mod certificate;
+mod chain;
 mod client;
 mod client_certificates;
 pub mod config;
@@ -23,21 +24,20 @@ mod subject;
 #[cfg(test)]
 pub(crate) mod testing;
 mod version;
-mod watch;
 
 use std::sync::{Arc, LazyLock};
 
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 
 pub use certificate::{CertificateFiles, RawCertificate};
+pub use chain::Chain;
 pub use client::{ClientTlsConfig, RawClientTls};
-pub use client_certificates::{ClientCertificates, RawClientCertificates};
+pub use client_certificates::{ClientCertificates, RawClientCertificates, Renewed};
 pub use fault::CertificateFault;
 pub use handshake::HandshakeError;
 pub use resolver::CertificateResolver;
-pub use server::TlsServer;
+pub use server::{Current, TlsServer};
 pub use stream::{TlsStream, UnreadableCertificate};
-pub use watch::{CertificateWatcher, Watched};
 
 /// The one provider of cryptography: AEAD suites only, X25519MLKEM768 preferred (`prefer-post-quantum`).
 fn provider() -> Arc<CryptoProvider> {

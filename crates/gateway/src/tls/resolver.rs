@@ -87,12 +87,12 @@ impl CertificateResolver {
 
     /// A name of the first certificate.
     #[cfg(test)]
-    pub(super) fn first_name(&self) -> Option<String> {
+    pub fn first_name(&self) -> Option<String> {
         self.store.load().certificates.first()?.as_ref()?.names.first().cloned()
     }
 
     /// The dates that are doubtful, for the log.
-    pub(super) fn unwise(&self) -> Vec<(String, &'static str)> {
+    pub fn unwise(&self) -> Vec<(String, &'static str)> {
         let store = self.store.load();
         let pairs = self.files.iter().zip(&store.certificates);
         pairs.filter_map(|(files, certificate)| certificate.as_ref()?.unwise(&files.cert)).collect()

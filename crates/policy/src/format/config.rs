@@ -1,10 +1,15 @@
 //! How a format is written in the configuration.
 
+use std::path::PathBuf;
+use std::sync::Arc;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 use wicketgate_config::{At, Problems};
 
 use super::Format;
+use super::custom::config::RawCustom;
+use super::file;
 
 /// How messages are written.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -20,17 +25,25 @@ pub enum RawFormat {
     Msgpack,
     /// CBOR in binary messages (RFC 8949). Names are text or whole numbers; tags are passed over.
     Cbor,
+    /// A private protocol, declared here field by field.
+    Custom(Box<RawCustom>),
+    /// A private protocol, declared in a file of its own that holds what stands under `custom`. Relative to the working directory;
+    /// at most 1 MiB.
+    #[serde(rename = "custom_file")]
+    CustomFile(At<PathBuf>),
 }
 
 impl RawFormat {
     /// Checks the values; what is wrong goes to `problems`.
-    pub fn check(raw: At<Self>, _problems: &mut Problems) -> Option<Format> {
+    pub fn check(raw: At<Self>, problems: &mut Problems) -> Option<Format> {
         Some(match raw.value {
             Self::Text => Format::Text,
             Self::Binary => Format::Binary,
             Self::Json => Format::Json,
             Self::Msgpack => Format::Msgpack,
             Self::Cbor => Format::Cbor,
+            Self::Custom(custom) => Format::Custom(Arc::new(custom.check(problems))),
+            Self::CustomFile(path) => Format::Custom(Arc::new(file::custom(&path, problems)?)),
         })
     }
 }

@@ -3,15 +3,21 @@
 mod binary;
 mod cbor;
 mod config;
+pub mod custom;
+mod file;
 mod json;
 mod msgpack;
+pub mod states;
 mod text;
 
-use wicketgate_wire::DataKind;
+use std::sync::Arc;
 
 pub use config::RawFormat;
+use wicketgate_wire::DataKind;
 
-use crate::fields::{Bounds, Builder, Tree, Undecodable};
+use self::custom::Custom;
+use self::states::States;
+use crate::fields::{Bounds, Builder, Path, Tree, Undecodable};
 
 /// How messages of a policy are written.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -27,6 +33,8 @@ pub enum Format {
     Msgpack,
     /// CBOR (RFC 8949).
     Cbor,
+    /// A private protocol, as it was declared.
+    Custom(Arc<Custom>),
 }
 
 impl Format {
@@ -38,14 +46,41 @@ impl Format {
             Self::Json => "json",
             Self::Msgpack => "msgpack",
             Self::Cbor => "cbor",
+            Self::Custom(_) => "custom",
         }
     }
 
     /// The types of message that it may come in; an endpoint that sends another one does not speak it.
-    pub const fn types(&self) -> &'static [DataKind] {
+    pub fn types(&self) -> &[DataKind] {
         match self {
             Self::Text | Self::Json => &[DataKind::Text],
             Self::Binary | Self::Msgpack | Self::Cbor => &[DataKind::Binary],
+            Self::Custom(custom) => custom.types(),
+        }
+    }
+
+    /// Where a message says of what kind it is, where the format itself says so.
+    pub fn kind(&self) -> Option<&Path> {
+        match self {
+            Self::Custom(custom) => custom.kind(),
+            _ => None,
+        }
+    }
+
+    /// The protocol's states, where the format itself has some.
+    pub fn states(&self) -> Option<&States> {
+        match self {
+            Self::Custom(custom) => custom.states(),
+            _ => None,
+        }
+    }
+
+    /// Whether steps may change its messages.
+    pub const fn can_rewrite(&self) -> bool {
+        match self {
+            Self::Text | Self::Binary | Self::Json | Self::Msgpack | Self::Cbor => true,
+            // Lengths and checks that were declared would have to follow.
+            Self::Custom(_) => false,
         }
     }
 
@@ -61,9 +96,12 @@ impl Format {
             Self::Json => json::decode(&mut builder),
             Self::Msgpack => msgpack::decode(&mut builder),
             Self::Cbor => cbor::decode(&mut builder),
+            Self::Custom(custom) => custom.decode(&mut builder),
         }
     }
 }
 
+#[cfg(test)]
+mod file_tests;
 #[cfg(test)]
 mod tests;

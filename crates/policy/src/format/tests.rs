@@ -8,11 +8,15 @@ use serde_json::json;
 use super::Format;
 use crate::fields::{Bounds, Field, Fields, Shown, Tree, Undecodable};
 
-fn decode(format: &Format, payload: &[u8]) -> Result<serde_json::Value, Undecodable> {
+pub(super) fn decode(format: &Format, payload: &[u8]) -> Result<serde_json::Value, Undecodable> {
     decode_within(format, payload, &Bounds::default())
 }
 
-fn decode_within(format: &Format, payload: &[u8], bounds: &Bounds) -> Result<serde_json::Value, Undecodable> {
+pub(super) fn decode_within(
+    format: &Format,
+    payload: &[u8],
+    bounds: &Bounds,
+) -> Result<serde_json::Value, Undecodable> {
     let mut tree = Tree::default();
     format.decode(payload, &mut tree, bounds)?;
     Ok(value(&Fields::new(&tree, payload).root().unwrap()))

@@ -30,7 +30,7 @@ use form::Form;
 pub use reference::reference;
 use rule_set::RuleSet;
 pub use scan::{Hit, Scan};
-pub use settings::{RawGuard, Sensitivity, Settings};
+pub use settings::{RawExclusion, RawGuard, Sensitivity, Settings};
 use summary::{Summary, set};
 
 /// Looks for attacks in the texts and keys of messages. It never changes and can be shared.
@@ -60,6 +60,14 @@ pub enum Part {
 /// Rules that are not asked about some fields.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Exclusion(RuleSet);
+
+impl Exclusion {
+    /// What either of them excludes.
+    #[must_use]
+    pub fn with(self, other: &Self) -> Self {
+        Self(self.0.with(&other.0))
+    }
+}
 
 /// Characters that one more layer of encoding needs.
 const ENCODED: Summary = set(b"%\\&\0\xff");

@@ -29,6 +29,12 @@ impl RuleSet {
         self
     }
 
+    /// Those that are in one of them.
+    pub(super) fn with(mut self, other: &Self) -> Self {
+        self.0.iter_mut().zip(other.0).for_each(|(word, other)| *word |= other);
+        self
+    }
+
     /// Those that are not in the other.
     pub(super) fn without(mut self, other: &Self) -> Self {
         self.0.iter_mut().zip(other.0).for_each(|(word, other)| *word &= !other);

@@ -37,6 +37,25 @@ pub struct RawGuard {
     /// Bytes that may be looked at for each byte of a message, all decoded forms and all rules together, 8 to 4096. A
     /// message that wants more is an attack. Default: 128. The first 64 KiB of work are free.
     pub budget: At<u32>,
+    /// Fields in which some attacks, or any, are not looked for. Default: none.
+    pub exclude: OneOrMany<RawExclusion>,
+}
+
+/// Fields that are looked at with less suspicion. Without `classes` and `rules` they are not looked at.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawExclusion {
+    /// The fields, with all that is in them: `query.sql`, `snippets[*].code`, `**.html`.
+    pub paths: At<OneOrMany<At<String>>>,
+    /// The kinds of message in which. Default: all.
+    #[serde(default)]
+    pub kinds: Option<At<OneOrMany<At<String>>>>,
+    /// Classes of attack that are not looked for there.
+    #[serde(default)]
+    pub classes: OneOrMany<Class>,
+    /// Rules that are not asked there, by their ids.
+    #[serde(default)]
+    pub rules: OneOrMany<At<String>>,
 }
 
 impl Default for RawGuard {
@@ -48,6 +67,7 @@ impl Default for RawGuard {
             threshold: At::nowhere(5),
             depth: At::nowhere(6),
             budget: At::nowhere(128),
+            exclude: OneOrMany::default(),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use serde_json::{Map, Value};
 use wicketgate_gateway::config;
 
-/// How deep keys stand in keys; a schema that refers to itself ends here.
+/// How deep keys stand in keys.
 const MAX_DEPTH: usize = 8;
 
 pub(super) fn run() -> anyhow::Result<ExitCode> {
@@ -25,7 +25,7 @@ fn markdown(schema: &Value) -> String {
     for (key, value) in properties(schema) {
         let _ = writeln!(out, "\n## `{key}`\n\n{}\n", reference.description(value));
         let mut rows = Vec::new();
-        reference.rows(value, key, 0, &mut rows);
+        reference.rows(value, key, &mut Vec::new(), &mut rows);
         if rows.is_empty() {
             let _ = writeln!(out, "Type: {}", reference.type_of(value));
             continue;
@@ -43,14 +43,19 @@ struct Reference<'a> {
 }
 
 impl<'a> Reference<'a> {
-    /// The rows for all keys below `value`, each named by its path.
-    fn rows(&self, value: &'a Value, path: &str, depth: usize, rows: &mut Vec<String>) {
-        if depth >= MAX_DEPTH {
+    /// The rows for all keys below `value`, each named by its path. What stands in itself is shown once: `around` are the
+    /// objects that `value` is in.
+    fn rows(&self, value: &'a Value, path: &str, around: &mut Vec<&'a Value>, rows: &mut Vec<String>) {
+        if around.len() >= MAX_DEPTH {
             return;
         }
         for object in self.forms(value) {
             let path = if object.get("items").is_some() { format!("{path}[]") } else { path.to_owned() };
             let object = object.get("items").map_or(object, |items| self.resolved(items));
+            if around.iter().any(|outer| std::ptr::eq(*outer, object)) {
+                continue;
+            }
+            around.push(object);
             let required = |key: &str| {
                 object["required"].as_array().is_some_and(|keys| keys.iter().any(|required| required == key))
             };
@@ -70,11 +75,12 @@ impl<'a> Reference<'a> {
                 let meaning = meaning.unwrap_or_else(|| text(object).to_owned());
                 let meaning = meaning.replace('\n', " ").replace('|', "\\|");
                 rows.push(format!("| `{path}` | {} | {default} | {meaning} |\n", self.type_of(value)));
-                self.rows(value, &path, depth + 1, rows);
+                self.rows(value, &path, around, rows);
             }
             if let Some(values) = object.get("additionalProperties").filter(|values| values.is_object()) {
-                self.rows(values, &format!("{path}.NAME"), depth + 1, rows);
+                self.rows(values, &format!("{path}.NAME"), around, rows);
             }
+            around.pop();
         }
     }
 
