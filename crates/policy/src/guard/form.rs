@@ -135,6 +135,7 @@ fn shell(text: &[u8], out: &mut Vec<u8>) {
             ),
             [b'$', b'I', b'F', b'S', b'$', b'0'..=b'9', ..] => (Some(b' '), 6),
             [b'$', b'I', b'F', b'S', ..] => (Some(b' '), 4),
+            [b'$', b'(', b')', ..] => (None, 3),
             [b'$', b'@' | b'*' | b'!' | b'0'..=b'9', ..] => (None, 2),
             [b'$', b'a'..=b'z', next, ..] if !next.is_ascii_alphanumeric() && *next != b'_' => (None, 2),
             [b'$', b'a'..=b'z'] => (None, 2),
