@@ -5,6 +5,7 @@
 
 mod deserialize;
 mod fault;
+pub mod file;
 mod network;
 mod outline;
 mod part;
@@ -12,6 +13,7 @@ mod place;
 mod problem;
 mod read;
 mod report;
+pub mod secret;
 mod source;
 mod tree;
 mod unit;
@@ -27,6 +29,7 @@ pub use place::{At, Item, Place};
 pub use problem::{Problem, Problems, Severity};
 pub use read::read;
 pub use report::{Report, Style};
+pub use secret::{RawSecret, Secret};
 pub use source::{Source, Sources};
 pub use tree::{Content, Entry, Node, Scalar};
 pub use unit::{Size, Time};

@@ -1,8 +1,11 @@
 //! A policy at work: a message is decoded once and goes through the steps of its direction.
 
 use std::cell::RefCell;
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
+use http::HeaderName;
 use wicketgate_wire::CloseCode;
 
 use crate::facts::Facts;
@@ -10,7 +13,8 @@ use crate::fields::{Bounds, Fields, Path, Shown, Tree, Undecodable};
 use crate::finding::{Action, Enforcement, Finding, Hit};
 use crate::format::Format;
 use crate::message::{Direction, Message, type_name};
-use crate::step::{Effect, Step, View};
+use crate::rewrite::Edits;
+use crate::step::{Effect, Memory, Reloaded, Step, View};
 use crate::verdict::{Forward, Outcome, Verdict};
 
 /// The rules of one route.
@@ -38,6 +42,8 @@ pub struct Rules {
 #[derive(Debug, Default)]
 pub struct Session {
     facts: Arc<Facts>,
+    memory: Memory,
+    now: Duration,
 }
 
 thread_local! {
@@ -47,8 +53,13 @@ thread_local! {
 
 impl Session {
     /// A new session of this client.
-    pub const fn new(facts: Arc<Facts>) -> Self {
-        Self { facts }
+    pub fn new(facts: Arc<Facts>) -> Self {
+        Self { facts, memory: Memory::default(), now: Duration::ZERO }
+    }
+
+    /// Messages that are judged from here on come at `now`, by a clock that all sessions share.
+    pub const fn at(&mut self, now: Duration) {
+        self.now = now;
     }
 
     /// The client's credential was renewed: other facts hold from now on.
@@ -71,6 +82,47 @@ impl Policy {
     /// Its name; none where every message passes.
     pub fn name(&self) -> Option<&str> {
         self.0.as_ref().map(|rules| &*rules.name)
+    }
+
+    /// Goes on with what the last configuration's policy of this name counted and remembers of all sessions, in steps of the
+    /// same names.
+    pub fn follow(&self, last: &Self) {
+        let (Some(rules), Some(last)) = (&self.0, &last.0) else { return };
+        for (steps, last) in [(&rules.to_upstream, &last.to_upstream), (&rules.to_client, &last.to_client)] {
+            for step in steps.iter().flatten() {
+                if let Some(last) = last.iter().flatten().find(|last| last.name == step.name) {
+                    step.follow(last);
+                }
+            }
+        }
+    }
+
+    /// The files that are to be read anew when they change.
+    pub fn files(&self) -> Vec<PathBuf> {
+        self.steps().filter_map(Step::file).collect()
+    }
+
+    /// Reads files anew that have changed; what cannot be used changes nothing.
+    pub fn reload(&self) -> Vec<Reloaded> {
+        self.steps().filter_map(Step::reload).collect()
+    }
+
+    /// The headers of the handshake that its rules name: a session has to keep them.
+    pub fn headers(&self) -> Vec<HeaderName> {
+        let mut names: Vec<_> = self.steps().flat_map(Step::headers).cloned().collect();
+        names.sort_unstable_by(|one, two| one.as_str().cmp(two.as_str()));
+        names.dedup();
+        names
+    }
+
+    /// Whether all that some message says is to be recorded.
+    pub fn keeps_whole(&self) -> bool {
+        self.steps().any(Step::keeps_whole)
+    }
+
+    fn steps(&self) -> impl Iterator<Item = &Step> {
+        let rules = self.0.iter();
+        rules.flat_map(|rules| rules.to_upstream.iter().chain(&rules.to_client).flatten())
     }
 
     /// Judges one message.
@@ -106,32 +158,49 @@ impl Rules {
         if let Err(error) = self.format.decode(message.payload, tree, &self.bounds) {
             return undecodable(error);
         }
-        let fields = Fields::new(tree, message.payload);
-        let mut number = String::new();
-        let view = View {
-            fields,
-            kind: self.kind(&fields, &mut number),
-            data: message.kind,
-            direction,
-            facts: &session.facts,
-        };
-        let mut findings = Vec::new();
-        for step in steps {
-            let Effect::Violation(hits) = step.judge(&view) else { continue };
-            let verdict = match step.enforcement {
-                Enforcement::Enforce => step.then.verdict(),
-                Enforcement::Observe => None,
+        let mut outcome = Outcome::pass();
+        let mut steps = steps.iter();
+        // Steps behind one that rewrites see the new message.
+        let mut rewritten: Option<Vec<u8>> = None;
+        loop {
+            let fields = Fields::new(tree, rewritten.as_deref().unwrap_or(message.payload));
+            let mut number = String::new();
+            let view = View {
+                fields,
+                kind: self.kind(&fields, &mut number),
+                data: message.kind,
+                direction,
+                facts: &session.facts,
+                now: session.now,
             };
-            let action = match step.enforcement {
-                Enforcement::Enforce => step.then.action(),
-                Enforcement::Observe => Action::Recorded,
+            let ran = run(&mut steps, &view, &mut session.memory, &mut outcome);
+            if outcome.keep.is_some() || !outcome.findings.is_empty() {
+                outcome.kind = view.kind.into();
+            }
+            let next = match ran {
+                Ran::Through => break,
+                Ran::Ended(verdict) => return Outcome { verdict, ..outcome },
+                Ran::Rewrites(step, edits) => match edits.apply(&self.format, &fields) {
+                    Ok(next) => next,
+                    // A message that had to be changed and cannot be never goes on as it came.
+                    Err(error) => {
+                        let hit = Hit::whole("unwritable", error.to_string());
+                        outcome.findings.push(hit.found_by(step, Action::Closed));
+                        return Outcome { verdict: Verdict::Close(CloseCode::POLICY), ..outcome };
+                    }
+                },
             };
-            findings.extend(hits.into_iter().map(|hit| hit.found_by(step, action)));
-            if let Some(verdict) = verdict {
-                return Outcome { verdict, findings };
+            let next = rewritten.insert(next);
+            if let Err(error) = self.format.decode(next, tree, &self.bounds) {
+                let Outcome { verdict, findings, .. } = undecodable(error);
+                outcome.findings.extend(findings);
+                return Outcome { verdict, ..outcome };
             }
         }
-        Outcome { verdict: Verdict::Forward(Forward(())), findings }
+        if let Some(payload) = rewritten {
+            outcome.verdict = Verdict::Rewrite(payload, Forward(()));
+        }
+        outcome
     }
 
     /// What kind of message it is; `number` holds the text of one that is a number.
@@ -146,6 +215,48 @@ impl Rules {
             _ => "",
         }
     }
+}
+
+/// How far a message came.
+enum Ran<'s> {
+    /// Through all steps.
+    Through,
+    /// To one that ended it.
+    Ended(Verdict),
+    /// To one that changes it; the steps behind that are left.
+    Rewrites(&'s Step, Edits),
+}
+
+fn run<'s>(
+    steps: &mut std::slice::Iter<'s, Step>,
+    view: &View<'_>,
+    memory: &mut Memory,
+    outcome: &mut Outcome,
+) -> Ran<'s> {
+    for step in steps {
+        let enforces = step.enforcement == Enforcement::Enforce;
+        let (hits, action, edits) = match step.judge(view, memory) {
+            Effect::Pass => continue,
+            Effect::Keep(keep) => {
+                outcome.keep = outcome.keep.take().max(Some(keep));
+                continue;
+            }
+            Effect::Violation(hits) => (hits, step.then.action(), None),
+            Effect::Rewrite(hits, edits) => (hits, Action::Rewritten, Some(edits)),
+        };
+        let action = if enforces { action } else { Action::Recorded };
+        outcome.findings.extend(hits.into_iter().map(|hit| hit.found_by(step, action)));
+        match edits {
+            _ if !enforces => {}
+            Some(edits) => return Ran::Rewrites(step, edits),
+            None => {
+                if let Some(verdict) = step.then.verdict() {
+                    return Ran::Ended(verdict);
+                }
+            }
+        }
+    }
+    Ran::Through
 }
 
 impl Hit {
@@ -199,5 +310,5 @@ fn refuse(class: &'static str, code: CloseCode, detail: String) -> Outcome {
         enforcement: Enforcement::Enforce,
         action: Action::Closed,
     };
-    Outcome { verdict: Verdict::Close(code), findings: vec![finding] }
+    Outcome::of(Verdict::Close(code), vec![finding])
 }

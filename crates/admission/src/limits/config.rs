@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use wicketgate_config::{At, Problems};
 
-use super::rate::Rate;
+use wicketgate_meter::rate::Rate;
 
 /// How many WebSockets may be opened, and how many may be open: of the route as a whole, and of each client. The limits of
 /// the section `limits` hold beside these. There is no limit where none is given.

@@ -7,9 +7,10 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use super::config::TrackedConfig;
-use super::meters::{IdentityRates, Meters};
-use super::table::Table;
+use super::meters::{Held, IdentityRates};
 use super::usage::{Total, Usage};
+use wicketgate_meter::Fill;
+use wicketgate_meter::table::Table;
 
 /// What is used of all limits. A reload changes limits and not what is counted here.
 #[derive(Debug)]
@@ -20,7 +21,7 @@ pub struct Counts {
     pub(super) addresses: Arc<Table<Usage>>,
     pub(super) prefixes: Arc<Table<Usage>>,
     pub(super) identities: Arc<Table<Usage>>,
-    meters: Table<Arc<Meters>>,
+    meters: Table<Held>,
     gateway: Arc<Total>,
     /// What routes use, by their names; given up by the last guard or session.
     routes: Mutex<HashMap<Arc<str>, Weak<Total>>>,
@@ -39,6 +40,16 @@ impl Counts {
             gateway: Arc::default(),
             routes: Mutex::default(),
         }
+    }
+
+    /// How full each of its tables is, by name.
+    pub fn fills(&self) -> [(&'static str, Fill); 4] {
+        [
+            ("addresses", self.addresses.fill()),
+            ("prefixes", self.prefixes.fill()),
+            ("identities", self.identities.fill()),
+            ("identity_rates", self.meters.fill()),
+        ]
     }
 
     /// The time that meters go by.
@@ -70,7 +81,7 @@ impl Counts {
 
     /// The meters that all sessions of `subject` on `route` share.
     pub(super) fn rates(&self, route: &str, subject: &str, now: Duration) -> IdentityRates {
-        let meters = self.meters.with(self.key(Some(route), subject), now, |meters, _| meters.clone());
+        let meters = self.meters.with(self.key(Some(route), subject), now, |Held(meters), _| meters.clone());
         IdentityRates::new(meters, self.started)
     }
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::rate::SharedMeter;
-use super::table::Tracked;
+use wicketgate_meter::rate::SharedMeter;
+use wicketgate_meter::table::Tracked;
 
 /// What an identity's sessions on a route have used together.
 #[derive(Debug, Default)]
@@ -24,10 +24,15 @@ pub struct SideMeters {
     pub bytes: SharedMeter,
 }
 
-impl Tracked for Arc<Meters> {
+/// An identity's meters in the table of all.
+#[derive(Debug, Default)]
+pub(super) struct Held(pub(super) Arc<Meters>);
+
+impl Tracked for Held {
     fn is_idle(&self, now: Duration) -> bool {
+        let Self(meters) = self;
         let paid = |side: &SideMeters| side.messages.is_paid(now) && side.bytes.is_paid(now);
-        Self::strong_count(self) == 1 && paid(&self.client) && paid(&self.upstream)
+        Arc::strong_count(meters) == 1 && paid(&meters.client) && paid(&meters.upstream)
     }
 }
 
@@ -78,22 +83,22 @@ impl SharedRates {
 
 #[cfg(test)]
 mod tests {
-    use super::super::rate::Rate;
-    use super::super::table::Table;
     use super::*;
+    use wicketgate_meter::rate::Rate;
+    use wicketgate_meter::table::Table;
 
     #[test]
     fn what_an_identity_costs_is_what_the_reference_says() {
         // An allocator gives 64 bytes to the two counts and four meters.
         assert!(size_of::<Meters>() + 2 * size_of::<usize>() <= 64);
-        assert_eq!(Table::<Arc<Meters>>::BYTES + 64 + 40, 136);
+        assert_eq!(Table::<Held>::BYTES + 64 + 40, 136);
     }
 
     #[test]
     fn meters_are_kept_while_they_are_used_or_not_paid() {
-        let meters = Arc::<Meters>::default();
+        let meters = Held::default();
         assert!(meters.is_idle(Duration::ZERO));
-        let rates = SharedRates { meters: meters.clone(), began: Duration::from_secs(5) };
+        let rates = SharedRates { meters: meters.0.clone(), began: Duration::from_secs(5) };
         assert!(!meters.is_idle(Duration::ZERO));
         let rate = Rate::new(1, 10);
         assert_eq!(rates.upstream().bytes.take(rate, rates.at(Duration::ZERO), 10), None);

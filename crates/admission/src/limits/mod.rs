@@ -7,8 +7,6 @@
 pub mod config;
 mod counts;
 mod meters;
-pub mod rate;
-mod table;
 mod usage;
 
 use std::net::IpAddr;
@@ -18,9 +16,10 @@ use std::time::Duration;
 use config::{Limit, LimitsConfig};
 pub use counts::Counts;
 pub use meters::{IdentityRates, SharedRates, SideMeters};
-use table::Table;
 pub use usage::Claim;
 use usage::{Exhausted, Slot, Total, Usage};
+pub use wicketgate_meter::rate;
+use wicketgate_meter::table::Table;
 
 use super::refusal::Refusal;
 

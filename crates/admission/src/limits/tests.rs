@@ -4,8 +4,8 @@
 use http::StatusCode;
 
 use super::config::TrackedConfig;
-use super::rate::Rate;
 use super::*;
+use wicketgate_meter::rate::Rate;
 
 const NOW: Duration = Duration::from_secs(1);
 

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use super::config::Limit;
-use super::rate::{Meter, SharedMeter};
-use super::table::{Place, Table, Tracked};
+use wicketgate_meter::rate::{Meter, SharedMeter};
+use wicketgate_meter::table::{Place, Table, Tracked};
 
 /// What asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

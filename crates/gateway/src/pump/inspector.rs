@@ -3,10 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
-use wicketgate_policy::{Direction, Facts, Finding, Message, Policy, Session, Verdict};
+use wicketgate_audit::Ticket;
+use wicketgate_policy::{Direction, Facts, Message, Outcome, Policy, Session, Verdict};
 
-/// Takes what was found in messages; must not block.
-pub type Report = Box<dyn Fn(Direction, &Finding) + Send + Sync>;
+/// Takes what was found in a message, or is to be recorded of it; must not block. The message goes on no sooner than the ticket
+/// says, where there is one.
+pub type Report = Box<dyn Fn(Direction, &Message<'_>, &Outcome) -> Option<Ticket> + Send + Sync>;
 
 /// What a session's messages are judged with.
 pub struct Inspector {
@@ -31,10 +33,16 @@ impl Inspector {
         self.session.set_facts(facts);
     }
 
-    pub(super) fn judge(&mut self, direction: Direction, message: Message<'_>) -> Verdict {
+    /// Judges a message; the ticket of its record is left in `awaited`.
+    pub(super) fn judge(
+        &mut self,
+        direction: Direction,
+        message: Message<'_>,
+        awaited: &mut Vec<Ticket>,
+    ) -> Verdict {
         let outcome = self.policy.judge(&mut self.session, direction, message);
-        for finding in &outcome.findings {
-            (self.report)(direction, finding);
+        if outcome.keep.is_some() || !outcome.findings.is_empty() {
+            awaited.extend((self.report)(direction, &message, &outcome));
         }
         outcome.verdict
     }

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use wicketgate_config::{At, OneOrMany, Problems};
+
 use super::view::{Field, Fields};
 
 /// Which fields are meant: `order.items[0].price`, `items[*].price`, `*.id`, `**.password`, `["a.b"]`, or `$` for the
@@ -35,6 +37,32 @@ pub struct InvalidPath {
 const MAX_STEPS: usize = 32;
 
 impl Path {
+    /// Checks a list of one to `most` paths; what is wrong goes to `problems`.
+    pub(crate) fn check_list(
+        raw: At<OneOrMany<At<String>>>,
+        most: usize,
+        problems: &mut Problems,
+    ) -> Box<[Self]> {
+        if raw.value.is_empty() || raw.value.len() > most {
+            let what = format!("{} paths are listed", raw.value.len());
+            problems.error(raw.place, what, format!("list 1 to {most}, or leave the key out"));
+        }
+        raw.value.0.iter().filter_map(|path| Self::check(path, problems)).collect()
+    }
+
+    /// Checks one path; what is wrong goes to `problems`.
+    pub(crate) fn check(raw: &At<String>, problems: &mut Problems) -> Option<Self> {
+        let path = raw.value.parse::<Self>();
+        let told = |error: InvalidPath| {
+            problems.error(
+                raw.place,
+                error.to_string(),
+                "write it as in `user.email`, `items[*].id` or `**.password`",
+            );
+        };
+        path.map_err(told).ok()
+    }
+
     /// The first field that is meant.
     pub fn first<'m>(&self, fields: &Fields<'m>) -> Option<Field<'m>> {
         let mut first = None;
@@ -43,6 +71,15 @@ impl Path {
             Err(Enough)
         });
         first
+    }
+
+    /// The names that lead to the field; none where other steps than names do.
+    pub(crate) fn names(&self) -> Option<Vec<&str>> {
+        let names = self.steps.iter().map(|step| match step {
+            Step::Key(name) => Some(&**name),
+            _ => None,
+        });
+        names.collect()
     }
 
     /// Calls `found` with every field that is meant, each once for every way to it.

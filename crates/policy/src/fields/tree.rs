@@ -9,6 +9,16 @@ pub struct NodeId(pub(super) u32);
 impl NodeId {
     /// The whole message.
     pub const ROOT: Self = Self(0);
+
+    /// The number by itself.
+    pub const fn number(self) -> u32 {
+        self.0
+    }
+
+    /// The next value in the order in which they stand.
+    pub(crate) const fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
 }
 
 /// A value: what a format made of it.
@@ -114,6 +124,6 @@ impl Tree {
 
 impl Node {
     pub(super) fn at(&self) -> Option<Range<usize>> {
-        (self.at.0 < self.at.1).then(|| self.at.0 as usize..self.at.1 as usize)
+        (self.at.0 < self.at.1).then_some(self.at.0 as usize..self.at.1 as usize)
     }
 }

@@ -49,6 +49,13 @@ impl Format {
         }
     }
 
+    /// Whether steps may change its messages.
+    pub const fn can_rewrite(&self) -> bool {
+        match self {
+            Self::Text | Self::Binary | Self::Json | Self::Msgpack | Self::Cbor => true,
+        }
+    }
+
     /// Fills `tree` with what the payload says.
     ///
     /// # Errors

@@ -1,20 +1,55 @@
 //! Steps: what a policy asks of a message, one after the other. A step's configuration, work and tests stand together.
 
+mod audit;
+mod blocklist;
 mod config;
+mod files;
+mod guard;
 mod kinds;
+mod limit;
+mod memory;
+mod redact;
+mod replay;
+mod schema;
 mod then;
 
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
+pub use blocklist::Reloaded;
 pub use config::RawStep;
+use http::HeaderName;
+pub(crate) use memory::Memory;
+pub use schema::{RawOtherwise, RawSchema, RawSource};
 pub use then::{RawThen, Then};
 use wicketgate_wire::DataKind;
 
+use self::audit::AuditStep;
+use self::blocklist::Blocklist;
+use self::files::Files;
+use self::guard::GuardStep;
 use self::kinds::{Allow, Deny, Kinds};
+use self::limit::Limit;
+use self::redact::Redact;
+use self::replay::Replay;
+use self::schema::Schema;
+use crate::condition::Condition;
 use crate::facts::Facts;
-use crate::fields::Fields;
+use crate::fields::{Fields, Path};
 use crate::finding::{Enforcement, Hit};
 use crate::message::Direction;
+use crate::rewrite::Edits;
+use crate::verdict::Keep;
+
+/// Where a step stands.
+#[derive(Clone, Copy, Debug)]
+pub struct Stage<'a> {
+    /// Which way the messages travel that it judges.
+    pub direction: Direction,
+    /// Where they say of what kind they are.
+    pub kind: Option<&'a Path>,
+}
 
 /// What a step may look at.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +64,8 @@ pub(crate) struct View<'m> {
     pub(crate) direction: Direction,
     /// Who sends it.
     pub(crate) facts: &'m Facts,
+    /// When, by a clock that all sessions share.
+    pub(crate) now: Duration,
 }
 
 /// What a step makes of a message.
@@ -36,8 +73,12 @@ pub(crate) struct View<'m> {
 pub(crate) enum Effect {
     /// Nothing.
     Pass,
+    /// So much of it is to be recorded.
+    Keep(Keep),
     /// It is not to go on, for these reasons; what happens is the step's `then`.
     Violation(Vec<Hit>),
+    /// It is to go on with these changes, for these reasons.
+    Rewrite(Vec<Hit>, Edits),
 }
 
 /// One step of a policy.
@@ -47,6 +88,7 @@ pub struct Step {
     pub(crate) enforcement: Enforcement,
     pub(crate) then: Then,
     only: Option<Kinds>,
+    when: Option<Condition>,
     work: Work,
 }
 
@@ -57,17 +99,116 @@ enum Work {
     Allow(Allow),
     /// What is listed does not pass.
     Deny(Deny),
+    /// Values are covered or taken out.
+    Redact(Redact),
+    /// Listed words do not pass.
+    Blocklist(Blocklist),
+    /// So many messages a second pass.
+    Limit(Limit),
+    /// What came once does not pass again.
+    Replay(Replay),
+    /// Only files of some types and sizes pass.
+    Files(Files),
+    /// Only what fits a schema passes.
+    Schema(Schema),
+    /// Attacks do not pass.
+    Guard(GuardStep),
+    /// It is recorded.
+    Audit(AuditStep),
+    /// Whatever meets the condition does not pass.
+    Rule,
+}
+
+impl Work {
+    /// Whether it may change messages.
+    const fn rewrites(&self) -> bool {
+        match self {
+            Self::Allow(_)
+            | Self::Deny(_)
+            | Self::Blocklist(_)
+            | Self::Limit(_)
+            | Self::Replay(_)
+            | Self::Files(_)
+            | Self::Schema(_)
+            | Self::Guard(_)
+            | Self::Audit(_)
+            | Self::Rule => false,
+            Self::Redact(_) => true,
+        }
+    }
 }
 
 impl Step {
+    /// The headers of the handshake that it names.
+    pub(crate) fn headers(&self) -> impl Iterator<Item = &HeaderName> {
+        let inner: Vec<&Condition> = match &self.work {
+            Work::Allow(allow) => allow.conditions().collect(),
+            Work::Deny(deny) => deny.conditions().collect(),
+            _ => Vec::new(),
+        };
+        self.when.iter().chain(inner).flat_map(Condition::headers)
+    }
+
+    /// Whether it has all that messages say recorded.
+    pub(crate) fn keeps_whole(&self) -> bool {
+        matches!(&self.work, Work::Audit(audit) if audit.keeps_whole())
+    }
+
     /// Judges one message.
-    pub(crate) fn judge(&self, view: &View<'_>) -> Effect {
+    pub(crate) fn judge(&self, view: &View<'_>, memory: &mut Memory) -> Effect {
         if self.only.as_ref().is_some_and(|only| !only.contains(view.kind)) {
+            return Effect::Pass;
+        }
+        // A condition that cannot be evaluated counts as met: what nobody can judge is not to pass by that.
+        let met = self.when.as_ref().map(|when| when.is_met(view));
+        if matches!(met, Some(Ok(false))) {
             return Effect::Pass;
         }
         match &self.work {
             Work::Allow(allow) => allow.judge(view),
             Work::Deny(deny) => deny.judge(view),
+            Work::Redact(redact) => redact.judge(view),
+            Work::Blocklist(blocklist) => blocklist.judge(view),
+            Work::Limit(limit) => limit.judge(view, memory.part(view.direction, &self.name)),
+            Work::Replay(replay) => replay.judge(view, memory.part(view.direction, &self.name)),
+            Work::Files(files) => files.judge(view),
+            Work::Schema(schema) => schema.judge(view),
+            Work::Guard(guard) => guard.judge(view),
+            Work::Audit(audit) => Effect::Keep(audit.keep(view)),
+            Work::Rule => Effect::Violation(vec![match met {
+                Some(Err(why)) => Hit::whole("rule_failed", why),
+                _ => Hit::whole("rule", "its condition is met"),
+            }]),
         }
+    }
+
+    /// Goes on with what the step of the last configuration knows of all sessions, if it is the same one.
+    pub(crate) fn follow(&self, last: &Self) {
+        match (&self.work, &last.work) {
+            (Work::Limit(limit), Work::Limit(last)) => limit.follow(last),
+            (Work::Replay(replay), Work::Replay(last)) => replay.follow(last),
+            _ => {}
+        }
+    }
+
+    /// Reads anew what it was made of, if that is a file that changed.
+    pub(crate) fn reload(&self) -> Option<Reloaded> {
+        match &self.work {
+            Work::Blocklist(blocklist) => blocklist.reload(),
+            _ => None,
+        }
+    }
+
+    /// The file that is to be read anew when it changes.
+    pub(crate) fn file(&self) -> Option<PathBuf> {
+        match &self.work {
+            Work::Blocklist(blocklist) => blocklist.file(),
+            _ => None,
+        }
+    }
+
+    /// Whether it may change messages.
+    pub(crate) const fn rewrites(&self) -> bool {
+        self.work.rewrites()
     }
 }

@@ -11,8 +11,9 @@ use tokio_util::task::AbortOnDropHandle;
 use wicketgate_admission::limits::IdentityRates;
 use wicketgate_admission::{SessionRight, Slots};
 use wicketgate_audit::{Audit, Event};
-use wicketgate_policy::{Direction, Enforcement, Finding, Policy};
+use wicketgate_policy::Policy;
 
+use super::report::report;
 use super::{Dialled, renewal};
 use crate::gateway::{Proxy, Route, Shared};
 use crate::http::connection::Arrival;
@@ -20,8 +21,8 @@ use crate::http::front::Routed;
 use crate::http::patience::Patient;
 use crate::net::Stream;
 use crate::observe::access;
-use crate::pump::{self, End, Ends, Inspector, Order, Peer, Report, Side, Summary};
-use crate::sessions::{Live, Registered};
+use crate::pump::{self, End, Ends, Inspector, Order, Peer, Side, Summary};
+use crate::sessions::{Registered, Way};
 use crate::upstream::Pick;
 
 /// How long a client's connection may take to become a WebSocket after our answer.
@@ -50,7 +51,14 @@ impl Session {
             dialled,
             arrival: routed.arrival.clone(),
             route: routed.route.clone(),
-            registered: routed.shared.sessions.register(&routed.route.name, standing),
+            registered: routed.shared.sessions.register(
+                &routed.route.name,
+                Way {
+                    listener: routed.arrival.listener.config.name.clone(),
+                    chain: routed.arrival.chain.clone(),
+                },
+                standing,
+            ),
         }
     }
 
@@ -110,31 +118,6 @@ impl Session {
     }
 }
 
-/// Has what is found in messages counted, and told to whoever audits.
-fn report(audit: &Audit, live: &Arc<Live>, route: &Arc<Route>) -> Report {
-    let (audit, live, route) = (audit.clone(), live.clone(), route.clone());
-    Box::new(move |direction, finding| {
-        route.metrics.found(direction, finding);
-        let identity = live.standing.identity();
-        let event = Event::Finding(found(direction, finding));
-        audit.log(&event, &live.who(None, identity.as_deref()));
-    })
-}
-
-fn found(direction: Direction, finding: &Finding) -> wicketgate_audit::Finding<'_> {
-    wicketgate_audit::Finding {
-        direction: direction.label(),
-        step: &finding.step,
-        class: finding.class,
-        rule: finding.rule.as_deref(),
-        path: &finding.path,
-        detail: &finding.detail,
-        excerpt: finding.excerpt.as_deref(),
-        action: finding.action.label(),
-        observed: finding.enforcement == Enforcement::Observe,
-    }
-}
-
 /// What a session keeps while it lives, and counts and logs when it ends.
 struct Record {
     audit: Audit,
@@ -168,8 +151,7 @@ impl Record {
             duration: summary.duration,
         };
         let identity = self.registered.standing.identity();
-        let listener = Some(&*self.arrival.listener.config.name);
-        self.audit.wait(&event, &self.registered.who(listener, identity.as_deref())).await;
+        self.audit.wait(&event, &self.registered.who(identity.as_deref())).await;
     }
 }
 

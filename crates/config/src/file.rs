@@ -8,11 +8,11 @@ use std::time::Duration;
 
 /// How often a file is looked at where nothing is said. A look costs one system call, and works where no watch does: over
 /// links that are turned to another file, and over network file systems.
-pub(crate) const LOOK_EVERY: Duration = Duration::from_secs(1);
+pub const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// A file and what it looked like when it was last read.
 #[derive(Debug)]
-pub(crate) struct Watched {
+pub struct Watched {
     path: PathBuf,
     /// `None` before the first look.
     seen: Option<Stamp>,
@@ -20,12 +20,12 @@ pub(crate) struct Watched {
 
 impl Watched {
     /// A file that has not been read yet.
-    pub(crate) fn new(path: impl Into<PathBuf>) -> Self {
+    pub fn new(path: impl Into<PathBuf>) -> Self {
         Self { path: path.into(), seen: None }
     }
 
     /// Where it is.
-    pub(crate) fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         &self.path
     }
 
@@ -33,7 +33,7 @@ impl Watched {
     ///
     /// # Errors
     /// A file that cannot be read, or is longer; it is told once, until the file changes again.
-    pub(crate) fn changed(&mut self, max: u64) -> io::Result<Option<String>> {
+    pub fn changed(&mut self, max: u64) -> io::Result<Option<String>> {
         let stamp = Stamp::of(&self.path);
         if self.seen == Some(stamp) {
             return Ok(None);
@@ -45,14 +45,14 @@ impl Watched {
 
 /// What tells a file from the one that stood there before. The time is that of the last change to content or permissions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Stamp(Option<(u64, u64, u64, i64, i64)>);
+pub struct Stamp(Option<(u64, u64, u64, i64, i64)>);
 
 impl Stamp {
     /// No file.
-    pub(crate) const NONE: Self = Self(None);
+    pub const NONE: Self = Self(None);
 
     /// The file at `path` as it is now, links followed.
-    pub(crate) fn of(path: &Path) -> Self {
+    pub fn of(path: &Path) -> Self {
         let stamp =
             |file: fs::Metadata| (file.dev(), file.ino(), file.len(), file.ctime(), file.ctime_nsec());
         Self(fs::metadata(path).ok().map(stamp))
@@ -63,7 +63,7 @@ impl Stamp {
 ///
 /// # Errors
 /// What the system says, or what the file is instead.
-pub(crate) fn read(path: &Path, max: u64) -> io::Result<String> {
+pub fn read(path: &Path, max: u64) -> io::Result<String> {
     // Asked before it is opened: a pipe without a writer would never be.
     if !fs::metadata(path)?.is_file() {
         return Err(io::Error::other("not a regular file"));

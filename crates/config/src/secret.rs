@@ -8,8 +8,10 @@ use std::path::PathBuf;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer};
-use wicketgate_config::{At, Problems};
 use zeroize::Zeroizing;
+
+use super::place::At;
+use super::problem::Problems;
 
 /// A text that nobody may read in a log: masked in `Debug`, wiped when dropped, compared in constant time.
 #[derive(Clone)]
