@@ -137,3 +137,59 @@ fn quoted(text: &str) -> String {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The last moment that RFC 3339 can say, in microseconds.
+    const LAST: u64 = 253_402_300_799_999_999;
+
+    fn cell(kind: Kind) -> BoxedStrategy<Cell<'static>> {
+        let some = match kind {
+            Kind::Number => (0..i64::MAX as u64).prop_map(Cell::Number).boxed(),
+            Kind::Time => (0..=LAST).prop_map(Cell::Number).boxed(),
+            Kind::Text => any::<String>().prop_map(|text| Cell::Text(text.into())).boxed(),
+            Kind::Bytes => any::<Vec<u8>>().prop_map(|bytes| Cell::Bytes(bytes.into())).boxed(),
+        };
+        prop_oneof![2 => Just(Cell::Null), 1 => some].boxed()
+    }
+
+    fn row() -> impl Strategy<Value = Row> {
+        let cells: Vec<_> = FIELDS.iter().map(|field| cell(field.kind)).collect();
+        (1..u64::MAX, cells, any::<[u8; 32]>(), any::<[u8; 32]>()).prop_map(
+            |(sequence, cells, previous, hash)| Row {
+                sequence,
+                cells,
+                previous: Hash(previous),
+                hash: Hash(hash),
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn a_row_is_the_same_after_its_export(row in row()) {
+            let line = row.to_json(None).to_string();
+            prop_assert!(!line.contains('\n'));
+            prop_assert_eq!(&Row::from_json(&line).unwrap(), &row);
+            prop_assert!(!row.to_text(None).contains(|c: char| c.is_control()));
+            prop_assert_eq!(Row::from_json(&row.to_json(Some(b"opened")).to_string()).unwrap().computed(), row.computed());
+        }
+
+        #[test]
+        fn every_field_is_in_the_hash(row in row(), other in row(), at in 0..FIELDS.len()) {
+            let mut changed = row.clone();
+            changed.cells[at] = other.cells[at].clone();
+            prop_assert_eq!(changed.cells == row.cells, changed.computed() == row.computed());
+        }
+
+        #[test]
+        fn no_line_of_an_export_ends_it_early(line in ".*") {
+            let _ = Row::from_json(&line);
+        }
+    }
+}
