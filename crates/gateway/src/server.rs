@@ -92,7 +92,7 @@ impl Server {
             drain: config.drain.clone(),
             offer: None,
             taken: CancellationToken::new(),
-            _certificates: watch(config)?,
+            _certificates: watch(config, &shared)?,
             acme: Vec::new(),
             control,
             shared,
@@ -118,7 +118,7 @@ impl Server {
     pub fn reload(&mut self, config: &Config) -> Result<(), StartError> {
         let data = self.data.clone();
         let _in_data = data.first().enter();
-        let certificates = watch(config)?;
+        let certificates = watch(config, &self.shared)?;
         let opened = self.open(config, &mut Inherited::default())?;
         self.shared.reload(config, config.drain.timeout)?;
         self._certificates = certificates;
@@ -146,7 +146,7 @@ impl Server {
     /// The addresses that are listened at, with the ports that the system chose.
     pub fn addresses(&self) -> Vec<(String, BindAddress)> {
         let address = |door: &Door| {
-            let name = door.listener.load().config.name.clone();
+            let name = door.listener.load().config.name.to_string();
             Some((name, door.socket.local_address().ok()?))
         };
         self.doors.iter().filter_map(address).collect()
@@ -321,7 +321,7 @@ fn acme(config: &Config) -> impl Iterator<Item = &AcmeConfig> {
     config.listeners.iter().filter_map(|listener| Some(&listener.tls.as_ref()?.acme.as_ref()?.value))
 }
 
-fn watch(config: &Config) -> Result<CertificateWatcher, StartError> {
+fn watch(config: &Config, shared: &Shared) -> Result<CertificateWatcher, StartError> {
     for acme in acme(config) {
         acme::prepare(acme)?;
     }
@@ -330,5 +330,5 @@ fn watch(config: &Config) -> Result<CertificateWatcher, StartError> {
         let clients = tls.clients.clone().map(Watched::Clients);
         [Some(Watched::Certificates(tls.resolver.clone())), clients].into_iter().flatten()
     });
-    Ok(CertificateWatcher::start(watched.collect())?)
+    Ok(CertificateWatcher::start(watched.collect(), shared.changes.clone())?)
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderName;
 use wicketgate_wire::CloseCode;
 
 use crate::facts::Facts;
@@ -109,6 +110,15 @@ impl Policy {
     fn steps(&self) -> impl Iterator<Item = &Step> {
         let rules = self.0.iter();
         rules.flat_map(|rules| rules.to_upstream.iter().chain(&rules.to_client).flatten())
+    }
+
+    /// The headers of the handshake that its rules name: a session has to keep them.
+    pub fn headers(&self) -> Vec<HeaderName> {
+        let steps = self.0.iter().flat_map(|rules| [&rules.to_upstream, &rules.to_client]);
+        let mut names: Vec<_> = steps.flatten().flatten().flat_map(Step::headers).cloned().collect();
+        names.sort_unstable_by(|one, two| one.as_str().cmp(two.as_str()));
+        names.dedup();
+        names
     }
 
     /// Judges one message.

@@ -32,9 +32,17 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// Takes from a request what `needs` names, and what every session keeps. WebSocket handshakes count as GET.
-    pub fn new(parts: &Parts, client: &Client, asked: Asked<'_>, needs: Option<&Needs>) -> Self {
-        let headers = needs.map(|needs| needs.headers.as_slice()).unwrap_or_default();
+    /// Takes from a request what `needs` names, these headers, and what every session keeps. WebSocket handshakes count as
+    /// GET.
+    pub fn new(
+        parts: &Parts,
+        client: &Client,
+        asked: Asked<'_>,
+        needs: Option<&Needs>,
+        headers: &[HeaderName],
+    ) -> Self {
+        let needed = needs.map(|needs| needs.headers.as_slice()).unwrap_or_default();
+        let more = headers.iter().filter(|name| !needed.contains(name));
         Self {
             client: client.clone(),
             method: if parts.method == Method::CONNECT { Method::GET } else { parts.method.clone() },
@@ -42,7 +50,11 @@ impl Facts {
             host: asked.host.into(),
             path: asked.path.into(),
             query: needs.filter(|needs| needs.query).map(|_| query(&parts.uri)),
-            headers: headers.iter().map(|name| (name.clone(), header(&parts.headers, name))).collect(),
+            headers: needed
+                .iter()
+                .chain(more)
+                .map(|name| (name.clone(), header(&parts.headers, name)))
+                .collect(),
         }
     }
 
@@ -61,11 +73,9 @@ impl Facts {
         &self.path
     }
 
-    /// The headers that were kept, each by its name in lower case.
-    pub fn headers(&self) -> Vec<(Box<str>, Box<str>)> {
-        let there =
-            self.headers.iter().filter_map(|(name, value)| Some((name.as_str().into(), value.clone()?)));
-        there.collect()
+    /// The headers that were kept, each by its name in lower case, and its value if it was there.
+    pub fn headers(&self) -> Vec<(Box<str>, Option<Box<str>>)> {
+        self.headers.iter().map(|(name, value)| (name.as_str().into(), value.clone())).collect()
     }
 
     /// Gives an expression the variables that it uses.

@@ -11,8 +11,8 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::ext::Protocol;
-use wicketgate_admission::identity::Identity;
-use wicketgate_admission::{Admitted, Asked, Refusal, Step, handshake};
+use wicketgate_admission::identity::{Denied, Identity};
+use wicketgate_admission::{Admitted, Asked, Refusal, Rejected, Step, handshake};
 use wicketgate_audit::{Event, Who};
 
 use super::body::{Answer, Bounded, Passed};
@@ -80,15 +80,17 @@ pub(super) async fn answer(
     response
 }
 
-/// What the access log will say, taken before the request is changed.
-struct Line {
+/// What the access log and audit events will say: what is taken before the request is changed, and what is found out on the
+/// way.
+pub(super) struct Line {
     method: Method,
     path: String,
     host: String,
     /// The client's address, once trusted proxies' headers are read.
     client: Option<IpAddr>,
-    route: Option<Arc<Route>>,
-    identity: Option<Arc<Identity>>,
+    pub(super) route: Option<Arc<Route>>,
+    /// Who asks, once that is proved.
+    pub(super) identity: Option<Arc<Identity>>,
 }
 
 impl Line {
@@ -102,6 +104,12 @@ impl Line {
             route: None,
             identity: None,
         }
+    }
+
+    /// Keeps whose request it is that is not admitted; gives why.
+    pub(super) fn rejected(&mut self, rejected: Rejected) -> Refusal {
+        self.identity = rejected.identity;
+        rejected.refusal
     }
 
     fn audit(&self, arrival: &Arrival, event: &Event<'_>) {
@@ -167,15 +175,20 @@ async fn serve(
     let path = normalise_path(parts.uri.path())?.into_owned();
     let method = if handshake.is_upgrade() { &Method::GET } else { &parts.method };
     let snapshot = shared.snapshot();
+    // The handshake has verified them, and may be long ago.
+    if !snapshot.still_accepts(&arrival.listener.config.name, arrival.chain.as_deref()) {
+        return Err(Refusal::from(Denied::Revoked).into());
+    }
     if path == ticket::PATH {
         let wish = Wish { parts, handshake, client: &client, host: name.as_deref() };
-        return Box::pin(ticket::issue(wish, &snapshot, &mut line.route)).await;
+        return Box::pin(ticket::issue(wish, &snapshot, line)).await;
     }
     let facts = Facts { host: name.as_deref(), path: &path, method, headers: &parts.headers };
     let route = snapshot.routes.find(&facts).ok_or(Refused::NoRoute)?;
     line.route = Some(route.clone());
     let asked = Asked { route: &route.name, host: name.as_deref().unwrap_or_default(), path: &path };
-    let admitted = match route.guard.admit(&mut parts, handshake, &client, asked).await? {
+    let judged = route.guard.admit(&mut parts, handshake, &client, asked).await;
+    let admitted = match judged.map_err(|rejected| line.rejected(rejected))? {
         Step::Admitted(admitted) => admitted,
         Step::FirstMessage(unproven) => {
             let opening = Opening { shared, arrival, route, host: host.clone(), client, asked };

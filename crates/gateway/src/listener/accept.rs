@@ -201,7 +201,7 @@ async fn carry<H, F>(
     // Boxed: its state is needed for the handshake alone, the task's for as long as the connection lives.
     let arrived = Box::pin(prepare(listener, socket, peer, permit)).await;
     if let Err(refusal) = &arrived {
-        tracing::debug!(listener = name.config.name, ?peer, %refusal, "connection refused");
+        tracing::debug!(listener = &*name.config.name, ?peer, %refusal, "connection refused");
         let client = peer.map(|peer| peer.ip().to_canonical());
         let who = Who { listener: Some(&name.config.name), client, ..Who::default() };
         Event::Refused { reason: refusal.label(), status: None }.log(&who);
@@ -217,7 +217,7 @@ async fn permit(listener: &Listener, intake: &Intake, trouble: &mut Trouble) -> 
     if trouble.may_tell() {
         let limit = if own.available_permits() == 0 { "limits.connections" } else { "in all" };
         tracing::warn!(
-            listener = listener.config.name,
+            listener = &*listener.config.name,
             limit,
             "limit of open connections reached, new ones wait"
         );

@@ -305,10 +305,10 @@ async fn stopping_closes_the_socket_and_leaves_connections_alone() {
 async fn a_reload_shows_in_the_next_connection() {
     let mut served = Served::plain("name: old");
     let _one = served.connect(b"GET").await;
-    assert_eq!(served.next().await.listener.config.name, "old");
+    assert_eq!(&*served.next().await.listener.config.name, "old");
     served.current.store(listener("bind: '127.0.0.1:0'\nname: new\nprotocols: [h2]"));
     let _two = served.connect(b"PRI * HTTP/2.0\r\n").await;
-    assert_eq!(served.next().await.listener.config.name, "new");
+    assert_eq!(&*served.next().await.listener.config.name, "new");
 }
 
 #[tokio::test]

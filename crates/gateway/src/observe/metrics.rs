@@ -9,6 +9,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
+use wicketgate_admission::Fill;
 use wicketgate_policy::{Direction, Finding};
 
 use crate::pump::{End, Side, SideTraffic, Summary, Traffic};
@@ -67,6 +68,12 @@ struct OutcomeLabel {
     outcome: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TableLabel {
+    table: &'static str,
+    method: String,
+}
+
 /// A route's handles.
 #[derive(Debug)]
 pub struct RouteMetrics {
@@ -123,6 +130,10 @@ struct Families {
     target_healthy: Family<TargetLabel, Gauge>,
     target_open: Family<TargetLabel, Gauge<u64, AtomicU64>>,
     target_failures: Family<TargetLabel, Gauge<u64, AtomicU64>>,
+    table_entries: Family<TableLabel, Gauge<u64, AtomicU64>>,
+    table_capacity: Family<TableLabel, Gauge<u64, AtomicU64>>,
+    table_evicted: Family<TableLabel, Gauge<u64, AtomicU64>>,
+    table_overflowed: Family<TableLabel, Gauge<u64, AtomicU64>>,
 }
 
 /// All metrics of the gateway.
@@ -187,6 +198,22 @@ impl Default for Metrics {
             "Failures of a target since it was configured",
             all.target_failures.clone(),
         );
+        registry.register("table_entries", "Entries of a bounded table", all.table_entries.clone());
+        registry.register(
+            "table_capacity",
+            "Entries that a bounded table can have",
+            all.table_capacity.clone(),
+        );
+        registry.register(
+            "table_evicted",
+            "Entries that were forgotten to make room, since the table was made",
+            all.table_evicted.clone(),
+        );
+        registry.register(
+            "table_overflowed",
+            "Newcomers that found no room, since the table was made",
+            all.table_overflowed.clone(),
+        );
         registry.register("assembly_bytes", "Memory held by unfinished messages", assembly.clone());
         registry.register("inflate_bytes", "Memory held by inflation", inflate.clone());
         Self { registry, all, durations, assembly, inflate }
@@ -243,6 +270,15 @@ impl Metrics {
         self.all.target_healthy.get_or_create(&label).set(i64::from(healthy));
         self.all.target_open.get_or_create(&label).set(open);
         self.all.target_failures.get_or_create(&label).set(failures);
+    }
+
+    /// Notes how full a bounded table is; `method`: that of authentication which keeps it, or empty.
+    pub fn table(&self, table: &'static str, method: &str, fill: Fill) {
+        let label = TableLabel { table, method: method.to_owned() };
+        self.all.table_entries.get_or_create(&label).set(fill.entries);
+        self.all.table_capacity.get_or_create(&label).set(fill.capacity);
+        self.all.table_evicted.get_or_create(&label).set(fill.evicted);
+        self.all.table_overflowed.get_or_create(&label).set(fill.overflowed);
     }
 
     /// Everything, as text.

@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+use wicketgate_admission::Changes;
 
 use super::client_certificates::{ClientCertificates, Renewed};
 use super::resolver::CertificateResolver;
@@ -35,11 +36,12 @@ pub struct CertificateWatcher {
 }
 
 impl CertificateWatcher {
-    /// Starts to watch what these were loaded from. Files are read on a thread of its own.
+    /// Starts to watch what these were loaded from. Files are read on a thread of its own; `changes` is told when clients may
+    /// have lost their right to their sessions.
     ///
     /// # Errors
     /// When the system gives no watch (inotify's limits) or no thread.
-    pub fn start(watched: Vec<Watched>) -> notify::Result<Self> {
+    pub fn start(watched: Vec<Watched>, changes: Changes) -> notify::Result<Self> {
         let (tell, told) = channel();
         let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
             if !event.is_ok_and(|event| event.kind.is_access()) {
@@ -52,7 +54,7 @@ impl CertificateWatcher {
         }
         thread::Builder::new()
             .name("certificates".into())
-            .spawn(move || reload_when_told(&told, &watched))
+            .spawn(move || reload_when_told(&told, &watched, &changes))
             .map_err(notify::Error::io)?;
         Ok(Self { _watcher: watcher })
     }
@@ -68,10 +70,10 @@ impl Watched {
         }
     }
 
-    fn reload(&self) {
+    fn reload(&self, changes: &Changes) {
         match self {
             Self::Certificates(resolver) => reload_certificates(resolver),
-            Self::Clients(clients) => reload_clients(clients),
+            Self::Clients(clients) => reload_clients(clients, changes),
         }
     }
 }
@@ -91,7 +93,7 @@ fn folder(path: &Path) -> &Path {
 }
 
 /// Ends when the watcher is dropped.
-fn reload_when_told(told: &Receiver<()>, watched: &[Watched]) {
+fn reload_when_told(told: &Receiver<()>, watched: &[Watched], changes: &Changes) {
     while told.recv().is_ok() {
         let start = Instant::now();
         while start.elapsed() < PATIENCE {
@@ -102,7 +104,7 @@ fn reload_when_told(told: &Receiver<()>, watched: &[Watched]) {
             }
         }
         for watched in watched {
-            watched.reload();
+            watched.reload(changes);
         }
     }
 }
@@ -122,10 +124,13 @@ fn reload_certificates(resolver: &CertificateResolver) {
     }
 }
 
-fn reload_clients(clients: &ClientCertificates) {
+fn reload_clients(clients: &ClientCertificates, changes: &Changes) {
     match clients.reload() {
         Renewed::Same => return,
-        Renewed::Replaced => tracing::info!("authorities and revocations of client certificates replaced"),
+        Renewed::Replaced => {
+            tracing::info!("authorities and revocations of client certificates replaced");
+            changes.tell();
+        }
         Renewed::Kept(fault) => {
             tracing::error!(%fault, "new authorities or revocations not usable, the old ones stay");
         }
@@ -153,7 +158,8 @@ mod tests {
         let raw = RawCertificate { cert: At::nowhere(old.files().cert), key: At::nowhere(old.files().key) };
         let raw = RawServerTls { certificates: At::nowhere(vec![raw]), ..Default::default() };
         let resolver = raw.check(&mut Problems::default()).resolver;
-        let watcher = CertificateWatcher::start(vec![Watched::Certificates(resolver.clone())]).unwrap();
+        let watched = vec![Watched::Certificates(resolver.clone())];
+        let watcher = CertificateWatcher::start(watched, Changes::default()).unwrap();
         for (from, to) in [(new.files().cert, old.files().cert), (new.files().key, old.files().key)] {
             let fresh = to.with_extension("fresh");
             std::fs::copy(from, &fresh).unwrap();

@@ -73,6 +73,15 @@ impl Path {
         first
     }
 
+    /// The names that lead to the field; none where other steps than names do.
+    pub(crate) fn names(&self) -> Option<Vec<&str>> {
+        let names = self.steps.iter().map(|step| match step {
+            Step::Key(name) => Some(&**name),
+            _ => None,
+        });
+        names.collect()
+    }
+
     /// Calls `found` with every field that is meant, each once for every way to it.
     pub fn each<'m>(&self, fields: &Fields<'m>, mut found: impl FnMut(Field<'m>)) {
         let Some(root) = fields.root() else { return };

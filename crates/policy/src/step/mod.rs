@@ -3,11 +3,13 @@
 mod blocklist;
 mod config;
 mod files;
+mod guard;
 mod kinds;
 mod limit;
 mod memory;
 mod redact;
 mod replay;
+mod schema;
 mod then;
 
 use std::path::PathBuf;
@@ -16,21 +18,35 @@ use std::time::Duration;
 
 pub use blocklist::Reloaded;
 pub use config::RawStep;
+use http::HeaderName;
 pub(crate) use memory::Memory;
+pub use schema::{RawOtherwise, RawSchema, RawSource};
 pub use then::{RawThen, Then};
 use wicketgate_wire::DataKind;
 
 use self::blocklist::Blocklist;
 use self::files::Files;
+use self::guard::GuardStep;
 use self::kinds::{Allow, Deny, Kinds};
 use self::limit::Limit;
 use self::redact::Redact;
 use self::replay::Replay;
+use self::schema::Schema;
+use crate::condition::Condition;
 use crate::facts::Facts;
-use crate::fields::Fields;
+use crate::fields::{Fields, Path};
 use crate::finding::{Enforcement, Hit};
 use crate::message::Direction;
 use crate::rewrite::Edits;
+
+/// Where a step stands.
+#[derive(Clone, Copy, Debug)]
+pub struct Stage<'a> {
+    /// Which way the messages travel that it judges.
+    pub direction: Direction,
+    /// Where they say of what kind they are.
+    pub kind: Option<&'a Path>,
+}
 
 /// What a step may look at.
 #[derive(Clone, Copy, Debug)]
@@ -67,6 +83,7 @@ pub struct Step {
     pub(crate) enforcement: Enforcement,
     pub(crate) then: Then,
     only: Option<Kinds>,
+    when: Option<Condition>,
     work: Work,
 }
 
@@ -77,6 +94,12 @@ enum Work {
     Allow(Allow),
     /// What is listed does not pass.
     Deny(Deny),
+    /// Only what fits a schema passes.
+    Schema(Schema),
+    /// Attacks do not pass.
+    Guard(GuardStep),
+    /// Whatever meets the condition does not pass.
+    Rule,
     /// Values are covered or taken out.
     Redact(Redact),
     /// Listed words do not pass.
@@ -92,32 +115,43 @@ enum Work {
 impl Work {
     /// Whether it may change messages.
     const fn rewrites(&self) -> bool {
-        match self {
-            Self::Allow(_)
-            | Self::Deny(_)
-            | Self::Blocklist(_)
-            | Self::Limit(_)
-            | Self::Replay(_)
-            | Self::Files(_) => false,
-            Self::Redact(_) => true,
-        }
+        matches!(self, Self::Redact(_))
     }
 }
 
 impl Step {
+    /// The headers of the handshake that it names.
+    pub(crate) fn headers(&self) -> impl Iterator<Item = &HeaderName> {
+        let inner: Vec<&Condition> = match &self.work {
+            Work::Allow(allow) => allow.conditions().collect(),
+            Work::Deny(deny) => deny.conditions().collect(),
+            Work::Schema(_) | Work::Guard(_) | Work::Rule => Vec::new(),
+        };
+        self.when.iter().chain(inner).flat_map(Condition::headers)
+    }
+
     /// Judges one message.
     pub(crate) fn judge(&self, view: &View<'_>, memory: &mut Memory) -> Effect {
         if self.only.as_ref().is_some_and(|only| !only.contains(view.kind)) {
             return Effect::Pass;
         }
-        match &self.work {
-            Work::Allow(allow) => allow.judge(view),
-            Work::Deny(deny) => deny.judge(view),
-            Work::Redact(redact) => redact.judge(view),
-            Work::Blocklist(blocklist) => blocklist.judge(view),
-            Work::Limit(limit) => limit.judge(view, memory.part(view.direction, &self.name)),
-            Work::Replay(replay) => replay.judge(view, memory.part(view.direction, &self.name)),
-            Work::Files(files) => files.judge(view),
+        // A condition that cannot be evaluated counts as met: what nobody can judge is not to pass by that.
+        let met = self.when.as_ref().map(|when| when.is_met(view));
+        match (&self.work, met) {
+            (_, Some(Ok(false))) | (Work::Rule, None) => Effect::Pass,
+            (Work::Rule, Some(Ok(true))) => {
+                Effect::Violation(vec![Hit::whole("rule", "its condition is met")])
+            }
+            (Work::Rule, Some(Err(why))) => Effect::Violation(vec![Hit::whole("rule_failed", why)]),
+            (Work::Allow(allow), _) => allow.judge(view),
+            (Work::Deny(deny), _) => deny.judge(view),
+            (Work::Schema(schema), _) => schema.judge(view),
+            (Work::Guard(guard), _) => guard.judge(view),
+            (Work::Redact(redact), _) => redact.judge(view),
+            (Work::Blocklist(blocklist), _) => blocklist.judge(view),
+            (Work::Limit(limit), _) => limit.judge(view, memory.part(view.direction, &self.name)),
+            (Work::Replay(replay), _) => replay.judge(view, memory.part(view.direction, &self.name)),
+            (Work::Files(files), _) => files.judge(view),
         }
     }
 

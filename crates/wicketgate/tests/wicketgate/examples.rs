@@ -86,6 +86,27 @@ fn the_hardened_example_meets_every_profile() {
     }
 }
 
+/// The cases beside an example come out as they expect.
+#[test]
+fn cases_of_policies_hold() {
+    let cases = |example: &str, options: &[&str]| {
+        let mut command = Command::new(BINARY);
+        command.current_dir(root().join("examples").join(example)).arg("test-policy").args(options);
+        let output = command.args(["--cases", "cases.jsonl"]).env_clear().output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        (output.status.code(), said, String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let ann = r#"{"sub": "ann", "limit": 5000}"#;
+    let (code, said, _) = cases("inspect-json", &["--route", "orders", "--identity", ann]);
+    assert!(code == Some(0) && said.lines().count() > 15, "{said}");
+    // Somebody else: what was expected of ann does not hold.
+    let (code, said, told) = cases("inspect-json", &["--route", "orders", "--identity", r#"{"sub":"bob"}"#]);
+    assert!(code == Some(1) && said.contains("NOT AS EXPECTED: verdict: "), "{said}");
+    assert!(told.contains("came out otherwise than expected"), "{told}");
+    let (code, _, told) = cases("inspect-json", &["--route", "other"]);
+    assert!(code == Some(1) && told.contains("there are: orders"), "{told}");
+}
+
 /// Every configuration in a guide is an example, and every example has a guide.
 #[test]
 fn guides_and_examples_name_each_other() {

@@ -21,7 +21,7 @@ use crate::http::patience::Patient;
 use crate::net::Stream;
 use crate::observe::access;
 use crate::pump::{self, End, Ends, Inspector, Order, Peer, Report, Side, Summary};
-use crate::sessions::{Live, Registered};
+use crate::sessions::{Live, Registered, Way};
 use crate::upstream::Pick;
 
 /// How long a client's connection may take to become a WebSocket after our answer.
@@ -50,7 +50,14 @@ impl Session {
             dialled,
             arrival: routed.arrival.clone(),
             route: routed.route.clone(),
-            registered: routed.shared.sessions.register(&routed.route.name, standing),
+            registered: routed.shared.sessions.register(
+                &routed.route.name,
+                Way {
+                    listener: routed.arrival.listener.config.name.clone(),
+                    chain: routed.arrival.chain.clone(),
+                },
+                standing,
+            ),
         }
     }
 
@@ -108,7 +115,7 @@ fn report(live: &Arc<Live>, route: &Arc<Route>) -> Report {
     let (live, route) = (live.clone(), route.clone());
     Box::new(move |direction, finding| {
         route.metrics.found(direction, finding);
-        live.audit(None, &Event::Finding(found(direction, finding)));
+        live.audit(&Event::Finding(found(direction, finding)));
     })
 }
 
@@ -151,15 +158,12 @@ impl Record {
             summary,
         }
         .log();
-        self.registered.audit(
-            Some(&self.arrival.listener.config.name),
-            &Event::Closed {
-                reason: summary.end.label(),
-                code: summary.end.code().0,
-                by: summary.end.by().map_or("gateway", Side::label),
-                duration: summary.duration,
-            },
-        );
+        self.registered.audit(&Event::Closed {
+            reason: summary.end.label(),
+            code: summary.end.code().0,
+            by: summary.end.by().map_or("gateway", Side::label),
+            duration: summary.duration,
+        });
     }
 }
 
