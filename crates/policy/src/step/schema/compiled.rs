@@ -7,6 +7,7 @@ use jsonschema::error::ValidationErrorKind;
 use jsonschema::{ValidationError, Validator};
 
 use super::document::{BASE, unescaped};
+use super::fuel::Fuel;
 use super::instance::{Message, Part};
 use crate::fields::{Field, Fields};
 use crate::finding::Hit;
@@ -33,21 +34,24 @@ impl Compiled {
         Self(Arc::new(validator))
     }
 
-    /// Whether a message fits.
+    /// Whether a message fits. One that is too much to tell does not.
     pub(super) fn fits(&self, fields: &Fields<'_>) -> bool {
-        fields.root().is_some_and(|root| self.0.is_valid(Part::Field(root)))
+        let fuel = Fuel::to_tell(fields);
+        fields.root().is_some_and(|root| self.0.is_valid(Part::Field(root, &fuel)) && !fuel.is_spent())
     }
 
     /// The first thing that a message breaks.
     pub(super) fn breach(&self, fields: &Fields<'_>) -> Breach {
+        let fuel = Fuel::to_find(fields);
         let found = fields.root().and_then(|root| {
             // The validator cuts the value of an error out of the message by `expect` where a pattern's engine failed.
-            let search = AssertUnwindSafe(|| self.0.validate(Part::Field(root)).err());
-            catch_unwind(search).ok().flatten().map(|error| breach(&root, nearest(&error)))
+            let search = AssertUnwindSafe(|| self.0.validate(Part::Field(root, &fuel)).err());
+            let error = catch_unwind(search).ok().flatten().filter(|_| !fuel.is_spent())?;
+            Some(breach(&root, nearest(&error)))
         });
         found.unwrap_or_else(|| Breach {
             keyword: "schema".into(),
-            place: "#".into(),
+            place: "a place that was too much to look for".into(),
             path: "$".into(),
             depth: 0,
         })

@@ -8,16 +8,18 @@ use jsonschema::JsonType;
 use jsonschema::json::{Array, Json, Node, NodeIdentity, Object, cmp, unique};
 use serde_json::Value;
 
+use super::fuel::Fuel;
 use super::number::Number;
 use crate::fields::{Children, Field, Shown};
 
 /// Fields as one more representation of JSON.
 pub(super) struct Message;
 
-/// A value of a message, or the name of one.
+/// A value of a message, or the name of one. Once the fuel is spent, every value is null, and lists and maps are empty: the
+/// validator comes to an end, and what it says does not count.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Part<'m> {
-    Field(Field<'m>),
+    Field(Field<'m>, &'m Fuel),
     Name(&'m str),
 }
 
@@ -25,22 +27,26 @@ pub(super) enum Part<'m> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Group<'m> {
     field: Field<'m>,
+    fuel: &'m Fuel,
     len: usize,
 }
 
 /// The values of a map with their names.
 #[derive(Clone, Debug)]
-pub(super) struct Members<'m>(Children<'m>);
+pub(super) struct Members<'m>(Elements<'m>);
 
 /// The values of a list.
 #[derive(Clone, Debug)]
-pub(super) struct Elements<'m>(Children<'m>);
+pub(super) struct Elements<'m> {
+    fields: Children<'m>,
+    fuel: &'m Fuel,
+}
 
 impl<'m> Iterator for Members<'m> {
     type Item = (&'m str, Part<'m>);
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.0.next().map(|field| (field.key().unwrap_or_default(), Part::Field(field)))
+        self.0.next_field().map(|field| (field.key().unwrap_or_default(), Part::Field(field, self.0.fuel)))
     }
 }
 
@@ -48,7 +54,13 @@ impl<'m> Iterator for Elements<'m> {
     type Item = Part<'m>;
 
     fn next(&mut self) -> Option<Part<'m>> {
-        self.0.next().map(Part::Field)
+        self.next_field().map(|field| Part::Field(field, self.fuel))
+    }
+}
+
+impl<'m> Elements<'m> {
+    fn next_field(&mut self) -> Option<Field<'m>> {
+        if self.fuel.is_spent() { None } else { self.fields.next() }
     }
 }
 
@@ -73,17 +85,28 @@ impl<'m> Part<'m> {
     fn show(&self) -> Shown<'m> {
         match self {
             Self::Name(name) => Shown::Text(name),
-            Self::Field(field) => match field.show() {
-                // JSON has no such number, and a comparison with one is false both ways: no limit would hold it.
-                Shown::Float(number) if !number.is_finite() => Shown::Null,
-                shown => shown,
-            },
+            Self::Field(field, fuel) => {
+                let shown = field.show();
+                let bytes = match shown {
+                    Shown::Text(text) => text.len(),
+                    Shown::Bytes(bytes) => bytes.len(),
+                    _ => 0,
+                };
+                match shown {
+                    _ if !fuel.take(bytes) => Shown::Null,
+                    // JSON has no such number, and a comparison with one is false both ways: no limit would hold it.
+                    Shown::Float(number) if !number.is_finite() => Shown::Null,
+                    shown => shown,
+                }
+            }
         }
     }
 
     fn group(&self) -> Option<Group<'m>> {
         match (self, self.show()) {
-            (Self::Field(field), Shown::List(len) | Shown::Map(len)) => Some(Group { field: *field, len }),
+            (Self::Field(field, fuel), Shown::List(len) | Shown::Map(len)) => {
+                Some(Group { field: *field, fuel, len })
+            }
             _ => None,
         }
     }
@@ -188,7 +211,7 @@ impl<'m> Node<'m, Message> for Part<'m> {
     fn identity(&self) -> Option<NodeIdentity> {
         Some(match self {
             // No name stands at the address 0.
-            Self::Field(field) => NodeIdentity::tagged(0, field.id().number()),
+            Self::Field(field, _) => NodeIdentity::tagged(0, field.id().number()),
             Self::Name(name) => NodeIdentity::new(name.as_ptr() as usize),
         })
     }
@@ -204,11 +227,11 @@ impl<'m> Object<'m, Message> for Group<'m> {
     }
 
     fn get(&self, key: &Box<str>) -> Option<Part<'m>> {
-        self.field.get(key).map(Part::Field)
+        self.field.get(key).map(|field| Part::Field(field, self.fuel))
     }
 
     fn members(&self) -> Self::MembersIter {
-        Members(self.field.children())
+        Members(self.elements())
     }
 }
 
@@ -221,7 +244,7 @@ impl<'m> Array<'m, Message> for Group<'m> {
     }
 
     fn elements(&self) -> Self::ElementsIter {
-        Elements(self.field.children())
+        Elements { fields: self.field.children(), fuel: self.fuel }
     }
 
     fn is_unique(&self) -> bool {

@@ -6,6 +6,7 @@ mod compiled;
 mod config;
 mod document;
 mod fixed;
+mod fuel;
 mod instance;
 mod library;
 mod number;

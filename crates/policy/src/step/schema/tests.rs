@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use wicketgate_config::Problems;
 use wicketgate_wire::{CloseCode, DataKind};
 
+use super::fuel::Fuel;
 use super::instance::{self, Part};
 use crate::fields::{Bounds, Fields, Tree};
 use crate::format::Format;
@@ -228,6 +229,17 @@ fn recursion_ends_with_the_message() {
     }
 }
 
+/// The ways through such a schema double with every level.
+#[test]
+fn a_schema_within_itself_twice_is_not_gone_through_by_every_way() {
+    let schema = "{schema: {inline: {anyOf: [{type: integer}, {type: array, items: {$ref: '#'}, minItems: 1}, \
+                  {type: array, items: {$ref: '#'}, maxItems: 3}]}}}";
+    let policy = policy("json\nbounds: {depth: 100}", schema).unwrap();
+    let nested = |inner: &str| format!("{}{inner}{}", "[".repeat(90), "]".repeat(90));
+    assert_eq!(found(&policy, &nested("1")), None);
+    assert_eq!(found(&policy, &nested("\"x\"")).unwrap().0, "schema");
+}
+
 #[test]
 fn the_meant_alternative_tells_its_error() {
     let schema = "{schema: {inline: {oneOf: [{properties: {op: {const: a}, n: {type: integer}}, required: [op]}, \
@@ -369,8 +381,9 @@ proptest! {
         let mut tree = Tree::default();
         Format::Json.decode(text.as_bytes(), &mut tree, &Bounds::default()).unwrap();
         let fields = Fields::new(&tree, text.as_bytes());
+        let fuel = Fuel::to_tell(&fields);
         for (ours, theirs) in &*PAIRS {
-            let ours = ours.validate(Part::Field(fields.root().unwrap()));
+            let ours = ours.validate(Part::Field(fields.root().unwrap(), &fuel));
             let theirs = theirs.validate(&value);
             prop_assert_eq!(ours.is_ok(), theirs.is_ok(), "{} {:?}", text, theirs);
             if let (Err(ours), Err(theirs)) = (ours, theirs) {
