@@ -22,13 +22,9 @@ impl Summary {
     }
 
     /// Whether it has nothing but letters, digits and spaces, and what of punctuation is in `other`.
+    #[cfg(test)]
     pub(super) const fn is_within(self, other: Self) -> bool {
         self.0 & !other.0 == 0
-    }
-
-    /// Both.
-    pub(super) const fn and(self, other: Self) -> Self {
-        Self(self.0 | other.0)
     }
 }
 
