@@ -8,6 +8,8 @@ mod facts;
 pub mod fields;
 mod finding;
 pub mod format;
+#[doc(hidden)]
+pub mod fuzz;
 mod message;
 mod policy;
 pub mod step;
