@@ -9,6 +9,8 @@ mod facts;
 pub mod fields;
 mod finding;
 pub mod format;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod guard;
 mod message;
 mod policy;

@@ -161,9 +161,7 @@ impl Frame {
             })),
             Kind::Number(names) => Matches::Numbers(each(values, "a number or a name", problems, |text| {
                 let named = names.iter().find(|(_, name)| **name == *text).map(|(value, _)| *value);
-                let listed =
-                    |number: &i128| names.is_empty() || names.iter().any(|(value, _)| value == number);
-                named.or_else(|| number(text).filter(listed))
+                named.or_else(|| number(text))
             })),
             Kind::Text(names) if names.is_empty() => {
                 Matches::Texts(values.iter().map(|text| text.value.as_bytes().into()).collect())
