@@ -23,6 +23,7 @@ struct Generated {
 const GENERATED: &[Generated] = &[
     Generated { path: "docs/reference/configuration.md", arguments: &["reference"] },
     Generated { path: "docs/reference/wicketgate.schema.json", arguments: &["schema"] },
+    Generated { path: "docs/reference/audit-events.md", arguments: &["audit", "reference"] },
 ];
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {

@@ -2,6 +2,7 @@
 
 mod bench;
 mod check;
+mod detection;
 mod docs;
 mod fuzz;
 mod peers;
@@ -30,6 +31,8 @@ enum Task {
     Peers(peers::Arguments),
     /// The benchmark beside the peers
     Bench(bench::Arguments),
+    /// What the guard finds in files of attacks and of ordinary messages
+    Detection(detection::Arguments),
     /// Writes the generated part of the documentation
     Docs(docs::Arguments),
     /// Runs the fuzz targets for a bounded time
@@ -52,6 +55,7 @@ fn run(task: Task) -> Result<()> {
         Task::Test(arguments) => test::run(&arguments),
         Task::Peers(arguments) => peers::run(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),
+        Task::Detection(arguments) => detection::run(&arguments),
         Task::Docs(arguments) => docs::run(&arguments),
         Task::Fuzz(arguments) => fuzz::run(&arguments),
     }

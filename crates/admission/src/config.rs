@@ -85,7 +85,8 @@ impl RawAdmission {
         let origin = self.origin.map(|raw| raw.value.check(problems)).unwrap_or_default();
         let authorization = self.authorization.and_then(|raw| {
             let expression = Expression::check(&raw, problems)?;
-            if is_open && (expression.needs().identity || expression.needs().claims) {
+            let needs = expression.needs();
+            if is_open && (needs.uses("identity") || needs.uses("claims")) {
                 let what = "the expression asks who the client is, and the route does not";
                 problems.error(raw.place, what, "add `authentication` beside it");
             }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use http::HeaderMap;
 use http::request::Parts;
+use http::{HeaderMap, HeaderName};
 use wicketgate_wire::handshake::{Upgrade, is_upgrade_attempt, read_upgrade};
 
 use super::address::Networks;
@@ -17,7 +17,7 @@ use super::identity::ticket::{Issued, Tickets};
 use super::identity::{Denied, Identity, Method};
 use super::limits::{Claim, IdentityRates, Limits, Slots};
 use super::origin::OriginConfig;
-use super::refusal::Refusal;
+use super::refusal::{Refusal, Rejected};
 use super::revocation::Revocations;
 use super::secret::Secret;
 use super::standing::{Lost, Standing};
@@ -117,6 +117,8 @@ pub struct Guard {
     limits: Option<Limits>,
     /// Whether plain requests count for rates.
     counts_requests: bool,
+    /// Headers of the handshake that sessions keep for others than the guard.
+    kept_headers: Vec<HeaderName>,
 }
 
 impl Guard {
@@ -142,7 +144,14 @@ impl Guard {
             revocations: Some(revocations),
             disclosure: config.disclosure.clone(),
             close_codes: config.close_codes,
+            kept_headers: Vec::new(),
         }
+    }
+
+    /// Has sessions keep these headers of the handshake too.
+    #[must_use]
+    pub fn keep_headers(self, kept_headers: Vec<HeaderName>) -> Self {
+        Self { kept_headers, ..self }
     }
 
     /// How sessions are closed whose clients lose the right to them.
@@ -204,10 +213,10 @@ impl Guard {
         handshake: Handshake,
         client: &Client,
         asked: Asked<'_>,
-    ) -> Result<Step, Refusal> {
+    ) -> Result<Step, Rejected> {
         let Handshake(mut upgrade) = handshake;
         if !self.networks.admits(client.address) {
-            return Err(Refusal::Network);
+            return Err(Refusal::Network.into());
         }
         let is_upgrade = upgrade.is_some();
         self.tls.check(parts, client, asked, is_upgrade)?;
@@ -242,7 +251,7 @@ impl Guard {
         parts: &Parts,
         client: &Client,
         asked: Asked<'_>,
-    ) -> Result<Admitted, Refusal> {
+    ) -> Result<Admitted, Rejected> {
         let authentication = self.authentication.as_ref().ok_or(Denied::Missing)?;
         let proven = authentication.identify_token(token).await?;
         let Unproven { upgrade, slots, .. } = unproven;
@@ -258,20 +267,34 @@ impl Guard {
         upgrade: Option<Upgrade>,
         proven: Option<Proven>,
         mut slots: Slots,
-    ) -> Result<Admitted, Refusal> {
-        if proven.as_ref().is_some_and(|proven| self.is_revoked(proven)) {
+    ) -> Result<Admitted, Rejected> {
+        let is_upgrade = upgrade.is_some();
+        match self.settle(parts, client, asked, is_upgrade, proven.as_ref(), &mut slots) {
+            Ok((facts, rates)) => Ok(Admitted { upgrade, proven, facts, slots, rates }),
+            Err(refusal) => Err(Rejected { refusal, identity: proven.map(|proven| proven.first().clone()) }),
+        }
+    }
+
+    /// Revocations, authorisation, and the limits that are not the address's. Gives what a session keeps of them.
+    fn settle(
+        &self,
+        parts: &Parts,
+        client: &Client,
+        asked: Asked<'_>,
+        is_upgrade: bool,
+        proven: Option<&Proven>,
+        slots: &mut Slots,
+    ) -> Result<(Option<Facts>, Option<IdentityRates>), Refusal> {
+        if proven.is_some_and(|proven| self.is_revoked(proven)) {
             return Err(Denied::Revoked.into());
         }
-        let identity = proven.as_ref().map(|proven| &**proven.first());
-        let facts = self.authorize(parts, client, asked, identity, upgrade.is_some())?;
-        let subject = identity.map(|identity| &*identity.subject);
-        let mut rates = None;
-        if let Some((limits, claim)) = self.limits_for(upgrade.is_some()) {
-            let now = limits.now();
-            limits.identity(now, claim, subject, &mut slots)?;
-            rates = subject.filter(|_| claim == Claim::Session).map(|subject| limits.rates(now, subject));
-        }
-        Ok(Admitted { upgrade, proven, facts, slots, rates })
+        let identity = proven.map(|proven| &**proven.first());
+        let facts = self.authorize(parts, client, asked, identity, is_upgrade)?;
+        let Some((limits, claim)) = self.limits_for(is_upgrade) else { return Ok((facts, None)) };
+        let (now, subject) = (limits.now(), identity.map(|identity| &*identity.subject));
+        limits.identity(now, claim, subject, slots)?;
+        let rates = subject.filter(|_| claim == Claim::Session).map(|subject| limits.rates(now, subject));
+        Ok((facts, rates))
     }
 
     /// The limits, and what a request claims of them; none for one that does not count.
@@ -296,7 +319,7 @@ impl Guard {
             return Ok(None);
         }
         let needs = self.authorization.as_ref().map(Expression::needs);
-        let facts = Facts::new(parts, client, asked, needs);
+        let facts = Facts::new(parts, client, asked, needs, &self.kept_headers);
         self.permits(&facts, identity).inspect_err(|refusal| {
             if let Refusal::Authorization(_) = refusal {
                 tracing::warn!(route = asked.route, "{refusal}");

@@ -13,6 +13,7 @@ pub mod config;
 pub mod credential;
 pub mod disclosure;
 pub mod fetch;
+
 pub mod fuzz;
 pub mod guard;
 pub mod identity;
@@ -25,9 +26,11 @@ pub mod tls;
 
 pub use changes::Changes;
 pub use client::{Asked, Client};
+pub use fill::Fill;
 pub use guard::{Admitted, Guard, Handshake, SessionRight, Step, Unproven, handshake};
 pub use limits::{Counts, Limits, SharedRates, Slots};
-pub use refusal::Refusal;
+pub use refusal::{Refusal, Rejected};
 pub use standing::{Lost, Standing};
 pub use wicketgate_config::{RawSecret, Secret};
 use wicketgate_config::{file, secret};
+use wicketgate_meter::fill;

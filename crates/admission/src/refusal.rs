@@ -1,12 +1,13 @@
 //! Why a request is not admitted: one variant a reason, one match that gives its status and label.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderValue, StatusCode};
 use wicketgate_wire::handshake::HandshakeError;
 
-use super::identity::Denied;
 use super::identity::ticket::NoTicket;
+use super::identity::{Denied, Identity};
 
 /// Why a request is not admitted. The text is for the log; the peer is told the status alone.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +55,22 @@ pub enum Refusal {
         /// Whether the limit is that of the gateway or route as a whole, and not the client's own.
         everybody: bool,
     },
+}
+
+/// A request that is not admitted: why, and whose it is where that was proved before.
+#[derive(Debug, thiserror::Error)]
+#[error("{refusal}")]
+pub struct Rejected {
+    /// Why.
+    pub refusal: Refusal,
+    /// Who asks. Only a check behind that of the identity knows.
+    pub identity: Option<Arc<Identity>>,
+}
+
+impl<R: Into<Refusal>> From<R> for Rejected {
+    fn from(refusal: R) -> Self {
+        Self { refusal: refusal.into(), identity: None }
+    }
 }
 
 impl Refusal {

@@ -14,6 +14,7 @@ use wicketgate_config::{At, Problems};
 
 use super::changes::Changes;
 use super::file::{LOOK_EVERY, Watched};
+use super::fill::Fill;
 use super::identity::Identity;
 
 /// Credentials and subjects that are not accepted any more. Their sessions are closed as soon as they are known.
@@ -110,6 +111,13 @@ impl Revocations {
     /// Where its entries come from.
     pub fn config(&self) -> &RevocationsConfig {
         &self.config
+    }
+
+    /// How full the list is.
+    pub fn fill(&self) -> Fill {
+        let list = self.list.load();
+        let entries = (list.token_ids.len() + list.subjects.len()) as u64;
+        Fill { entries, capacity: self.config.entries as u64, ..Fill::default() }
     }
 
     /// Whether the identity, or the credential that proved it, is revoked.

@@ -1,14 +1,16 @@
-//! The events: one variant each, one match that gives its name, one place that writes it.
+//! The events: one variant each, one match that gives its name, one place that makes a record of it.
 
 use std::time::Duration;
 
-use tracing::info;
+use bytes::Bytes;
 
-use super::TARGET;
-use super::who::Who;
+use crate::cell::Timestamp;
+use crate::payload::Payload;
+use crate::record::{Record, text};
+use crate::who::Who;
 
 /// Something that an auditor asks for.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event<'a> {
     /// A request passed every check of its route.
     Admitted,
@@ -32,8 +34,6 @@ pub enum Event<'a> {
     },
     /// A session's credential was replaced by a later one.
     Renewed,
-    /// A policy found something in a message.
-    Finding(Finding<'a>),
     /// An operator ended sessions.
     Kicked {
         /// Which ones.
@@ -46,6 +46,58 @@ pub enum Event<'a> {
         /// Which one.
         selector: Selector<'a>,
     },
+    /// A step of a route's policy found something in a message.
+    Finding(Finding<'a>),
+    /// A message was recorded, as its route's policy asks.
+    Recorded {
+        /// The message.
+        message: About<'a>,
+        /// What became of it.
+        verdict: Outcome,
+        /// How much of it is kept.
+        content: Content<'a>,
+    },
+    /// The configuration was read anew.
+    Reloaded {
+        /// Why.
+        reason: &'a str,
+        /// Whether it is followed; otherwise the one before stays in force.
+        is_followed: bool,
+    },
+    /// The process began to serve.
+    Started {
+        /// Its version.
+        version: &'a str,
+    },
+    /// The process ends.
+    Stopped {
+        /// Why, in a stable word.
+        reason: &'a str,
+        /// Sessions that were cut off.
+        sessions: usize,
+    },
+}
+
+/// What an operator picks sessions or credentials by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Selector<'a> {
+    /// `subject`, `address`, `token_id`, `session` or `route`.
+    pub kind: &'a str,
+    /// Its value.
+    pub value: &'a str,
+}
+
+/// A message, without what it says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct About<'a> {
+    /// Which way it went: `to_upstream` or `to_client`.
+    pub direction: &'a str,
+    /// Its kind in its format: a method, operation, topic or event.
+    pub kind: Option<&'a str>,
+    /// Whether it was text; otherwise binary.
+    pub is_text: bool,
+    /// The length of its payload, in bytes.
+    pub size: usize,
 }
 
 /// What a policy found in a message. Nothing in it is the message's own but a masked excerpt.
@@ -65,135 +117,155 @@ pub struct Finding<'a> {
     pub detail: &'a str,
     /// A masked piece of what it was found in.
     pub excerpt: Option<&'a str>,
-    /// What became of the message: `recorded`, `rewritten`, `dropped`, `replied` or `closed`.
+    /// What became of the message on account of it: `recorded`, `rewritten`, `dropped`, `replied` or `closed`.
     pub action: &'a str,
     /// Whether the step only observes.
     pub observed: bool,
 }
 
-/// What an operator picks sessions or credentials by.
+/// What became of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Selector<'a> {
-    /// `subject`, `address`, `token_id`, `session` or `route`.
-    pub kind: &'a str,
-    /// Its value.
-    pub value: &'a str,
+pub enum Outcome {
+    /// It went on as it came.
+    Forwarded,
+    /// It went no further.
+    Dropped,
+    /// It went on with another payload.
+    Rewritten,
+    /// It went no further, and its sender got an answer.
+    Replied,
+    /// Its session was closed.
+    Closed,
+}
+
+/// How much of a message is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content<'a> {
+    /// Nothing of what it says.
+    Metadata,
+    /// A part, redacted by the route's policy.
+    Excerpt(&'a str),
+    /// All of it. It is kept encrypted, and only where there is a key; see [`crate::StoreConfig`].
+    Whole(Bytes),
+}
+
+impl Outcome {
+    /// Its word in records.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Forwarded => "forwarded",
+            Self::Dropped => "dropped",
+            Self::Rewritten => "rewritten",
+            Self::Replied => "replied",
+            Self::Closed => "closed",
+        }
+    }
 }
 
 impl Event<'_> {
-    /// The name under which it is logged. Names do not change.
+    /// The name under which it is kept. Names do not change.
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Admitted => "admission.admitted",
             Self::Refused { .. } => "admission.refused",
             Self::Closed { .. } => "session.closed",
             Self::Renewed => "session.renewed",
-            Self::Finding(_) => "message.finding",
             Self::Kicked { .. } => "session.kicked",
             Self::Revoked { .. } => "credential.revoked",
+            Self::Finding(_) => "message.finding",
+            Self::Recorded { .. } => "message.recorded",
+            Self::Reloaded { .. } => "configuration.reloaded",
+            Self::Started { .. } => "gateway.started",
+            Self::Stopped { .. } => "gateway.stopped",
         }
     }
 
-    /// Writes the event as one structured record.
-    pub fn log(&self, who: &Who<'_>) {
-        let (mut reason, mut status, mut code, mut by, mut duration) = (None, None, None, None, None);
-        let (mut selector, mut sessions, mut finding) = (None, None, None);
-        match *self {
-            Self::Admitted | Self::Renewed => {}
-            Self::Refused { reason: why, status: answer } => (reason, status) = (Some(why), answer),
-            Self::Closed { reason: why, code: sent, by: whom, duration: lasted } => {
-                (reason, code, by) = (Some(why), Some(sent), Some(whom));
-                duration = Some(u64::try_from(lasted.as_micros()).unwrap_or(u64::MAX));
+    /// The event as a record, of this moment.
+    pub fn record(&self, who: &Who<'_>) -> Record {
+        let record = Record {
+            timestamp: Timestamp::now(),
+            event: self.name(),
+            listener: who.listener.and_then(text),
+            client: who.client,
+            route: who.route.and_then(text),
+            session: who.session,
+            subject: who.subject.and_then(text),
+            method: who.method.and_then(text),
+            token_id: who.token_id.and_then(text),
+            ..Record::default()
+        };
+        match self {
+            Self::Admitted | Self::Renewed => record,
+            Self::Refused { reason, status } => Record { reason: text(reason), status: *status, ..record },
+            Self::Closed { reason, code, by, duration } => Record {
+                reason: text(reason),
+                code: Some(*code),
+                by: text(by),
+                duration_us: Some(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)),
+                ..record
+            },
+            Self::Kicked { selector, sessions } => {
+                Record { sessions: Some(*sessions as u64), ..selector.on(record) }
             }
-            Self::Finding(found) => finding = Some(found),
-            Self::Kicked { selector: which, sessions: many } => {
-                (selector, sessions) = (Some(which), Some(many));
+            Self::Revoked { selector } => selector.on(record),
+            Self::Finding(finding) => finding.on(record),
+            Self::Recorded { message, verdict, content } => {
+                Record { verdict: Some(verdict.label()), ..message.on(content.on(record)) }
             }
-            Self::Revoked { selector: which } => selector = Some(which),
+            Self::Reloaded { reason, is_followed } => Record {
+                reason: text(reason),
+                outcome: Some(if *is_followed { "done" } else { "refused" }),
+                ..record
+            },
+            Self::Started { version } => Record { version: text(version), ..record },
+            Self::Stopped { reason, sessions } => {
+                Record { reason: text(reason), sessions: Some(*sessions as u64), ..record }
+            }
         }
-        info!(
-            target: TARGET,
-            event = self.name(),
-            listener = who.listener,
-            client = who.client.map(tracing::field::display),
-            route = who.route,
-            session = who.session,
-            subject = who.subject,
-            method = who.method,
-            token_id = who.token_id,
-            reason,
-            status,
-            code,
-            by,
-            duration_us = duration,
-            selector = selector.map(|selector| selector.kind),
-            value = selector.map(|selector| selector.value),
-            sessions,
-            direction = finding.map(|finding| finding.direction),
-            step = finding.map(|finding| finding.step),
-            class = finding.map(|finding| finding.class),
-            rule = finding.and_then(|finding| finding.rule),
-            path = finding.map(|finding| finding.path),
-            detail = finding.map(|finding| finding.detail),
-            excerpt = finding.and_then(|finding| finding.excerpt),
-            action = finding.map(|finding| finding.action),
-            observed = finding.map(|finding| finding.observed),
-        );
     }
 }
 
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use std::io::Write;
-    use std::sync::{Arc, Mutex};
+impl Selector<'_> {
+    fn on(self, record: Record) -> Record {
+        Record { selector: text(self.kind), value: text(self.value), ..record }
+    }
+}
 
-    use super::*;
-
-    #[derive(Clone, Default)]
-    struct Lines(Arc<Mutex<Vec<u8>>>);
-
-    impl Write for Lines {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().unwrap().write(bytes)
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
+impl About<'_> {
+    fn on(self, record: Record) -> Record {
+        Record {
+            direction: text(self.direction),
+            kind: self.kind.and_then(text),
+            message_type: Some(if self.is_text { "text" } else { "binary" }),
+            size: Some(self.size as u64),
+            ..record
         }
     }
+}
 
-    fn logged(event: Event<'_>, who: Who<'_>) -> String {
-        let lines = Lines::default();
-        let writer = lines.clone();
-        let subscriber =
-            tracing_subscriber::fmt().json().flatten_event(true).with_writer(move || writer.clone()).finish();
-        tracing::subscriber::with_default(subscriber, || event.log(&who));
-        let bytes = lines.0.lock().unwrap().clone();
-        String::from_utf8(bytes).unwrap()
-    }
-
-    #[test]
-    fn a_record_holds_what_is_known_and_nothing_else() {
-        let who = Who { client: "192.0.2.1".parse().ok(), subject: Some("ann\n"), ..Who::default() };
-        let line = logged(Event::Refused { reason: "origin", status: Some(403) }, who);
-        for part in [
-            r#""event":"admission.refused""#,
-            r#""client":"192.0.2.1""#,
-            r#""subject":"ann\n""#,
-            r#""reason":"origin""#,
-            r#""status":403"#,
-        ] {
-            assert!(line.contains(part), "{part}: {line}");
+impl Finding<'_> {
+    fn on(self, record: Record) -> Record {
+        Record {
+            direction: text(self.direction),
+            step: text(self.step),
+            class: text(self.class),
+            rule: self.rule.and_then(text),
+            path: text(self.path),
+            detail: text(self.detail),
+            excerpt: self.excerpt.and_then(text),
+            action: text(self.action),
+            mode: Some(if self.observed { "observe" } else { "enforce" }),
+            ..record
         }
-        assert!(!line.contains("session") && line.trim_end().lines().count() == 1, "{line}");
     }
+}
 
-    #[test]
-    fn kicks_say_what_was_picked_by() {
-        let selector = Selector { kind: "subject", value: "ann" };
-        let line = logged(Event::Kicked { selector, sessions: 3 }, Who::default());
-        for part in ["session.kicked", r#""selector":"subject""#, r#""value":"ann""#, r#""sessions":3"#] {
-            assert!(line.contains(part), "{part}: {line}");
+impl Content<'_> {
+    fn on(&self, record: Record) -> Record {
+        match self {
+            Self::Metadata => record,
+            Self::Excerpt(excerpt) => Record { excerpt: text(excerpt), ..record },
+            Self::Whole(payload) => Record { payload: Payload::Clear(payload.clone()), ..record },
         }
     }
 }

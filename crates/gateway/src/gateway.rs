@@ -1,6 +1,6 @@
 //! The gateway at work: what its connections share, and the configuration snapshot they follow.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 use wicketgate_admission::identity::Method;
 use wicketgate_admission::revocation::Revocations;
 use wicketgate_admission::{Changes, Counts, Guard, Limits, Lost, Standing};
+use wicketgate_audit::Audit;
 use wicketgate_policy::Policy;
 use wicketgate_wire::Budget;
 
@@ -21,8 +22,9 @@ use crate::pump::config::WebSocketConfig;
 use crate::pump::{End, Order};
 use crate::route::config::{Action, ProxyConfig, RouteConfig};
 use crate::route::{Redirect, Respond, RouteTable};
-use crate::sessions::{Live, Sessions, end_spread};
+use crate::sessions::{Live, Sessions, Way, end_spread};
 use crate::tls::acme::Challenges;
+use crate::tls::{Chain, ClientCertificates};
 use crate::upstream::{Upstream, UpstreamError, resolve};
 
 /// A route, with everything resolved that requests on it need.
@@ -71,6 +73,8 @@ pub struct Snapshot {
     pub methods: Vec<Arc<Method>>,
     /// What is not accepted any more.
     pub revocations: Arc<Revocations>,
+    /// Who may have issued clients' certificates, by the listeners that ask for them.
+    clients: HashMap<Arc<str>, Arc<ClientCertificates>>,
     by_name: Vec<Arc<Route>>,
 }
 
@@ -83,6 +87,8 @@ pub struct Shared {
     pub sessions: Arc<Sessions>,
     /// All metrics.
     pub metrics: Metrics,
+    /// Takes audit records.
+    pub audit: Audit,
     /// Every connection's and session's task.
     pub tracker: TaskTracker,
     /// Cancelled when no connection is accepted any more, and each ends after what it has to do.
@@ -91,7 +97,7 @@ pub struct Shared {
     /// serves already.
     pub ending: CancellationToken,
     /// What is used of limits on who may connect.
-    counts: Arc<Counts>,
+    pub counts: Arc<Counts>,
     /// Memory for unfinished messages.
     pub assembly: Arc<Budget>,
     /// Memory for inflation.
@@ -105,7 +111,7 @@ impl Shared {
     ///
     /// # Errors
     /// An upstream that cannot be started.
-    pub fn new(config: &Config) -> Result<Self, UpstreamError> {
+    pub fn new(config: &Config, audit: Audit) -> Result<Self, UpstreamError> {
         let (metrics, changes) = (Metrics::default(), Changes::default());
         let LimitsConfig { assembly_memory, inflate_memory, .. } = config.limits;
         let bytes = |limit: u64| usize::try_from(limit).unwrap_or(usize::MAX);
@@ -117,6 +123,7 @@ impl Shared {
             counts,
             sessions: Arc::default(),
             metrics,
+            audit,
             tracker: TaskTracker::new(),
             draining: CancellationToken::new(),
             ending: CancellationToken::new(),
@@ -181,7 +188,7 @@ impl Shared {
         let snapshot = self.snapshot();
         for live in self.sessions.all() {
             if let Some(route) = snapshot.route(&live.route)
-                && let Err(lost) = route.guard.holds(&live.standing)
+                && let Err(lost) = snapshot.holds(route, &live)
             {
                 live.control.give(Order::End(route.lost(lost)));
             }
@@ -238,6 +245,13 @@ impl Snapshot {
             Some(last) if *last.config() == config.revocations => last.clone(),
             _ => Revocations::start(config.revocations.clone(), (*changes).clone()),
         };
+        for policy in &config.policies {
+            if let (Some(last), Some(name)) = (last, policy.name())
+                && let Some(last) = last.policy(name)
+            {
+                policy.follow(last);
+            }
+        }
         let names = config.routes.iter().flat_map(|route| route.admission.disclosure.names());
         let names: HashSet<HeaderName> = names.cloned().collect();
         let names: Arc<[HeaderName]> = names.into_iter().collect();
@@ -253,12 +267,18 @@ impl Snapshot {
             })
             .map(Arc::new)
             .collect();
+        let clients = config.listeners.iter().filter_map(|listener| {
+            let clients = listener.tls.as_ref()?.clients.clone()?;
+            Some((listener.name.clone(), clients))
+        });
+        let clients = clients.collect();
         let matches = config.routes.iter().map(|route| &route.matching);
         Ok(Self {
             routes: RouteTable::new(matches.zip(by_name.iter().cloned())),
             upstreams,
             methods,
             revocations,
+            clients,
             by_name,
         })
     }
@@ -268,12 +288,37 @@ impl Snapshot {
         self.by_name.iter().find(|route| *route.name == *name)
     }
 
+    /// Whether a live session's client would still be admitted to its route, on what is known of it.
+    ///
+    /// # Errors
+    /// Why it would not.
+    pub fn holds(&self, route: &Route, live: &Live) -> Result<(), Lost> {
+        route.guard.holds(&live.standing)?;
+        let Way { listener, chain } = &live.way;
+        self.still_accepts(listener, chain.as_deref()).then_some(()).ok_or(Lost::Revoked)
+    }
+
+    /// Whether the listener of this name would still take the certificates that a client has shown it.
+    pub fn still_accepts(&self, listener: &str, chain: Option<&Chain>) -> bool {
+        let asked = chain.zip(self.clients.get(listener));
+        asked.is_none_or(|(chain, clients)| clients.still_accepts(chain))
+    }
+
+    /// The policy of this name, where a route has it.
+    fn policy(&self, name: &str) -> Option<&Policy> {
+        let policies = self.by_name.iter().filter_map(|route| match &route.target {
+            Target::Proxy(proxy) => Some(&proxy.policy),
+            Target::Redirect(_) | Target::Respond(_) => None,
+        });
+        policies.into_iter().find(|policy| policy.name() == Some(name))
+    }
+
     /// Gives a live session its route's settings; or says why it has to end.
     fn judge(&self, live: &Live) -> Result<(), End> {
         let route = self.route(&live.route).ok_or(End::Drained)?;
         let Target::Proxy(proxy) = &route.target else { return Err(End::Drained) };
         let config = proxy.websocket.as_ref().ok_or(End::Drained)?;
-        route.guard.holds(&live.standing).map_err(|lost| route.lost(lost))?;
+        self.holds(route, live).map_err(|lost| route.lost(lost))?;
         live.control.give(Order::Settings(config.clone(), proxy.policy.clone()));
         live.control.give(Order::Until(route.until(&live.standing)));
         Ok(())
@@ -305,13 +350,18 @@ impl Route {
         Behind { upstreams, policies }: &Behind<'_>,
         metrics: &Metrics,
     ) -> Option<Self> {
+        let policy = match &config.action {
+            Action::Proxy(proxy) => policy(policies, proxy.policy.as_deref())?,
+            _ => Policy::trivial(),
+        };
+        let guard = guard.keep_headers(policy.headers());
         let target = match &config.action {
             Action::Redirect(redirect) => Target::Redirect(redirect.clone()),
             Action::Respond(respond) => Target::Respond(respond.clone()),
             Action::Proxy(proxy) => Target::Proxy(Box::new(Proxy {
                 upstream: upstreams.iter().find(|upstream| *upstream.name() == *proxy.upstream)?.clone(),
                 websocket: proxy.websocket.clone().map(Arc::new),
-                policy: policy(policies, proxy.policy.as_deref())?,
+                policy,
                 config: (**proxy).clone(),
             })),
         };

@@ -9,6 +9,7 @@ use arc_swap::ArcSwap;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
+use wicketgate_audit::Audit;
 
 use crate::config::{Config, DrainConfig};
 use crate::gateway::{SPREAD, Shared};
@@ -73,26 +74,26 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts to serve; connections and sessions run on these threads. Sockets of a process that offers them for
+    /// Starts to serve; connections and sessions run on these threads, and audit records go to `audit`. Sockets of a process that offers them for
     /// handover are taken over, and that process is told to drain.
     ///
     /// # Errors
     /// What cannot be had, with a remedy; then nothing is served, and a process before goes on.
-    pub fn start(config: &Config, data: Workers) -> Result<Self, StartError> {
+    pub fn start(config: &Config, data: Workers, audit: Audit) -> Result<Self, StartError> {
         let control = Handle::current();
         let _in_data = data.first().enter();
         let handover = config.runtime.handover.clone();
         let mut takeover = handover.as_deref().map(Handover::take).transpose()?.flatten();
         let inherited = takeover.as_mut().map(|takeover| std::mem::take(&mut takeover.sockets));
         let mut inherited = Inherited::new(inherited.unwrap_or_default());
-        let shared = Arc::new(Shared::new(config)?);
+        let shared = Arc::new(Shared::new(config, audit.clone())?);
         let mut server = Self {
-            intake: Intake::new(config.limits.connections, data.clone()),
+            intake: Intake::new(config.limits.connections, data.clone(), audit),
             doors: Vec::new(),
             drain: config.drain.clone(),
             offer: None,
             taken: CancellationToken::new(),
-            _certificates: watch(config)?,
+            _certificates: watch(config, &shared)?,
             acme: Vec::new(),
             control,
             shared,
@@ -118,7 +119,7 @@ impl Server {
     pub fn reload(&mut self, config: &Config) -> Result<(), StartError> {
         let data = self.data.clone();
         let _in_data = data.first().enter();
-        let certificates = watch(config)?;
+        let certificates = watch(config, &self.shared)?;
         let opened = self.open(config, &mut Inherited::default())?;
         self.shared.reload(config, config.drain.timeout)?;
         self._certificates = certificates;
@@ -146,7 +147,7 @@ impl Server {
     /// The addresses that are listened at, with the ports that the system chose.
     pub fn addresses(&self) -> Vec<(String, BindAddress)> {
         let address = |door: &Door| {
-            let name = door.listener.load().config.name.clone();
+            let name = door.listener.load().config.name.to_string();
             Some((name, door.socket.local_address().ok()?))
         };
         self.doors.iter().filter_map(address).collect()
@@ -321,7 +322,7 @@ fn acme(config: &Config) -> impl Iterator<Item = &AcmeConfig> {
     config.listeners.iter().filter_map(|listener| Some(&listener.tls.as_ref()?.acme.as_ref()?.value))
 }
 
-fn watch(config: &Config) -> Result<CertificateWatcher, StartError> {
+fn watch(config: &Config, shared: &Shared) -> Result<CertificateWatcher, StartError> {
     for acme in acme(config) {
         acme::prepare(acme)?;
     }
@@ -330,5 +331,6 @@ fn watch(config: &Config) -> Result<CertificateWatcher, StartError> {
         let clients = tls.clients.clone().map(Watched::Clients);
         [Some(Watched::Certificates(tls.resolver.clone())), clients].into_iter().flatten()
     });
-    Ok(CertificateWatcher::start(watched.collect())?)
+    let policies = config.policies.iter().cloned().map(Watched::Policy);
+    Ok(CertificateWatcher::start(watched.chain(policies).collect(), shared.changes.clone())?)
 }

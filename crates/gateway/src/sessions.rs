@@ -8,10 +8,11 @@ use std::time::{Duration, SystemTime};
 use tokio::time::{Instant, sleep_until};
 use wicketgate_admission::Standing;
 use wicketgate_admission::identity::Identity;
-use wicketgate_audit::{Event, Who};
+use wicketgate_audit::Who;
 use wicketgate_policy::Facts;
 
 use crate::pump::{Control, End, Order};
+use crate::tls::Chain;
 
 /// A live session, as seen from outside its task.
 #[derive(Debug)]
@@ -20,6 +21,8 @@ pub struct Live {
     pub id: u64,
     /// The name of its route.
     pub route: Arc<str>,
+    /// How its client came.
+    pub way: Way,
     /// When it was opened.
     pub since: SystemTime,
     /// What its client's right to it rests on.
@@ -29,16 +32,15 @@ pub struct Live {
 }
 
 impl Live {
-    /// Writes an audit event about the session.
-    pub fn audit(&self, listener: Option<&str>, event: &Event<'_>) {
-        let identity = self.standing.identity();
-        event.log(&Who {
-            listener,
+    /// What audit events say about the session, whose client proved to be this.
+    pub fn who<'a>(&'a self, identity: Option<&'a Identity>) -> Who<'a> {
+        Who {
+            listener: Some(&self.way.listener),
             client: self.standing.client().address,
             route: Some(&self.route),
             session: Some(self.id),
-            ..who(identity.as_deref())
-        });
+            ..who(identity)
+        }
     }
 }
 
@@ -73,6 +75,15 @@ pub fn who(identity: Option<&Identity>) -> Who<'_> {
         token_id: identity.and_then(|identity| identity.token_id.as_deref()),
         ..Who::default()
     }
+}
+
+/// How a session's client came.
+#[derive(Clone, Debug)]
+pub struct Way {
+    /// The name of the listener.
+    pub listener: Arc<str>,
+    /// The client's certificates, where it showed some.
+    pub chain: Option<Arc<Chain>>,
 }
 
 /// All live sessions.
@@ -114,11 +125,12 @@ impl Drop for Registered {
 
 impl Sessions {
     /// Enters a session of `route`.
-    pub fn register(self: &Arc<Self>, route: &Arc<str>, standing: Standing) -> Registered {
+    pub fn register(self: &Arc<Self>, route: &Arc<str>, way: Way, standing: Standing) -> Registered {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let live = Arc::new(Live {
             id,
             route: route.clone(),
+            way,
             since: SystemTime::now(),
             standing,
             control: Arc::default(),
@@ -163,11 +175,15 @@ pub async fn end_spread(sessions: Vec<(Arc<Live>, End)>, spread: Duration) {
 mod tests {
     use super::*;
 
+    fn way() -> Way {
+        Way { listener: "l".into(), chain: None }
+    }
+
     #[test]
     fn sessions_are_live_as_long_as_they_are_registered() {
         let sessions = Arc::new(Sessions::default());
-        let one = sessions.register(&"a".into(), Standing::default());
-        let two = sessions.register(&"b".into(), Standing::default());
+        let one = sessions.register(&"a".into(), way(), Standing::default());
+        let two = sessions.register(&"b".into(), way(), Standing::default());
         assert_eq!(sessions.len(), 2);
         assert_ne!(one.id, two.id);
         drop(one);
@@ -177,7 +193,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn ends_are_spread_and_all_given() {
         let sessions = Arc::new(Sessions::default());
-        let _live: Vec<_> = (0..100).map(|_| sessions.register(&"a".into(), Standing::default())).collect();
+        let open = |_| sessions.register(&"a".into(), way(), Standing::default());
+        let _live: Vec<_> = (0..100).map(open).collect();
         let start = Instant::now();
         let all = sessions.all().into_iter().map(|live| (live, End::Drained)).collect();
         end_spread(all, Duration::from_secs(10)).await;

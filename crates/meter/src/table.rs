@@ -3,6 +3,8 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::fill::Fill;
+
 /// Shards, so that threads seldom wait for each other.
 const SHARDS: usize = 64;
 /// How many places are looked at for one that is free again, before a newcomer has to share.
@@ -48,6 +50,10 @@ struct Shard<T> {
     nodes: Vec<Node<T>>,
     /// The place that was last looked at for being free again.
     hand: usize,
+    /// Idle keys whose place went to another.
+    evicted: u64,
+    /// How often a newcomer had to share the common place.
+    overflowed: u64,
 }
 
 #[derive(Debug)]
@@ -65,7 +71,14 @@ impl<T: Tracked> Table<T> {
     /// A table for at least so many keys; the next multiple of 64.
     pub fn new(capacity: usize) -> Self {
         let capacity = capacity.div_ceil(SHARDS).clamp(1, u32::MAX as usize - 1);
-        let shard = || Shard { capacity, heads: Box::default(), nodes: Vec::new(), hand: 0 };
+        let shard = || Shard {
+            capacity,
+            heads: Box::default(),
+            nodes: Vec::new(),
+            hand: 0,
+            evicted: 0,
+            overflowed: 0,
+        };
         Self { shards: (0..SHARDS).map(|_| Mutex::new(shard())).collect() }
     }
 
@@ -83,6 +96,17 @@ impl<T: Tracked> Table<T> {
     pub fn at<R>(&self, place: Place, act: impl FnOnce(&mut T) -> R) -> R {
         let mut shard = lock(&self.shards[place.shard as usize]);
         act(&mut shard.nodes[place.node as usize].value)
+    }
+
+    /// How full it is, idle keys among the entries.
+    pub fn fill(&self) -> Fill {
+        let mut fill = Fill::default();
+        for shard in &self.shards {
+            let Shard { capacity, nodes, evicted, overflowed, .. } = &*lock(shard);
+            let (entries, capacity) = (nodes.len().saturating_sub(1) as u64, *capacity as u64);
+            fill += Fill { entries, capacity, evicted: *evicted, overflowed: *overflowed };
+        }
+        fill
     }
 
     /// How many keys have a place, idle ones among them.
@@ -122,10 +146,12 @@ impl<T: Tracked> Shard<T> {
             self.nodes.push(node);
             self.heads[head] = (self.nodes.len() - 1) as u32;
         } else if let Some(free) = self.take_over(now) {
+            self.evicted += 1;
             // Taking the place over may have changed the chain that the newcomer goes into.
             self.nodes[free] = Node { next: self.heads[head], ..node };
             self.heads[head] = free as u32;
         } else {
+            self.overflowed += 1;
             return COMMON;
         }
         self.heads[head]
@@ -210,6 +236,8 @@ mod tests {
         let (again, second) = meet(&table, key(9), 0, 0);
         assert!(first.is_common() && second.is_common());
         assert_eq!((met, again), (1, 2));
+        let fill = table.fill();
+        assert_eq!((fill.entries, fill.capacity, fill.evicted, fill.overflowed), (8, 512, 0, 2));
         for (number, place) in (0..8).zip(&places) {
             assert_eq!(meet(&table, key(number), 0, 10), (2, *place));
         }
@@ -217,6 +245,7 @@ mod tests {
         assert!(!meet(&table, key(8), 10, 20).1.is_common());
         let anew = (0..8).filter(|number| meet(&table, key(*number), 10, 20).0 == 1).count();
         assert!(anew >= 1);
+        assert!(table.fill().evicted > 0);
         assert_eq!(table.len(), 8);
     }
 

@@ -9,8 +9,9 @@ use wicketgate_config::{At, Item, Problems, Size};
 use crate::fields::{Bounds, Path};
 use crate::finding::Enforcement;
 use crate::format::{Format, RawFormat};
+use crate::message::Direction;
 use crate::policy::{Policy, Rules};
-use crate::step::RawStep;
+use crate::step::{RawStep, Stage};
 
 /// What messages may say: a format, and steps that every message of a direction goes through in their order. Routes name the
 /// policy that their messages are judged by.
@@ -105,15 +106,22 @@ impl RawPolicy {
         }
         let mode = self.mode;
         let unwritable = format.as_ref().filter(|format| !format.can_rewrite()).map(Format::name);
-        let mut steps = |steps: Option<At<Vec<Item<RawStep>>>>| {
+        let mut steps = |steps: Option<At<Vec<Item<RawStep>>>>, direction| {
             let steps = steps?;
             if steps.value.len() > MAX_STEPS {
                 let what = format!("{} steps are listed", steps.value.len());
                 problems.error(steps.place, what, format!("a direction has at most {MAX_STEPS}"));
             }
-            Some(check_steps(steps.value, mode, unwritable, problems))
+            Some(check_steps(
+                steps.value,
+                mode,
+                &Stage { direction, kind: kind.as_ref() },
+                unwritable,
+                problems,
+            ))
         };
-        let (to_upstream, to_client) = (steps(self.to_upstream), steps(self.to_client));
+        let to_upstream = steps(self.to_upstream, Direction::ToUpstream);
+        let to_client = steps(self.to_client, Direction::ToClient);
         Some(Policy::new(Rules { name, format: format?, kind, bounds, to_upstream, to_client }))
     }
 }
@@ -121,6 +129,7 @@ impl RawPolicy {
 fn check_steps(
     raw: Vec<Item<RawStep>>,
     mode: Enforcement,
+    stage: &Stage<'_>,
     unwritable: Option<&'static str>,
     problems: &mut Problems,
 ) -> Vec<crate::step::Step> {
@@ -132,7 +141,7 @@ fn check_steps(
             names.push(name.clone());
         }
         let place = step.place;
-        let step = RawStep::check(step, number + 1, mode, problems);
+        let step = RawStep::check(step, number + 1, mode, stage, problems);
         if let (Some(format), true) = (unwritable, step.as_ref().is_some_and(|step| step.rewrites())) {
             let what = format!("messages of the format `{format}` cannot be rewritten");
             problems.error(place, what, "take the step out, or refuse such messages with another one");

@@ -22,8 +22,8 @@ pub struct Facts {
     pub host: Box<str>,
     /// The path that was asked for, in one spelling.
     pub path: Box<str>,
-    /// The headers of the handshake that some rule names, in lower case.
-    pub headers: Vec<(Box<str>, Box<str>)>,
+    /// The headers of the handshake that were kept, by their names in lower case, and their values where they were there.
+    pub headers: Vec<(Box<str>, Option<Box<str>>)>,
 }
 
 /// Who a client proved to be.

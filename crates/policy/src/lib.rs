@@ -3,11 +3,13 @@
 //! A [`Policy`] decodes a message once ([`format`]) into [`fields`], and asks the steps of its direction ([`step`]) in their
 //! order. What they find are [`Finding`]s; what becomes of the message is a [`Verdict`].
 
+mod condition;
 mod config;
 mod facts;
 pub mod fields;
 mod finding;
 pub mod format;
+pub mod guard;
 mod message;
 mod policy;
 mod rewrite;
@@ -22,4 +24,7 @@ pub use finding::{Action, Enforcement, Finding, masked};
 pub use message::{DataKind, Direction, Message};
 pub use policy::{Policy, Rules, Session};
 pub use step::Reloaded;
-pub use verdict::{Forward, Outcome, Reply, Verdict};
+pub use verdict::{Forward, Keep, Outcome, Reply, Verdict};
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderName;
 use wicketgate_wire::CloseCode;
 
 use crate::facts::Facts;
@@ -43,6 +44,7 @@ pub struct Session {
     facts: Arc<Facts>,
     memory: Memory,
     now: Duration,
+    unix: Duration,
 }
 
 thread_local! {
@@ -53,12 +55,14 @@ thread_local! {
 impl Session {
     /// A new session of this client.
     pub fn new(facts: Arc<Facts>) -> Self {
-        Self { facts, memory: Memory::default(), now: Duration::ZERO }
+        Self { facts, memory: Memory::default(), now: Duration::ZERO, unix: Duration::ZERO }
     }
 
-    /// Messages that are judged from here on come at `now`, by a clock that all sessions share.
-    pub const fn at(&mut self, now: Duration) {
+    /// Messages that are judged from here on come at `now`, by a clock that all sessions share and nobody sets; since the
+    /// beginning of 1970, that is `unix`.
+    pub const fn at(&mut self, now: Duration, unix: Duration) {
         self.now = now;
+        self.unix = unix;
     }
 
     /// The client's credential was renewed: other facts hold from now on.
@@ -111,6 +115,21 @@ impl Policy {
         rules.flat_map(|rules| rules.to_upstream.iter().chain(&rules.to_client).flatten())
     }
 
+    /// The headers of the handshake that its rules name: a session has to keep them.
+    pub fn headers(&self) -> Vec<HeaderName> {
+        let steps = self.0.iter().flat_map(|rules| [&rules.to_upstream, &rules.to_client]);
+        let mut names: Vec<_> = steps.flatten().flatten().flat_map(Step::headers).cloned().collect();
+        names.sort_unstable_by(|one, two| one.as_str().cmp(two.as_str()));
+        names.dedup();
+        names
+    }
+
+    /// Whether all that some message says is to be recorded.
+    pub fn keeps_whole(&self) -> bool {
+        let steps = self.0.iter().flat_map(|rules| [&rules.to_upstream, &rules.to_client]);
+        steps.flatten().flatten().any(Step::keeps_whole)
+    }
+
     /// Judges one message.
     pub fn judge(&self, session: &mut Session, direction: Direction, message: Message<'_>) -> Outcome {
         let Some(rules) = &self.0 else { return Outcome::pass() };
@@ -144,7 +163,7 @@ impl Rules {
         if let Err(error) = self.format.decode(message.payload, tree, &self.bounds) {
             return undecodable(error);
         }
-        let mut findings = Vec::new();
+        let mut outcome = Outcome::pass();
         let mut steps = steps.iter();
         // Steps behind one that rewrites see the new message.
         let mut rewritten: Option<Vec<u8>> = None;
@@ -158,27 +177,31 @@ impl Rules {
                 direction,
                 facts: &session.facts,
                 now: session.now,
+                unix: session.unix,
             };
-            let next = match run(&mut steps, &view, &mut session.memory, &mut findings) {
+            let ran = run(&mut steps, &view, &mut session.memory, &mut outcome);
+            if outcome.keep.is_some() || !outcome.findings.is_empty() {
+                outcome.kind = view.kind.into();
+            }
+            let next = match ran {
                 Ran::Through => break,
-                Ran::Ended(verdict) => return Outcome { verdict, findings },
+                Ran::Ended => return outcome,
                 Ran::Rewrites(step, edits) => match edits.apply(&self.format, &fields) {
                     Ok(next) => next,
-                    Err(error) => return unwritable(step, error.to_string(), findings),
+                    Err(error) => return unwritable(step, error.to_string(), outcome),
                 },
             };
             let next = rewritten.insert(next);
             if let Err(error) = self.format.decode(next, tree, &self.bounds) {
-                let mut outcome = undecodable(error);
-                findings.append(&mut outcome.findings);
-                return Outcome { findings, ..outcome };
+                let Outcome { verdict, mut findings, .. } = undecodable(error);
+                outcome.findings.append(&mut findings);
+                return Outcome { verdict, ..outcome };
             }
         }
-        let verdict = match rewritten {
-            None => Verdict::Forward(Forward(())),
-            Some(payload) => Verdict::Rewrite(payload, Forward(())),
-        };
-        Outcome { verdict, findings }
+        if let Some(payload) = rewritten {
+            outcome.verdict = Verdict::Rewrite(payload, Forward(()));
+        }
+        outcome
     }
 
     /// What kind of message it is; `number` holds the text of one that is a number.
@@ -200,7 +223,7 @@ enum Ran<'s> {
     /// Through all steps.
     Through,
     /// To one that ended it.
-    Ended(Verdict),
+    Ended,
     /// To one that changes it; the steps behind that are left.
     Rewrites(&'s Step, Edits),
 }
@@ -209,23 +232,28 @@ fn run<'s>(
     steps: &mut std::slice::Iter<'s, Step>,
     view: &View<'_>,
     memory: &mut Memory,
-    findings: &mut Vec<Finding>,
+    outcome: &mut Outcome,
 ) -> Ran<'s> {
     for step in steps {
         let enforces = step.enforcement == Enforcement::Enforce;
         let (hits, action, edits) = match step.judge(view, memory) {
             Effect::Pass => continue,
+            Effect::Keep(keep) => {
+                outcome.keep = outcome.keep.take().max(Some(keep));
+                continue;
+            }
             Effect::Violation(hits) => (hits, step.then.action(), None),
             Effect::Rewrite(hits, edits) => (hits, Action::Rewritten, Some(edits)),
         };
         let action = if enforces { action } else { Action::Recorded };
-        findings.extend(hits.into_iter().map(|hit| hit.found_by(step, action)));
+        outcome.findings.extend(hits.into_iter().map(|hit| hit.found_by(step, action)));
         match edits {
             _ if !enforces => {}
             Some(edits) => return Ran::Rewrites(step, edits),
             None => {
                 if let Some(verdict) = step.then.verdict() {
-                    return Ran::Ended(verdict);
+                    outcome.verdict = verdict;
+                    return Ran::Ended;
                 }
             }
         }
@@ -234,9 +262,9 @@ fn run<'s>(
 }
 
 /// A message that had to be changed and cannot be: it never goes on as it came.
-fn unwritable(step: &Step, detail: String, mut findings: Vec<Finding>) -> Outcome {
-    findings.push(Hit::whole("unwritable", detail).found_by(step, Action::Closed));
-    Outcome { verdict: Verdict::Close(CloseCode::POLICY), findings }
+fn unwritable(step: &Step, detail: String, mut outcome: Outcome) -> Outcome {
+    outcome.findings.push(Hit::whole("unwritable", detail).found_by(step, Action::Closed));
+    Outcome { verdict: Verdict::Close(CloseCode::POLICY), ..outcome }
 }
 
 impl Hit {
@@ -290,5 +318,5 @@ fn refuse(class: &'static str, code: CloseCode, detail: String) -> Outcome {
         enforcement: Enforcement::Enforce,
         action: Action::Closed,
     };
-    Outcome { verdict: Verdict::Close(code), findings: vec![finding] }
+    Outcome::of(Verdict::Close(code), vec![finding])
 }

@@ -41,10 +41,29 @@ pub struct Outcome {
     pub verdict: Verdict,
     /// What was found, in the order of the steps. Empty, and without memory of its own, for almost every message.
     pub findings: Vec<Finding>,
+    /// What is to be recorded of the message.
+    pub keep: Option<Keep>,
+    /// What kind of message it is, where something was found or is to be recorded; empty where it has none.
+    pub kind: Box<str>,
+}
+
+/// What is to be recorded of a message. The more is kept, the later it stands.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Keep {
+    /// Nothing of what it says.
+    Metadata,
+    /// Its fields, masked.
+    Excerpt(String),
+    /// All that it says.
+    Whole(Vec<u8>),
 }
 
 impl Outcome {
-    pub(crate) const fn pass() -> Self {
-        Self { verdict: Verdict::Forward(Forward(())), findings: Vec::new() }
+    pub(crate) fn pass() -> Self {
+        Self::of(Verdict::Forward(Forward(())), Vec::new())
+    }
+
+    pub(crate) fn of(verdict: Verdict, findings: Vec<Finding>) -> Self {
+        Self { verdict, findings, keep: None, kind: Box::default() }
     }
 }

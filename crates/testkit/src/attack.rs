@@ -28,12 +28,20 @@ pub struct AttackProof<'a> {
     path: String,
     extensions: Option<String>,
     credential: Option<(String, String)>,
+    honest: String,
 }
 
 impl<'a> AttackProof<'a> {
     /// A proof for the route at `path`.
     pub fn new(gateway: Endpoint, backend: &'a RecordingBackend, path: &str) -> Self {
-        Self { gateway, backend, path: path.to_owned(), extensions: None, credential: None }
+        Self {
+            gateway,
+            backend,
+            path: path.to_owned(),
+            extensions: None,
+            credential: None,
+            honest: "honest".into(),
+        }
     }
 
     /// The same with these WebSocket extensions offered by attacked sessions.
@@ -44,6 +52,11 @@ impl<'a> AttackProof<'a> {
     /// The same with this header in the requests of honest clients.
     pub fn with_credential(self, name: &str, value: &str) -> Self {
         Self { credential: Some((name.to_owned(), value.to_owned())), ..self }
+    }
+
+    /// The same with this said by honest clients.
+    pub fn saying(self, honest: &str) -> Self {
+        Self { honest: honest.to_owned(), ..self }
     }
 
     /// Bytes in place of a request are answered with this status, and not forwarded.
@@ -112,7 +125,7 @@ impl<'a> AttackProof<'a> {
             }
             let mut client = RawClient::connect(&self.gateway).await?;
             client.upgrade(&upgrade).await?;
-            client.echoes("honest").await?;
+            client.echoes(&self.honest).await?;
             let ended = client.close(1000).await?;
             ensure!(ended == Ended::Closed(Some(1000)), "its session ended with {ended:?}");
             Ok(())

@@ -1,5 +1,5 @@
-//! Logs: the gateway's own on standard error, access and audit lines where the operator wants them. Lines are written by
-//! threads of their own; a full disk or a slow terminal costs lines, never sessions.
+//! Logs: the gateway's own on standard error, access lines where the operator wants them. Lines are written by threads of
+//! their own; a full disk or a slow terminal costs lines, never sessions. Audit lines are a sink of the audit.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal, Write};
@@ -15,7 +15,8 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
-use wicketgate_gateway::config::{LogConfig, LogFormat, LogLevel, LogSink};
+use wicketgate_audit::{Audit, Form, LinesConfig, LinesTo, SinkConfig, SinkKind};
+use wicketgate_gateway::config::{Config, LogConfig, LogFormat, LogLevel, LogSink};
 use wicketgate_gateway::observe::access;
 
 /// Lines that wait to be written; more are dropped. About 300 bytes each.
@@ -28,7 +29,7 @@ pub(crate) struct Logs {
 }
 
 impl Logs {
-    /// Opens the files of the access and audit log anew, for those who rotate it.
+    /// Opens the file of the access log anew, for those who rotate it.
     pub(crate) fn reopen(&self) {
         self.reopen.iter().for_each(|file| file.store(true, Ordering::Relaxed));
     }
@@ -49,36 +50,53 @@ pub(crate) fn init(config: &LogConfig) -> anyhow::Result<Logs> {
     let own_targets = Targets::new()
         .with_default(LevelFilter::WARN)
         .with_target("wicketgate", level)
-        .with_target(access::TARGET, LevelFilter::OFF)
-        .with_target(wicketgate_audit::TARGET, LevelFilter::OFF);
+        .with_target(access::TARGET, LevelFilter::OFF);
     let colour =
         io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     // All in one list: an empty one beside the own lines would turn them off.
     let mut layers = vec![layer(config.format, own, colour, own_targets)];
-    for (what, target, sink) in [
-        ("access log", access::TARGET, &config.access),
-        ("audit log", wicketgate_audit::TARGET, &config.audit),
-    ] {
-        let (writer, guard) = match sink {
-            LogSink::Off => continue,
-            LogSink::Stdout => writer(what, io::stdout()),
-            LogSink::Stderr => writer(what, io::stderr()),
-            LogSink::File(path) => {
-                let again = Arc::new(AtomicBool::new(false));
-                reopen.push(again.clone());
-                writer(what, Appended::open(what, path.clone(), again)?)
-            }
-        };
+    let what = "access log";
+    let access = match &config.access {
+        LogSink::Off => None,
+        LogSink::Stdout => Some(writer(what, io::stdout())),
+        LogSink::Stderr => Some(writer(what, io::stderr())),
+        LogSink::File(path) => {
+            let again = Arc::new(AtomicBool::new(false));
+            reopen.push(again.clone());
+            Some(writer(what, Appended::open(what, path.clone(), again)?))
+        }
+    };
+    if let Some((writer, guard)) = access {
         guards.push(guard);
-        layers.push(layer(
-            config.format,
-            writer,
-            false,
-            Targets::new().with_target(target, LevelFilter::INFO),
-        ));
+        let only = Targets::new().with_target(access::TARGET, LevelFilter::INFO);
+        layers.push(layer(config.format, writer, false, only));
     }
     tracing_subscriber::registry().with(layers).try_init().context("logging is set up already")?;
     Ok(Logs { _guards: guards, reopen })
+}
+
+/// What audit lines that wait to be written may take, in bytes; more are dropped.
+const AUDIT_WAITING: usize = 8 << 20;
+
+/// Starts the audit: the store and sinks of the configuration, and `log.audit` as one more sink.
+pub(crate) fn audit(config: &Config) -> anyhow::Result<Audit> {
+    let to = match &config.log.audit {
+        LogSink::Off => None,
+        LogSink::Stdout => Some(LinesTo::Stdout),
+        LogSink::Stderr => Some(LinesTo::Stderr),
+        LogSink::File(path) => Some(LinesTo::File(path.clone())),
+    };
+    let form = match config.log.format {
+        LogFormat::Text => Form::Text,
+        LogFormat::Json => Form::Json,
+    };
+    let mut audit = config.audit.clone();
+    audit.sinks.extend(to.map(|to| SinkConfig {
+        name: "log.audit".into(),
+        queue: AUDIT_WAITING,
+        kind: SinkKind::Lines(LinesConfig { to, form }),
+    }));
+    Ok(Audit::start(audit)?)
 }
 
 fn layer<S>(

@@ -1,14 +1,10 @@
 //! What an expression is told about a request, in a form that a session can keep.
 
-use std::collections::HashMap;
-use std::sync::Arc;
-
-use cel::{Context, Value};
 use http::header::{HeaderMap, HeaderName};
 use http::request::Parts;
 use http::{Method, Uri};
+use wicketgate_expression::{Json, Needs, Record, Scope};
 
-use super::survey::Needs;
 use crate::client::{Asked, Client};
 use crate::identity::{Claims, Identity};
 
@@ -32,17 +28,29 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// Takes from a request what `needs` names, and what every session keeps. WebSocket handshakes count as GET.
-    pub fn new(parts: &Parts, client: &Client, asked: Asked<'_>, needs: Option<&Needs>) -> Self {
-        let headers = needs.map(|needs| needs.headers.as_slice()).unwrap_or_default();
+    /// Takes from a request what `needs` names, these headers, and what every session keeps. WebSocket handshakes count as
+    /// GET.
+    pub fn new(
+        parts: &Parts,
+        client: &Client,
+        asked: Asked<'_>,
+        needs: Option<&Needs>,
+        headers: &[HeaderName],
+    ) -> Self {
+        let needed = needs.map(|needs| needs.headers.as_slice()).unwrap_or_default();
+        let more = headers.iter().filter(|name| !needed.contains(name));
         Self {
             client: client.clone(),
             method: if parts.method == Method::CONNECT { Method::GET } else { parts.method.clone() },
             route: asked.route.into(),
             host: asked.host.into(),
             path: asked.path.into(),
-            query: needs.filter(|needs| needs.query).map(|_| query(&parts.uri)),
-            headers: headers.iter().map(|name| (name.clone(), header(&parts.headers, name))).collect(),
+            query: needs.filter(|needs| needs.uses_field("request", "query")).map(|_| query(&parts.uri)),
+            headers: needed
+                .iter()
+                .chain(more)
+                .map(|name| (name.clone(), header(&parts.headers, name)))
+                .collect(),
         }
     }
 
@@ -61,68 +69,67 @@ impl Facts {
         &self.path
     }
 
-    /// The headers that were kept, each by its name in lower case.
-    pub fn headers(&self) -> Vec<(Box<str>, Box<str>)> {
-        let there =
-            self.headers.iter().filter_map(|(name, value)| Some((name.as_str().into(), value.clone()?)));
-        there.collect()
+    /// The headers that were kept, each by its name in lower case, and its value if it was there.
+    pub fn headers(&self) -> Vec<(Box<str>, Option<Box<str>>)> {
+        self.headers.iter().map(|(name, value)| (name.as_str().into(), value.clone())).collect()
     }
 
     /// Gives an expression the variables that it uses.
-    pub(super) fn bind(
-        &self,
-        identity: Option<&Identity>,
-        needs: &Needs,
-        context: &mut Context<'_, '_>,
+    pub(super) fn bind<'v>(
+        &'v self,
+        identity: Option<(&'v Identity, &'v Json<'v>)>,
+        needs: &'v Needs,
+        scope: &mut Scope<'v>,
     ) -> Result<(), &'static str> {
-        let mut bind = |name: &str, value: Value| context.add_variable_from_value(name, value);
-        if needs.identity || needs.claims {
-            let identity = identity.ok_or("nobody is identified")?;
-            if needs.identity {
-                let token_id = identity.token_id.as_deref();
-                let known = [
-                    ("subject", Some(&*identity.subject)),
-                    ("method", Some(&*identity.method)),
-                    ("token_id", token_id),
-                ];
-                bind("identity", map(known.map(|(name, known)| (name, known.map(text)))));
+        if needs.uses("identity") || needs.uses("claims") {
+            let (identity, claims) = identity.ok_or("nobody is identified")?;
+            let known = Record::new()
+                .with("subject", &*identity.subject)
+                .with("method", &*identity.method)
+                .with_known("token_id", identity.token_id.as_deref());
+            scope.bind("identity", known);
+            if needs.uses("claims") {
+                let mut most = if needs.nesting > 1 { MAX_NESTED_VALUES } else { MAX_VALUES };
+                if needs.nesting > 0 && !fits(&identity.claims, &mut most) {
+                    return Err("the claims hold more values than an expression may go through");
+                }
+                scope.bind("claims", claims.bound());
             }
-            if needs.claims {
-                bind("claims", claims(&identity.claims, needs.nesting)?);
-            }
         }
-        if needs.client {
-            let address = self.client.address.map(|address| text(&address.to_string()));
-            bind("client", map([("address", address), ("secure", Some(Value::Bool(self.client.secure)))]));
+        if needs.uses("client") {
+            let address = self.client.address.map(|address| address.to_string());
+            scope.bind(
+                "client",
+                Record::new().with_known("address", address).with("secure", self.client.secure),
+            );
         }
-        if needs.request {
-            bind("request", self.request(needs)?);
+        if needs.uses("request") {
+            scope.bind("request", self.request(needs)?);
         }
-        if needs.route {
-            bind("route", text(&self.route));
+        if needs.uses("route") {
+            scope.bind("route", &*self.route);
         }
         Ok(())
     }
 
-    fn request(&self, needs: &Needs) -> Result<Value, &'static str> {
-        let mut headers = HashMap::with_capacity(needs.headers.len());
+    fn request<'v>(&'v self, needs: &'v Needs) -> Result<Record<'v>, &'static str> {
+        let mut headers = Record::new();
         for name in &needs.headers {
             let kept = self.headers.iter().find(|(kept, _)| kept == name);
             let (_, value) = kept.ok_or("a header that the session did not keep is asked for")?;
             if let Some(value) = value {
-                headers.insert(name.as_str().to_owned(), text(value));
+                headers.set(name.as_str(), &**value);
             }
         }
-        if needs.query && self.query.is_none() {
+        if needs.uses_field("request", "query") && self.query.is_none() {
             return Err("the query is asked for, and the session did not keep it");
         }
-        Ok(map([
-            ("method", Some(text(self.method.as_str()))),
-            ("host", Some(text(&self.host))),
-            ("path", Some(text(&self.path))),
-            ("query", self.query.as_deref().map(text)),
-            ("headers", Some(Value::from(headers))),
-        ]))
+        Ok(Record::new()
+            .with("method", self.method.as_str())
+            .with("host", &*self.host)
+            .with("path", &*self.path)
+            .with_known("query", self.query.as_deref())
+            .with("headers", headers))
     }
 }
 
@@ -138,51 +145,17 @@ fn header(headers: &HeaderMap, name: &HeaderName) -> Option<Box<str>> {
     (!lines.is_empty()).then(|| lines.join(between).into())
 }
 
-fn text(text: &str) -> Value {
-    Value::String(Arc::new(text.to_owned()))
+/// Whether claims hold at most so many values more.
+fn fits(claims: &Claims, left: &mut usize) -> bool {
+    claims.values().all(|claim| is_counted(claim, left))
 }
 
-/// A map of what is known: `has` tells whether a field is.
-fn map<const N: usize>(fields: [(&str, Option<Value>); N]) -> Value {
-    let known = fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
-    Value::from(known.collect::<HashMap<_, _>>())
-}
-
-/// Claims as CEL has them, where an expression that goes through them ends in time.
-fn claims(claims: &Claims, nesting: usize) -> Result<Value, &'static str> {
-    let mut left = match nesting {
-        0 => usize::MAX,
-        1 => MAX_VALUES,
-        _ => MAX_NESTED_VALUES,
-    };
-    object(claims, &mut left).ok_or("the claims hold more values than an expression may go through")
-}
-
-fn object(claims: &Claims, left: &mut usize) -> Option<Value> {
-    let mut fields = HashMap::with_capacity(claims.len());
-    for (name, claim) in claims {
-        fields.insert(name.clone(), value(claim, left)?);
+fn is_counted(claim: &serde_json::Value, left: &mut usize) -> bool {
+    let Some(fewer) = left.checked_sub(1) else { return false };
+    *left = fewer;
+    match claim {
+        serde_json::Value::Array(values) => values.iter().all(|claim| is_counted(claim, left)),
+        serde_json::Value::Object(fields) => fits(fields, left),
+        _ => true,
     }
-    Some(Value::from(fields))
-}
-
-fn value(claim: &serde_json::Value, left: &mut usize) -> Option<Value> {
-    use serde_json::Value as Json;
-    *left = left.checked_sub(1)?;
-    Some(match claim {
-        Json::Null => Value::Null,
-        Json::Bool(value) => Value::Bool(*value),
-        // JSON knows one kind of number. Whole ones are int, so that `claims.level >= 3` is what it looks like.
-        Json::Number(number) => match (number.as_i64(), number.as_u64(), number.as_f64()) {
-            (Some(int), ..) => Value::Int(int),
-            (_, Some(uint), _) => Value::UInt(uint),
-            (.., float) => Value::Float(float?),
-        },
-        Json::String(value) => text(value),
-        Json::Array(values) => {
-            let values: Option<Vec<_>> = values.iter().map(|claim| value(claim, left)).collect();
-            Value::List(Arc::new(values?))
-        }
-        Json::Object(fields) => object(fields, left)?,
-    })
 }

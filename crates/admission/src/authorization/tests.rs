@@ -1,6 +1,7 @@
 //! Expressions: what they may ask, what is found at load, and what is refused.
 
 #![allow(clippy::unwrap_used)]
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::request::Parts;
@@ -39,7 +40,7 @@ fn parts() -> Parts {
 fn facts(expression: &Expression) -> Facts {
     let client = Client { address: Some([10, 1, 2, 3].into()), secure: true, ..Client::default() };
     let asked = Asked { route: "chat", host: "a.example", path: "/rooms/blue" };
-    Facts::new(&parts(), &client, asked, Some(expression.needs()))
+    Facts::new(&parts(), &client, asked, Some(expression.needs()), &[])
 }
 
 fn claims() -> serde_json::Value {
@@ -196,7 +197,7 @@ fn the_unknown_is_refused() {
     let judge = |text: &str| {
         let expression = Expression::parse(text).unwrap();
         let needs = Some(expression.needs());
-        expression.judge(&Facts::new(&parts(), &Client::default(), Asked::default(), needs), None)
+        expression.judge(&Facts::new(&parts(), &Client::default(), Asked::default(), needs, &[]), None)
     };
     assert!(judge("!in_network(client.address, '10.0.0.0/8')").is_err());
     assert!(judge("!has(client.address)").is_ok());

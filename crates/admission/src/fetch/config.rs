@@ -92,7 +92,7 @@ impl RawFetch {
 
 impl FetchConfig {
     /// What rustls needs to connect.
-    pub(super) fn tls(&self) -> ClientConfig {
+    pub fn tls(&self) -> ClientConfig {
         (*self.tls).clone()
     }
 

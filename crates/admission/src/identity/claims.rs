@@ -94,13 +94,14 @@ impl ClaimRules {
             return Err(Denied::Audience);
         }
         let (issued, expires) = self.times(claims, now)?;
+        let subject = self.subject(claims)?;
         if let Some(unmet) = self.required.iter().find(|required| !required.is_met(claims)) {
-            return Err(Denied::Claim(unmet.name.to_string()));
+            return Err(Denied::Insufficient(unmet.name.to_string()));
         }
         if !self.scopes.iter().all(|scope| scopes(claims).any(|granted| granted == scope)) {
-            return Err(Denied::Claim("scope".into()));
+            return Err(Denied::Insufficient("scope".into()));
         }
-        Ok(Judged { subject: self.subject(claims)?, issued, expires })
+        Ok(Judged { subject, issued, expires })
     }
 
     fn is_for_us(&self, claims: &Claims) -> bool {
@@ -327,7 +328,8 @@ mod tests {
         ] {
             let mut changes = good.clone();
             changes[name] = value;
-            assert_eq!(judged(&rules, changes.clone()).unwrap_err(), Denied::Claim(told.into()), "{changes}");
+            let denied = judged(&rules, changes.clone()).unwrap_err();
+            assert_eq!(denied, Denied::Insufficient(told.into()), "{changes}");
         }
         let listed = json!({"scope": null, "scp": ["read", "chat"], "tenant": "a", "realm": {"ro/les": "true"}, "email": 1});
         assert!(judged(&rules, listed).is_ok());

@@ -36,9 +36,12 @@ pub enum Denied {
     /// It is for somebody else.
     #[error("the credential is for another audience")]
     Audience,
-    /// A claim that is required is not there, or not as required.
+    /// A claim without which no credential is good is not there, or not as it has to be.
     #[error("the credential's claim `{0}` is not as required")]
     Claim(String),
+    /// It is good, and lacks a scope or claim that the route's method asks for.
+    #[error("the credential's claim `{0}` does not suffice")]
+    Insufficient(String),
     /// The issuer, or whoever was asked, does not stand behind it (any more).
     #[error("the credential is not active")]
     Inactive,
@@ -54,20 +57,23 @@ pub enum Denied {
 }
 
 impl Denied {
-    /// The status that answers it: 401 where another credential could help, 503 where ours to ask is not there.
+    /// The status that answers it: 401 where the credential is not good, 403 where it is and does not suffice (RFC 6750
+    /// section 3.1), 503 where ours to ask is not there.
     pub const fn status(&self) -> StatusCode {
         match self {
             Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Insufficient(_) => StatusCode::FORBIDDEN,
             _ => StatusCode::UNAUTHORIZED,
         }
     }
 
     /// What the answer's `WWW-Authenticate` says (RFC 9110 section 11.6.1, RFC 6750 section 3): whether there was a
-    /// credential, and nothing of what is wrong with it.
+    /// credential and whether it was a good one, and nothing of what is wrong with it.
     pub const fn challenge(&self) -> Option<&'static str> {
         match self {
             Self::Missing => Some("Bearer"),
             Self::Unavailable(_) => None,
+            Self::Insufficient(_) => Some("Bearer error=\"insufficient_scope\""),
             _ => Some("Bearer error=\"invalid_token\""),
         }
     }
@@ -86,6 +92,7 @@ impl Denied {
             Self::Issuer => "credential_issuer",
             Self::Audience => "credential_audience",
             Self::Claim(_) => "credential_claim",
+            Self::Insufficient(_) => "credential_insufficient",
             Self::Inactive => "credential_inactive",
             Self::Revoked => "credential_revoked",
             Self::Replayed => "credential_replayed",

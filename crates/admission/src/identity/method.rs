@@ -19,6 +19,7 @@ use super::ticket::{RawTicket, TicketConfig, Tickets};
 use super::{Denied, Identity};
 use crate::changes::Changes;
 use crate::credential::Place;
+use crate::fill::Fill;
 use crate::secret::Secret;
 
 /// A method by which clients prove who they are. It has one of the keys beside `name`.
@@ -284,6 +285,15 @@ impl Method {
             Work::ApiKeys(keys) => keys.still_accepts(identity),
             Work::Jwt(jwt) => jwt.still_accepts(identity),
             Work::Introspection(asked) => asked.still_accepts(identity),
+        }
+    }
+
+    /// The table that it keeps, by name, and how full that is.
+    pub fn fill(&self) -> Option<(&'static str, Fill)> {
+        match &self.work {
+            Work::Introspection(asked) => Some(("introspections", asked.fill())),
+            Work::Tickets(tickets) => Some(("tickets", tickets.fill())),
+            _ => None,
         }
     }
 

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use super::config::TrackedConfig;
 use super::meters::{IdentityRates, Meters};
 use super::usage::{Total, Usage};
+use crate::fill::Fill;
 use wicketgate_meter::table::Table;
 
 /// What is used of all limits. A reload changes limits and not what is counted here.
@@ -39,6 +40,16 @@ impl Counts {
             gateway: Arc::default(),
             routes: Mutex::default(),
         }
+    }
+
+    /// How full each of its tables is, by name.
+    pub fn fills(&self) -> [(&'static str, Fill); 4] {
+        [
+            ("addresses", self.addresses.fill()),
+            ("prefixes", self.prefixes.fill()),
+            ("identities", self.identities.fill()),
+            ("identity_rates", self.meters.fill()),
+        ]
     }
 
     /// The time that meters go by.

@@ -21,6 +21,9 @@ pub(super) async fn answer(shared: &Shared, gate: &Gate, request: Request<Incomi
         ("/readyz", &Method::GET | &Method::HEAD) if shared.is_draining() => {
             text(StatusCode::SERVICE_UNAVAILABLE, "draining\n")
         }
+        ("/readyz", &Method::GET | &Method::HEAD) if !shared.audit.is_ready() => {
+            text(StatusCode::SERVICE_UNAVAILABLE, "the audit store cannot be written\n")
+        }
         ("/readyz", &Method::GET | &Method::HEAD) => text(StatusCode::OK, "ready\n"),
         ("/metrics", &Method::GET | &Method::HEAD) => metrics::metrics(shared),
         ("/healthz" | "/readyz" | "/metrics", _) => not_allowed("GET, HEAD"),
@@ -30,7 +33,7 @@ pub(super) async fn answer(shared: &Shared, gate: &Gate, request: Request<Incomi
             }
             match (path.as_str(), method) {
                 ("/sessions", &Method::GET) => sessions::list(shared, request.uri().query()),
-                ("/sessions", &Method::DELETE) => sessions::kick(shared, request.uri().query()),
+                ("/sessions", &Method::DELETE) => sessions::kick(shared, request.uri().query()).await,
                 ("/sessions", _) => not_allowed("GET, DELETE"),
                 (_, &Method::GET) => revocations::list(shared),
                 (_, &Method::POST) => revocations::add(shared, request).await,

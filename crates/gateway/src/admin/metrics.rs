@@ -8,8 +8,21 @@ use crate::gateway::Shared;
 use crate::upstream::Upstream;
 
 pub(super) fn metrics(shared: &Shared) -> Answer {
-    for upstream in &shared.snapshot().upstreams {
+    let snapshot = shared.snapshot();
+    for upstream in &snapshot.upstreams {
         observe(shared, upstream);
+    }
+    for (table, fill) in shared.counts.fills() {
+        shared.metrics.table(table, "", fill);
+    }
+    shared.metrics.table("revocations", "", snapshot.revocations.fill());
+    for method in &snapshot.methods {
+        if let Some((table, fill)) = method.fill() {
+            shared.metrics.table(table, &method.config().name, fill);
+        }
+    }
+    for place in shared.audit.places() {
+        shared.metrics.audited(&place);
     }
     match shared.metrics.encode(shared.assembly.used() as u64, shared.inflate.used() as u64) {
         Ok(body) => {

@@ -50,7 +50,7 @@ pub(super) async fn add(shared: &Shared, request: Request<Incoming>) -> Answer {
         (Some(id), _) => ("token_id", id.as_str()),
         (None, subject) => ("subject", subject.as_deref().unwrap_or_default()),
     };
-    Event::Revoked { selector: Selector { kind, value } }.log(&Who::default());
+    shared.audit.wait(&Event::Revoked { selector: Selector { kind, value } }, &Who::default()).await;
     let kept = revocations.config().file.is_some();
     json(&Added { revoked: entry, kept })
 }

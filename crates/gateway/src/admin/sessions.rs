@@ -78,7 +78,7 @@ struct Kicked {
 }
 
 /// Ends the sessions that the query means; it has to mean some.
-pub(super) fn kick(shared: &Shared, query: Option<&str>) -> Answer {
+pub(super) async fn kick(shared: &Shared, query: Option<&str>) -> Answer {
     let selector = match Selector::parse(query) {
         Ok(selector) if selector.is_empty() => {
             let error = "say which sessions: give subject, address, token_id, session or route\n";
@@ -96,7 +96,7 @@ pub(super) fn kick(shared: &Shared, query: Option<&str>) -> Answer {
     }
     for (kind, value) in selector.given() {
         let selector = audit::Selector { kind, value: &value };
-        Event::Kicked { selector, sessions: ended }.log(&Who::default());
+        shared.audit.wait(&Event::Kicked { selector, sessions: ended }, &Who::default()).await;
     }
     json(&Kicked { ended })
 }

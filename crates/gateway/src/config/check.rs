@@ -179,6 +179,7 @@ pub(super) fn check(raw: RawConfig, names: &Names, problems: &mut Problems) -> O
     let revocations = whole(raw.revocations).map(|revocations| revocations.check(problems));
     let admin = raw.admin.and_then(whole).and_then(|admin| admin.check(problems));
     let log = whole(raw.log).map(|log| log.check(problems));
+    let audit = whole(raw.audit).map(|audit| audit.check(problems));
     let drain = whole(raw.drain).map(|drain| drain.check(problems));
     let runtime = whole(raw.runtime).map(|runtime| runtime.check(problems));
     let limits = whole(raw.limits).map(|limits| {
@@ -198,6 +199,7 @@ pub(super) fn check(raw: RawConfig, names: &Names, problems: &mut Problems) -> O
         revocations: revocations?,
         admin,
         log: log?,
+        audit: audit?,
         drain: drain?,
         runtime: runtime?,
         limits: limits?,

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use wicketgate_admission::identity::RawMethod;
 use wicketgate_admission::revocation::RawRevocations;
+use wicketgate_audit::RawAudit;
 use wicketgate_config::{At, Item, OneOrMany};
 use wicketgate_policy::RawPolicy;
 
@@ -42,6 +43,8 @@ pub struct RawConfig {
     pub admin: Option<Item<RawAdmin>>,
     /// What is logged, how and where.
     pub log: Item<RawLog>,
+    /// Where audit records are kept, and who gets them beside `log.audit`.
+    pub audit: Item<RawAudit>,
     /// How a stop or a reload treats sessions that are open.
     pub drain: Item<RawDrain>,
     /// The process itself.

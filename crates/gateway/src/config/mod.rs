@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use wicketgate_admission::identity::MethodConfig;
 use wicketgate_admission::revocation::RevocationsConfig;
+use wicketgate_audit::AuditConfig;
 use wicketgate_policy::Policy;
 
 use crate::listener::config::ListenerConfig;
@@ -50,6 +51,8 @@ pub struct Config {
     pub admin: Option<AdminConfig>,
     /// What is logged, how and where.
     pub log: LogConfig,
+    /// Where audit records are kept, and who gets them beside `log.audit`.
+    pub audit: AuditConfig,
     /// How a stop or a reload treats open sessions.
     pub drain: DrainConfig,
     /// The process itself.

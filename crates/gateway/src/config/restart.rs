@@ -10,6 +10,7 @@ impl Config {
             ("runtime.handover", self.runtime.handover != next.runtime.handover),
             ("admin", self.admin != next.admin),
             ("log", self.log != next.log),
+            ("audit", self.audit != next.audit),
             ("limits.connections", self.limits.connections != next.limits.connections),
             ("limits.tracked", self.limits.tracked != next.limits.tracked),
         ];
@@ -39,6 +40,7 @@ mod tests {
             ("limits: {sessions: 7, tracked: {prefixes: 128}}", &["limits.tracked"]),
             ("admin: {bind: 127.0.0.1:2}", &["admin"]),
             ("log: {format: text, level: debug}\nruntime: {threads: 99}", &["runtime.threads", "log"]),
+            ("audit: {sinks: [{name: a, lines: stdout}]}", &["audit"]),
             ("runtime: {handover: /run/x.sock}", &["runtime.handover"]),
         ] {
             assert_eq!(first.needing_restart(&config(more)), expected, "{more}");

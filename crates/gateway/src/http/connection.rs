@@ -21,6 +21,7 @@ use super::patience::{Patient, UnderWay};
 use crate::gateway::Shared;
 use crate::listener::{self, Accepted, Listener, Permit, Protocol};
 use crate::net::Stream;
+use crate::tls::Chain;
 
 /// How a client came.
 pub struct Arrival {
@@ -32,6 +33,8 @@ pub struct Arrival {
     pub secure: bool,
     /// The certificate that the client proved to have.
     pub certificate: Option<Arc<ClientCertificate>>,
+    /// That certificate and those that it was verified by.
+    pub chain: Option<Arc<Chain>>,
     /// Its place among the open connections, kept by its last request or session.
     _permit: Permit,
     _open: Counted,
@@ -81,10 +84,13 @@ pub async fn serve(arrived: Result<Accepted, listener::Refusal>, shared: Arc<Sha
     };
     let open = shared.metrics.connections(&listener.config.name);
     open.inc();
+    let secure = tls.is_some();
+    let (certificate, chain) = tls.map(|tls| (tls.client_certificate, tls.client_chain)).unwrap_or_default();
     let arrival = Arc::new(Arrival {
         peer: peer.ip(),
-        secure: tls.is_some(),
-        certificate: tls.and_then(|tls| tls.client_certificate),
+        secure,
+        certificate,
+        chain,
         listener,
         _permit: permit,
         _open: Counted(open),

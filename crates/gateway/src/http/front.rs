@@ -11,8 +11,8 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::ext::Protocol;
-use wicketgate_admission::identity::Identity;
-use wicketgate_admission::{Admitted, Asked, Refusal, Step, handshake};
+use wicketgate_admission::identity::{Denied, Identity};
+use wicketgate_admission::{Admitted, Asked, Refusal, Rejected, Step, handshake};
 use wicketgate_audit::{Event, Who};
 
 use super::body::{Answer, Bounded, Passed};
@@ -65,7 +65,8 @@ pub(super) async fn answer(
             tracing::debug!(reason = refused.label(), "{refused}");
             if refused.is_ours() {
                 let status = Some(refused.status().as_u16());
-                line.audit(&arrival, &Event::Refused { reason: refused.label(), status });
+                let event = Event::Refused { reason: refused.label(), status };
+                shared.audit.log(&event, &line.who(&arrival));
             }
             (refusal_response(&refused), refused.label())
         }
@@ -80,15 +81,17 @@ pub(super) async fn answer(
     response
 }
 
-/// What the access log will say, taken before the request is changed.
-struct Line {
+/// What the access log and audit events will say: what is taken before the request is changed, and what is found out on the
+/// way.
+pub(super) struct Line {
     method: Method,
     path: String,
     host: String,
     /// The client's address, once trusted proxies' headers are read.
     client: Option<IpAddr>,
-    route: Option<Arc<Route>>,
-    identity: Option<Arc<Identity>>,
+    pub(super) route: Option<Arc<Route>>,
+    /// Who asks, once that is proved.
+    pub(super) identity: Option<Arc<Identity>>,
 }
 
 impl Line {
@@ -104,13 +107,20 @@ impl Line {
         }
     }
 
-    fn audit(&self, arrival: &Arrival, event: &Event<'_>) {
-        event.log(&Who {
+    /// Keeps whose request it is that is not admitted; gives why.
+    pub(super) fn rejected(&mut self, rejected: Rejected) -> Refusal {
+        self.identity = rejected.identity;
+        rejected.refusal
+    }
+
+    /// What audit events say about the client.
+    fn who<'a>(&'a self, arrival: &'a Arrival) -> Who<'a> {
+        Who {
             listener: Some(&arrival.listener.config.name),
             client: self.client,
             route: self.route.as_deref().map(|route| &*route.name),
             ..who(self.identity.as_deref())
-        });
+        }
     }
 
     fn finish(&self, metrics: &Metrics, arrival: &Arrival, status: StatusCode, reason: &str, start: Instant) {
@@ -167,15 +177,20 @@ async fn serve(
     let path = normalise_path(parts.uri.path())?.into_owned();
     let method = if handshake.is_upgrade() { &Method::GET } else { &parts.method };
     let snapshot = shared.snapshot();
+    // The handshake has verified them, and may be long ago.
+    if !snapshot.still_accepts(&arrival.listener.config.name, arrival.chain.as_deref()) {
+        return Err(Refusal::from(Denied::Revoked).into());
+    }
     if path == ticket::PATH {
         let wish = Wish { parts, handshake, client: &client, host: name.as_deref() };
-        return Box::pin(ticket::issue(wish, &snapshot, &mut line.route)).await;
+        return Box::pin(ticket::issue(wish, &snapshot, line)).await;
     }
     let facts = Facts { host: name.as_deref(), path: &path, method, headers: &parts.headers };
     let route = snapshot.routes.find(&facts).ok_or(Refused::NoRoute)?;
     line.route = Some(route.clone());
     let asked = Asked { route: &route.name, host: name.as_deref().unwrap_or_default(), path: &path };
-    let admitted = match route.guard.admit(&mut parts, handshake, &client, asked).await? {
+    let judged = route.guard.admit(&mut parts, handshake, &client, asked).await;
+    let admitted = match judged.map_err(|rejected| line.rejected(rejected))? {
         Step::Admitted(admitted) => admitted,
         Step::FirstMessage(unproven) => {
             let opening = Opening { shared, arrival, route, host: host.clone(), client, asked };
@@ -184,7 +199,7 @@ async fn serve(
     };
     line.identity = admitted.identity().cloned();
     if admitted.upgrade().is_some() || line.identity.is_some() {
-        line.audit(arrival, &Event::Admitted);
+        shared.audit.wait(&Event::Admitted, &line.who(arrival)).await;
     }
     let uri = parts.uri.clone();
     let scope = Scope {

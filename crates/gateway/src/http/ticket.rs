@@ -1,7 +1,5 @@
 //! `POST /.wicketgate/ticket?path=PATH`: a credential becomes a ticket for the route at PATH on the same host.
 
-use std::sync::Arc;
-
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use http::request::Parts;
 use http::uri::PathAndQuery;
@@ -10,8 +8,9 @@ use url::form_urlencoded;
 use wicketgate_admission::{Asked, Client, Handshake, Step};
 
 use super::body::Answer;
+use super::front::Line;
 use super::refusal::Refused;
-use crate::gateway::{Route, Snapshot};
+use crate::gateway::Snapshot;
 use crate::route::{Facts, normalise_path};
 
 /// Where tickets are to be had, on every host. Nothing at this path goes to any route.
@@ -26,11 +25,12 @@ pub(super) struct Wish<'a> {
     pub(super) host: Option<&'a str>,
 }
 
-/// Asks of the request all that the route asks of a handshake, and answers with a ticket. `found` is told the route.
+/// Asks of the request all that the route asks of a handshake, and answers with a ticket. `line` is told the route, and who
+/// asks.
 pub(super) async fn issue(
     wish: Wish<'_>,
     snapshot: &Snapshot,
-    found: &mut Option<Arc<Route>>,
+    line: &mut Line,
 ) -> Result<Response<Answer>, Refused> {
     let Wish { mut parts, handshake, client, host } = wish;
     if parts.method != Method::POST || handshake.is_upgrade() {
@@ -43,7 +43,7 @@ pub(super) async fn issue(
     let path = normalise_path(target.path())?.into_owned();
     let facts = Facts { host, path: &path, method: &Method::GET, headers: &parts.headers };
     let route = snapshot.routes.find(&facts).ok_or(Refused::NoRoute)?;
-    *found = Some(route.clone());
+    line.route = Some(route.clone());
     if !route.guard.has_tickets() {
         return Err(Refused::NoRoute);
     }
@@ -54,10 +54,12 @@ pub(super) async fn issue(
     uri.path_and_query = Some(target);
     parts.uri = Uri::from_parts(uri).map_err(|_| Refused::TicketPath)?;
     let asked = Asked { route: &route.name, host: host.unwrap_or_default(), path: &path };
-    let Step::Admitted(admitted) = route.guard.admit(&mut parts, handshake, client, asked).await? else {
+    let judged = route.guard.admit(&mut parts, handshake, client, asked).await;
+    let Step::Admitted(admitted) = judged.map_err(|rejected| line.rejected(rejected))? else {
         // Only a WebSocket has a first message.
         return Err(Refused::NoWebSocket);
     };
+    line.identity = admitted.identity().cloned();
     let issued = route.guard.issue_ticket(&admitted, asked)?;
     let text = serde_json::json!({
         "ticket": issued.ticket.reveal(),

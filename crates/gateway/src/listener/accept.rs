@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use wicketgate_audit::{Event, Who};
+use wicketgate_audit::{Audit, Event, Who};
 
 use super::bind::BoundSocket;
 use super::config::{ListenerConfig, Protocol};
@@ -49,11 +49,13 @@ pub struct Intake {
     pub workers: Workers,
     /// The one of them that accepts here.
     pub own: usize,
+    /// Takes records of connections that are refused.
+    pub audit: Audit,
 }
 
 impl Intake {
     /// For so many open connections in all, carried by these threads.
-    pub fn new(connections: usize, workers: Workers) -> Self {
+    pub fn new(connections: usize, workers: Workers, audit: Audit) -> Self {
         let connections = connections.min(Semaphore::MAX_PERMITS);
         Self {
             connections: Arc::new(Semaphore::new(connections)),
@@ -61,6 +63,7 @@ impl Intake {
             stop: CancellationToken::new(),
             workers,
             own: 0,
+            audit,
         }
     }
 }
@@ -169,15 +172,15 @@ fn spawn<H, F>(
     H: Fn(Result<Accepted, Refusal>) -> F + Send + 'static,
     F: Future<Output = ()> + Send + 'static,
 {
-    let place = intake.workers.place(intake.own);
+    let (place, audit) = (intake.workers.place(intake.own), intake.audit.clone());
     let elsewhere = place.elsewhere(intake.own);
     permit.keep_place(place);
     match elsewhere {
-        None => drop(intake.tracker.spawn(carry(listener, socket, peer, permit, handler))),
+        None => drop(intake.tracker.spawn(carry(listener, socket, peer, permit, audit, handler))),
         Some(runtime) => {
             let moved = async move {
                 match socket.move_here() {
-                    Ok(socket) => carry(listener, socket, peer, permit, handler).await,
+                    Ok(socket) => carry(listener, socket, peer, permit, audit, handler).await,
                     Err(error) => tracing::debug!(?peer, %error, "connection lost on its way to a thread"),
                 }
             };
@@ -192,6 +195,7 @@ async fn carry<H, F>(
     socket: Socket,
     peer: Option<SocketAddr>,
     permit: Permit,
+    audit: Audit,
     handler: H,
 ) where
     H: Fn(Result<Accepted, Refusal>) -> F,
@@ -201,10 +205,10 @@ async fn carry<H, F>(
     // Boxed: its state is needed for the handshake alone, the task's for as long as the connection lives.
     let arrived = Box::pin(prepare(listener, socket, peer, permit)).await;
     if let Err(refusal) = &arrived {
-        tracing::debug!(listener = name.config.name, ?peer, %refusal, "connection refused");
+        tracing::debug!(listener = &*name.config.name, ?peer, %refusal, "connection refused");
         let client = peer.map(|peer| peer.ip().to_canonical());
         let who = Who { listener: Some(&name.config.name), client, ..Who::default() };
-        Event::Refused { reason: refusal.label(), status: None }.log(&who);
+        audit.log(&Event::Refused { reason: refusal.label(), status: None }, &who);
     }
     handler(arrived).await;
 }
@@ -217,7 +221,7 @@ async fn permit(listener: &Listener, intake: &Intake, trouble: &mut Trouble) -> 
     if trouble.may_tell() {
         let limit = if own.available_permits() == 0 { "limits.connections" } else { "in all" };
         tracing::warn!(
-            listener = listener.config.name,
+            listener = &*listener.config.name,
             limit,
             "limit of open connections reached, new ones wait"
         );

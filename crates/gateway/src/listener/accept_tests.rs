@@ -15,6 +15,7 @@ use tokio::sync::mpsc::{Receiver, channel};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
+use wicketgate_audit::Audit;
 use wicketgate_config::Problems;
 
 use super::{
@@ -44,7 +45,7 @@ fn listener(yaml: &str) -> Arc<Listener> {
 
 impl Served {
     fn start(yaml: &str) -> Self {
-        Self::with(listener(yaml), Intake::new(1000, Workers::here()))
+        Self::with(listener(yaml), Intake::new(1000, Workers::here(), Audit::default()))
     }
 
     fn plain(rest: &str) -> Self {
@@ -275,7 +276,7 @@ async fn an_address_has_its_fill_and_a_full_listener_waits() {
 
 #[tokio::test]
 async fn the_limit_in_all_holds_across_listeners() {
-    let intake = Intake::new(1, Workers::here());
+    let intake = Intake::new(1, Workers::here(), Audit::default());
     let mut one = Served::with(listener("bind: '127.0.0.1:0'"), intake.clone());
     let mut two = Served::with(listener("bind: '127.0.0.1:0'"), intake);
     let _client = one.connect(b"GET").await;
@@ -305,10 +306,10 @@ async fn stopping_closes_the_socket_and_leaves_connections_alone() {
 async fn a_reload_shows_in_the_next_connection() {
     let mut served = Served::plain("name: old");
     let _one = served.connect(b"GET").await;
-    assert_eq!(served.next().await.listener.config.name, "old");
+    assert_eq!(&*served.next().await.listener.config.name, "old");
     served.current.store(listener("bind: '127.0.0.1:0'\nname: new\nprotocols: [h2]"));
     let _two = served.connect(b"PRI * HTTP/2.0\r\n").await;
-    assert_eq!(served.next().await.listener.config.name, "new");
+    assert_eq!(&*served.next().await.listener.config.name, "new");
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -168,7 +169,7 @@ fn default_backlog() -> At<u16> {
 #[derive(Clone, Debug)]
 pub struct ListenerConfig {
     /// What it is called in logs and metrics.
-    pub name: String,
+    pub name: Arc<str>,
     /// Where it listens.
     pub bind: Vec<BindAddress>,
     /// Permissions of its Unix sockets.
@@ -237,7 +238,7 @@ impl RawListener {
         let name = self.name.or_else(|| bind.first().map(ToString::to_string)).unwrap_or_default();
         let head_size = problems.in_range("head_size", &self.limits.head_size, Size(8 << 10)..=Size(1 << 20));
         ListenerConfig {
-            name,
+            name: name.into(),
             mode: self.mode.0,
             protocols: check_protocols(self.protocols, tls.is_some(), problems),
             proxy_protocol: self.proxy_protocol.map(|raw| check_proxy_protocol(raw, problems)),
@@ -401,7 +402,7 @@ mod tests {
     fn one_address_is_enough() {
         let (config, problems) = check("bind: 127.0.0.1:8080");
         assert_eq!(problems.iter().count(), 0);
-        assert_eq!(config.name, "127.0.0.1:8080");
+        assert_eq!(&*config.name, "127.0.0.1:8080");
         assert_eq!(config.protocols, [Protocol::Http1]);
         assert_eq!(config.tls_timeout, Duration::from_secs(10));
     }

@@ -16,7 +16,7 @@ use super::limits::Permit;
 use super::proxy_protocol::{self, Recognised};
 use crate::net::{Socket, Stream};
 use crate::tls::acme::ALPN;
-use crate::tls::{HandshakeError, TlsStream, UnreadableCertificate};
+use crate::tls::{Chain, Current, HandshakeError, TlsStream, UnreadableCertificate};
 
 /// A connection whose client can now be listened to.
 pub struct Accepted {
@@ -58,7 +58,7 @@ impl ClientAddress {
 }
 
 /// What was negotiated in a TLS handshake.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct TlsFacts {
     /// The protocol agreed on by ALPN.
     pub alpn: Option<Protocol>,
@@ -72,6 +72,8 @@ pub struct TlsFacts {
     pub resumed: bool,
     /// The client's certificate, verified, where one was asked for and shown.
     pub client_certificate: Option<Arc<ClientCertificate>>,
+    /// That certificate and those that it was verified by, as the client showed them.
+    pub client_chain: Option<Arc<Chain>>,
 }
 
 /// Why a connection ended before it was one.
@@ -170,13 +172,13 @@ pub(super) async fn prepare(
             (Stream::Plain(socket), protocol, None)
         }
         Some(server) => {
-            let config = server.config().map_err(|error| Refusal::Tls(HandshakeError::Tls(error)))?;
+            let current = server.current().map_err(|error| Refusal::Tls(HandshakeError::Tls(error)))?;
             let deadline = Instant::now() + listener.config.tls_timeout;
             // Boxed, so that plain connections do not carry its size.
-            match Box::pin(TlsStream::accept(socket, config, Some(deadline))).await {
+            match Box::pin(TlsStream::accept(socket, current.config.clone(), Some(deadline))).await {
                 Ok(stream) if stream.alpn() == Some(ALPN) => return Err(Refusal::Challenge),
                 Ok(stream) => {
-                    let facts = TlsFacts::of(&stream)?;
+                    let facts = TlsFacts::of(&stream, &current)?;
                     (Stream::Tls(Box::new(stream)), facts.alpn.unwrap_or(Protocol::Http1), Some(facts))
                 }
                 Err(HandshakeError::PlainHttp(socket)) => {
@@ -250,7 +252,7 @@ async fn answer_plain(mut socket: Socket) -> io::Result<()> {
 }
 
 impl TlsFacts {
-    fn of(stream: &TlsStream) -> Result<Self, UnreadableCertificate> {
+    fn of(stream: &TlsStream, current: &Current) -> Result<Self, UnreadableCertificate> {
         let alpn = match stream.alpn() {
             Some(b"h2") => Some(Protocol::Http2),
             Some(b"http/1.1") => Some(Protocol::Http1),
@@ -269,6 +271,7 @@ impl TlsFacts {
             cipher,
             resumed: stream.is_resumed(),
             client_certificate: stream.peer_identity()?.map(Arc::new),
+            client_chain: current.chain(stream).map(Arc::new),
         })
     }
 }

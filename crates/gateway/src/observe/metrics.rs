@@ -9,6 +9,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
+use wicketgate_admission::Fill;
+use wicketgate_audit::Place;
 use wicketgate_policy::{Direction, Finding};
 
 use crate::pump::{End, Side, SideTraffic, Summary, Traffic};
@@ -67,6 +69,17 @@ struct OutcomeLabel {
     outcome: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TableLabel {
+    table: &'static str,
+    method: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PlaceLabel {
+    place: String,
+}
+
 /// A route's handles.
 #[derive(Debug)]
 pub struct RouteMetrics {
@@ -123,6 +136,14 @@ struct Families {
     target_healthy: Family<TargetLabel, Gauge>,
     target_open: Family<TargetLabel, Gauge<u64, AtomicU64>>,
     target_failures: Family<TargetLabel, Gauge<u64, AtomicU64>>,
+    table_entries: Family<TableLabel, Gauge<u64, AtomicU64>>,
+    table_capacity: Family<TableLabel, Gauge<u64, AtomicU64>>,
+    table_evicted: Family<TableLabel, Gauge<u64, AtomicU64>>,
+    table_overflowed: Family<TableLabel, Gauge<u64, AtomicU64>>,
+    audit_written: Family<PlaceLabel, Counter>,
+    audit_dropped: Family<PlaceLabel, Counter>,
+    audit_waiting: Family<PlaceLabel, Gauge<u64, AtomicU64>>,
+    audit_failing: Family<PlaceLabel, Gauge>,
 }
 
 /// All metrics of the gateway.
@@ -187,10 +208,50 @@ impl Default for Metrics {
             "Failures of a target since it was configured",
             all.target_failures.clone(),
         );
+        registry.register("table_entries", "Entries of a bounded table", all.table_entries.clone());
+        registry.register(
+            "table_capacity",
+            "Entries that a bounded table can have",
+            all.table_capacity.clone(),
+        );
+        registry.register(
+            "table_evicted",
+            "Entries that were forgotten to make room, since the table was made",
+            all.table_evicted.clone(),
+        );
+        registry.register(
+            "table_overflowed",
+            "Newcomers that found no room, since the table was made",
+            all.table_overflowed.clone(),
+        );
+        register_audit(&mut registry, &all);
         registry.register("assembly_bytes", "Memory held by unfinished messages", assembly.clone());
         registry.register("inflate_bytes", "Memory held by inflation", inflate.clone());
         Self { registry, all, durations, assembly, inflate }
     }
+}
+
+fn register_audit(registry: &mut Registry, all: &Families) {
+    registry.register(
+        "audit_written",
+        "Audit records that the store or a sink has",
+        all.audit_written.clone(),
+    );
+    registry.register(
+        "audit_dropped",
+        "Audit records that were dropped, for want of room",
+        all.audit_dropped.clone(),
+    );
+    registry.register(
+        "audit_waiting_bytes",
+        "Memory held by audit records that wait",
+        all.audit_waiting.clone(),
+    );
+    registry.register(
+        "audit_failing",
+        "Whether audit records cannot be written just now",
+        all.audit_failing.clone(),
+    );
 }
 
 impl Metrics {
@@ -243,6 +304,28 @@ impl Metrics {
         self.all.target_healthy.get_or_create(&label).set(i64::from(healthy));
         self.all.target_open.get_or_create(&label).set(open);
         self.all.target_failures.get_or_create(&label).set(failures);
+    }
+
+    /// Notes how full a bounded table is; `method`: that of authentication which keeps it, or empty.
+    pub fn table(&self, table: &'static str, method: &str, fill: Fill) {
+        let label = TableLabel { table, method: method.to_owned() };
+        self.all.table_entries.get_or_create(&label).set(fill.entries);
+        self.all.table_capacity.get_or_create(&label).set(fill.capacity);
+        self.all.table_evicted.get_or_create(&label).set(fill.evicted);
+        self.all.table_overflowed.get_or_create(&label).set(fill.overflowed);
+    }
+
+    /// Notes what became of audit records. Only ever asked by one at a time.
+    pub fn audited(&self, place: &Place) {
+        let label = PlaceLabel { place: place.name.clone() };
+        for (family, total) in
+            [(&self.all.audit_written, place.written), (&self.all.audit_dropped, place.dropped)]
+        {
+            let counter = family.get_or_create(&label);
+            counter.inc_by(total.saturating_sub(counter.get()));
+        }
+        self.all.audit_waiting.get_or_create(&label).set(place.waiting as u64);
+        self.all.audit_failing.get_or_create(&label).set(i64::from(place.is_failing));
     }
 
     /// Everything, as text.

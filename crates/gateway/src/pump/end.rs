@@ -68,6 +68,8 @@ pub enum End {
     Unadmitted,
     /// All sessions together hold as much memory as they may.
     NoMemory(Side),
+    /// A message of this side could not be recorded, and had to be.
+    Unrecorded(Side),
     /// The gateway restarts, or the session's route is gone.
     Drained,
     /// The close handshake that this side began was not finished in time.
@@ -96,6 +98,7 @@ impl End {
             Self::Kicked(_) => "kicked",
             Self::Unadmitted => "not_admitted_any_more",
             Self::NoMemory(_) => "no_memory",
+            Self::Unrecorded(_) => "unrecorded",
             Self::Drained => "drained",
             Self::CloseTimeout(_) => "close_timeout",
         }
@@ -117,7 +120,7 @@ impl End {
             | Self::Dead(side)
             | Self::NoMemory(side)
             | Self::CloseTimeout(side) => Some(side),
-            Self::Idle | Self::Aged | Self::Drained => None,
+            Self::Idle | Self::Aged | Self::Drained | Self::Unrecorded(_) => None,
             Self::Expired(_) | Self::Revoked(_) | Self::Kicked(_) | Self::Unadmitted => None,
         }
     }
@@ -136,6 +139,7 @@ impl End {
             Self::Aged => CloseCode::GOING_AWAY,
             Self::Expired(code) | Self::Revoked(code) | Self::Kicked(code) => code,
             Self::NoMemory(_) => CloseCode::TRY_AGAIN,
+            Self::Unrecorded(_) => CloseCode::INTERNAL,
             Self::Drained | Self::Unadmitted => CloseCode::RESTART,
         }
     }

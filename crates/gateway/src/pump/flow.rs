@@ -1,10 +1,12 @@
 //! One direction of a session: bytes that were read are judged in place, and what may go on is kept.
 
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use wicketgate_admission::limits::rate::Meter;
 use wicketgate_admission::{SharedRates, limits::SideMeters};
+use wicketgate_audit::{Lost, Ticket};
 use wicketgate_policy::{Direction, Forward, Message, Reply, Verdict};
 use wicketgate_wire::{
     Assembly, Budget, Close, CloseCode, Control, DataKind, Event, Header, Opcode, Piece, Role, Rsv, Scanner,
@@ -66,6 +68,8 @@ pub struct Flow {
     awaited_pong: Option<PingToken>,
     /// Frames that answer messages of `from`, which wait to be sent to it.
     answers: Vec<u8>,
+    /// Records that have to be durable before what was judged goes on.
+    awaited: Vec<Ticket>,
     /// The code of the close frame that `from` sent.
     closed: Option<Option<CloseCode>>,
     counters: Counters,
@@ -104,6 +108,7 @@ impl Flow {
             resume_at: None,
             awaited_pong: None,
             answers: Vec::new(),
+            awaited: Vec::new(),
             closed: None,
             counters: Counters::default(),
         }
@@ -149,6 +154,16 @@ impl Flow {
         std::mem::take(&mut self.answers)
     }
 
+    /// Ready when what was judged may go on: its records are durable, where they have to be.
+    pub fn poll_recorded(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Lost>> {
+        while let Some(ticket) = self.awaited.last_mut() {
+            ready!(ticket.poll_durable(cx))?;
+            self.awaited.pop();
+        }
+        self.awaited = Vec::new();
+        Poll::Ready(Ok(()))
+    }
+
     /// Notes a ping of ours: the pong to it does not go on.
     pub const fn expect_pong(&mut self, token: PingToken) {
         self.awaited_pong = Some(token);
@@ -168,6 +183,7 @@ impl Flow {
         self.carry.clear();
         self.resume_at = None;
         self.counters.bytes += fresh as u64;
+        inspector.at(now);
         let mut kept = Kept::default();
         let mut result = self.meter_bytes(fresh as u64, now, config);
         if result.is_ok() {
@@ -433,7 +449,7 @@ impl Flow {
             Side::Client => Direction::ToUpstream,
             Side::Upstream => Direction::ToClient,
         };
-        let verdict = inspector.judge(direction, Message { kind, payload });
+        let verdict = inspector.judge(direction, Message { kind, payload }, &mut self.awaited);
         if !matches!(verdict, Verdict::Forward(_) | Verdict::Rewrite(..)) {
             // It was counted as one that goes on when its last byte came.
             self.counters.messages -= 1;

@@ -1,24 +1,32 @@
 //! What a session's messages are judged with: the route's policy, what is known of the client, and who is told.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant, SystemTime};
 
-use wicketgate_policy::{Direction, Facts, Finding, Message, Policy, Session, Verdict};
+use wicketgate_audit::Ticket;
+use wicketgate_policy::{Direction, Facts, Message, Outcome, Policy, Session, Verdict};
 
-/// Takes what was found in messages; must not block.
-pub type Report = Box<dyn Fn(Direction, &Finding) + Send + Sync>;
+/// Takes what was found in a message, or is to be recorded of it; must not block. The message goes on no sooner than the ticket
+/// says, where there is one.
+pub type Report = Box<dyn Fn(Direction, &Message<'_>, &Outcome) -> Option<Ticket> + Send + Sync>;
+
+/// The start of the clock that the messages of all sessions are judged by.
+static CLOCK: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// What a session's messages are judged with.
 pub struct Inspector {
     policy: Policy,
     session: Session,
     report: Report,
+    /// When the session began, by that clock.
+    began: Duration,
 }
 
 impl Inspector {
     /// For a new session of this client.
     pub fn new(policy: Policy, facts: Arc<Facts>, report: Report) -> Self {
-        Self { policy, session: Session::new(facts), report }
+        Self { policy, session: Session::new(facts), report, began: CLOCK.elapsed() }
     }
 
     /// Has the session's messages judged by another policy from now on.
@@ -31,10 +39,24 @@ impl Inspector {
         self.session.set_facts(facts);
     }
 
-    pub(super) fn judge(&mut self, direction: Direction, message: Message<'_>) -> Verdict {
+    /// Messages that are judged from here on come so long after the session's begin.
+    pub(super) fn at(&mut self, now: Duration) {
+        if self.policy.name().is_some() {
+            let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+            self.session.at(self.began + now, unix);
+        }
+    }
+
+    /// Judges a message; the ticket of its record is left in `awaited`.
+    pub(super) fn judge(
+        &mut self,
+        direction: Direction,
+        message: Message<'_>,
+        awaited: &mut Vec<Ticket>,
+    ) -> Verdict {
         let outcome = self.policy.judge(&mut self.session, direction, message);
-        for finding in &outcome.findings {
-            (self.report)(direction, finding);
+        if outcome.keep.is_some() || !outcome.findings.is_empty() {
+            awaited.extend((self.report)(direction, &message, &outcome));
         }
         outcome.verdict
     }

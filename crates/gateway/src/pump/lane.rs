@@ -108,6 +108,10 @@ impl Lane {
         inspector: &mut Inspector,
     ) -> Poll<Result<(), End>> {
         loop {
+            if ready!(self.flow.poll_recorded(cx)).is_err() {
+                self.abandon();
+                return Poll::Ready(Err(End::Unrecorded(from.side)));
+            }
             ready!(self.poll_write(cx, to, rules.now))?;
             if self.flow.closed().is_some() {
                 return Poll::Ready(Ok(()));

@@ -50,7 +50,7 @@ fn rig_between(
         client: peer(client_end, client_deflate),
         upstream: peer(upstream_end, upstream_deflate),
         config: Arc::new(config),
-        inspector: Inspector::new(Policy::trivial(), Arc::default(), Box::new(|_, _| {})),
+        inspector: Inspector::new(Policy::trivial(), Arc::default(), Box::new(|_, _, _| None)),
         until: None,
         renew: None,
         control: control.clone(),

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
@@ -20,7 +21,8 @@ use super::provider;
 
 /// Whether clients are asked for a certificate, and who may have issued it.
 ///
-/// The files are read anew when they change; new ones that cannot be used change nothing. Sessions are not resumed on
+/// The files are read anew when they change; new ones that cannot be used change nothing. The sessions of whoever has a
+/// certificate that is revoked by then, or whose authority is not in `ca` any more, end as revoked ones. TLS sessions are not resumed on
 /// a listener that asks for certificates, so that each connection's certificate is verified.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -91,6 +93,8 @@ pub enum Renewed {
 /// Authorities and lists, and the verifier made of them.
 #[derive(Debug)]
 pub(super) struct Loaded {
+    /// Different from that of everything else that was ever loaded.
+    pub(super) number: u64,
     pub(super) verifier: Arc<dyn ClientCertVerifier>,
     authorities: Vec<CertificateDer<'static>>,
     lists: Vec<CertificateRevocationListDer<'static>>,
@@ -245,7 +249,8 @@ impl Loaded {
                 "give the authorities as `ca`, and complete lists of theirs, not delta or indirect ones, as `crl`",
             )
         })?;
-        Ok(Self { verifier, authorities, lists })
+        static NUMBERS: AtomicU64 = AtomicU64::new(0);
+        Ok(Self { number: NUMBERS.fetch_add(1, Ordering::Relaxed), verifier, authorities, lists })
     }
 }
 

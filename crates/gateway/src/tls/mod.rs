@@ -2,6 +2,7 @@
 
 pub mod acme;
 mod certificate;
+mod chain;
 mod client;
 mod client_certificates;
 pub mod config;
@@ -30,12 +31,13 @@ use std::sync::{Arc, LazyLock};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 
 pub use certificate::{CertificateFiles, RawCertificate};
+pub use chain::Chain;
 pub use client::{ClientTlsConfig, RawClientTls};
 pub use client_certificates::{ClientCertificates, RawClientCertificates};
 pub use fault::CertificateFault;
 pub use handshake::HandshakeError;
 pub use resolver::CertificateResolver;
-pub use server::TlsServer;
+pub use server::{Current, TlsServer};
 pub use stream::{TlsStream, UnreadableCertificate};
 pub use watch::{CertificateWatcher, Watched};
 

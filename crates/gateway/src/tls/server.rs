@@ -7,8 +7,10 @@ use rustls::ServerConfig;
 use rustls::server::ResolvesServerCert;
 
 use super::acme::{ALPN, ChallengeKind, Challenges, WithChallenges};
+use super::chain::Chain;
 use super::client_certificates::Loaded;
 use super::config::ServerTlsConfig;
+use super::stream::TlsStream;
 
 /// What a listener's handshakes are made with.
 #[derive(Debug)]
@@ -19,11 +21,13 @@ pub struct TlsServer {
     current: ArcSwap<Current>,
 }
 
+/// What handshakes are made with at one time.
 #[derive(Debug)]
-struct Current {
+pub struct Current {
+    /// For rustls.
+    pub config: Arc<ServerConfig>,
     /// What the configuration was made of, where clients are asked for certificates.
     clients: Option<Arc<Loaded>>,
-    config: Arc<ServerConfig>,
 }
 
 impl TlsServer {
@@ -52,19 +56,24 @@ impl TlsServer {
     ///
     /// # Errors
     /// When rustls cannot be set up; the connection must be refused then.
-    pub fn config(&self) -> Result<Arc<ServerConfig>, rustls::Error> {
-        let current = self.current.load();
+    pub fn current(&self) -> Result<Arc<Current>, rustls::Error> {
+        let current = self.current.load_full();
         let clients = self.tls.clients.as_ref().map(|clients| clients.loaded());
         if current.clients.as_ref().map(Arc::as_ptr) == clients.as_ref().map(Arc::as_ptr) {
-            return Ok(current.config.clone());
+            return Ok(current);
         }
         let next = Arc::new(Current::new(&self.tls, &self.alpn, self.certificates.clone())?);
         self.current.store(next.clone());
-        Ok(next.config.clone())
+        Ok(next)
     }
 }
 
 impl Current {
+    /// The certificates that a handshake made with it has verified, where the client showed some.
+    pub fn chain(&self, stream: &TlsStream) -> Option<Chain> {
+        Chain::new(stream.peer_certificates(), self.clients.as_deref()?)
+    }
+
     fn new(
         tls: &ServerTlsConfig,
         alpn: &[&[u8]],
@@ -90,7 +99,6 @@ mod tests {
     use crate::tls::certificate::RawCertificate;
     use crate::tls::client_certificates::RawClientCertificates;
     use crate::tls::config::RawServerTls;
-    use crate::tls::stream::TlsStream;
     use crate::tls::testing::tcp_pair;
 
     fn server(authority: &Authority, clients: Option<RawClientCertificates>) -> TlsServer {
@@ -113,7 +121,8 @@ mod tests {
         let mut seen = [false; 2];
         for seen in &mut seen {
             let (near, far) = tcp_pair().await;
-            let accepting = TlsStream::accept(Socket::Tcp(far), server.config().unwrap(), None);
+            let accepting =
+                TlsStream::accept(Socket::Tcp(far), server.current().unwrap().config.clone(), None);
             let name = ServerName::try_from("localhost").unwrap();
             let connector = TlsConnector::from(client.clone());
             let (ours, theirs) = tokio::join!(accepting, connector.connect(name, near));

@@ -1,4 +1,4 @@
-//! Watches files of certificates, authorities and revocations, and has them loaded anew when they change.
+//! Watches files of certificates, authorities, revocations and policies, and has them loaded anew when they change.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -8,6 +8,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+use wicketgate_admission::Changes;
+use wicketgate_policy::{Policy, Reloaded};
 
 use super::client_certificates::{ClientCertificates, Renewed};
 use super::resolver::CertificateResolver;
@@ -24,6 +26,8 @@ pub enum Watched {
     Certificates(Arc<CertificateResolver>),
     /// Who may have issued its clients'.
     Clients(Arc<ClientCertificates>),
+    /// The lists of a policy.
+    Policy(Policy),
 }
 
 /// Watches the folders of certificate files as long as it lives.
@@ -35,11 +39,12 @@ pub struct CertificateWatcher {
 }
 
 impl CertificateWatcher {
-    /// Starts to watch what these were loaded from. Files are read on a thread of its own.
+    /// Starts to watch what these were loaded from. Files are read on a thread of its own; `changes` is told when clients may
+    /// have lost their right to their sessions.
     ///
     /// # Errors
     /// When the system gives no watch (inotify's limits) or no thread.
-    pub fn start(watched: Vec<Watched>) -> notify::Result<Self> {
+    pub fn start(watched: Vec<Watched>, changes: Changes) -> notify::Result<Self> {
         let (tell, told) = channel();
         let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
             if !event.is_ok_and(|event| event.kind.is_access()) {
@@ -52,26 +57,28 @@ impl CertificateWatcher {
         }
         thread::Builder::new()
             .name("certificates".into())
-            .spawn(move || reload_when_told(&told, &watched))
+            .spawn(move || reload_when_told(&told, &watched, &changes))
             .map_err(notify::Error::io)?;
         Ok(Self { _watcher: watcher })
     }
 }
 
 impl Watched {
-    fn files(&self) -> Vec<&PathBuf> {
+    fn files(&self) -> Vec<PathBuf> {
         match self {
             Self::Certificates(resolver) => {
-                resolver.files().iter().flat_map(|files| [&files.cert, &files.key]).collect()
+                resolver.files().iter().flat_map(|files| [files.cert.clone(), files.key.clone()]).collect()
             }
-            Self::Clients(clients) => clients.files().collect(),
+            Self::Clients(clients) => clients.files().cloned().collect(),
+            Self::Policy(policy) => policy.files(),
         }
     }
 
-    fn reload(&self) {
+    fn reload(&self, changes: &Changes) {
         match self {
             Self::Certificates(resolver) => reload_certificates(resolver),
-            Self::Clients(clients) => reload_clients(clients),
+            Self::Clients(clients) => reload_clients(clients, changes),
+            Self::Policy(policy) => reload_policy(policy),
         }
     }
 }
@@ -91,7 +98,7 @@ fn folder(path: &Path) -> &Path {
 }
 
 /// Ends when the watcher is dropped.
-fn reload_when_told(told: &Receiver<()>, watched: &[Watched]) {
+fn reload_when_told(told: &Receiver<()>, watched: &[Watched], changes: &Changes) {
     while told.recv().is_ok() {
         let start = Instant::now();
         while start.elapsed() < PATIENCE {
@@ -102,7 +109,7 @@ fn reload_when_told(told: &Receiver<()>, watched: &[Watched]) {
             }
         }
         for watched in watched {
-            watched.reload();
+            watched.reload(changes);
         }
     }
 }
@@ -122,10 +129,13 @@ fn reload_certificates(resolver: &CertificateResolver) {
     }
 }
 
-fn reload_clients(clients: &ClientCertificates) {
+fn reload_clients(clients: &ClientCertificates, changes: &Changes) {
     match clients.reload() {
         Renewed::Same => return,
-        Renewed::Replaced => tracing::info!("authorities and revocations of client certificates replaced"),
+        Renewed::Replaced => {
+            tracing::info!("authorities and revocations of client certificates replaced");
+            changes.tell();
+        }
         Renewed::Kept(fault) => {
             tracing::error!(%fault, "new authorities or revocations not usable, the old ones stay");
         }
@@ -135,6 +145,19 @@ fn reload_clients(clients: &ClientCertificates) {
             help = "fetch the issuer's current list: until then its certificates are refused",
             "{what}"
         );
+    }
+}
+
+fn reload_policy(policy: &Policy) {
+    for reloaded in policy.reload() {
+        match reloaded {
+            Reloaded::Replaced { file, entries } => {
+                tracing::info!(list = %file.display(), entries, "blocklist replaced");
+            }
+            Reloaded::Kept { file, fault } => {
+                tracing::error!(list = %file.display(), %fault, "new blocklist not usable, the old one stays");
+            }
+        }
     }
 }
 
@@ -153,7 +176,8 @@ mod tests {
         let raw = RawCertificate { cert: At::nowhere(old.files().cert), key: At::nowhere(old.files().key) };
         let raw = RawServerTls { certificates: At::nowhere(vec![raw]), ..Default::default() };
         let resolver = raw.check(&mut Problems::default()).resolver;
-        let watcher = CertificateWatcher::start(vec![Watched::Certificates(resolver.clone())]).unwrap();
+        let watched = vec![Watched::Certificates(resolver.clone())];
+        let watcher = CertificateWatcher::start(watched, Changes::default()).unwrap();
         for (from, to) in [(new.files().cert, old.files().cert), (new.files().key, old.files().key)] {
             let fresh = to.with_extension("fresh");
             std::fs::copy(from, &fresh).unwrap();

@@ -12,7 +12,7 @@ mod view;
 pub use build::{Bounds, Builder, Undecodable};
 pub use path::{InvalidPath, Path};
 pub use tree::{NodeId, Tree, Value};
-pub use view::{Field, Fields, Shown};
+pub use view::{Children, Field, Fields, Shown};
 
 #[cfg(test)]
 mod tests;

@@ -10,7 +10,7 @@ impl NodeId {
     /// The whole message.
     pub const ROOT: Self = Self(0);
 
-    /// The number by itself.
+    /// Its place among all nodes, from 0.
     pub const fn number(self) -> u32 {
         self.0
     }
@@ -124,6 +124,6 @@ impl Tree {
 
 impl Node {
     pub(super) fn at(&self) -> Option<Range<usize>> {
-        (self.at.0 < self.at.1).then(|| self.at.0 as usize..self.at.1 as usize)
+        (self.at.0 < self.at.1).then_some(self.at.0 as usize..self.at.1 as usize)
     }
 }

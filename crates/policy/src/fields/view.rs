@@ -42,6 +42,24 @@ pub struct Field<'m> {
     id: NodeId,
 }
 
+/// What stands in a field, in order.
+#[derive(Clone, Debug)]
+pub struct Children<'m> {
+    fields: Fields<'m>,
+    at: u32,
+    end: u32,
+}
+
+impl<'m> Iterator for Children<'m> {
+    type Item = Field<'m>;
+
+    fn next(&mut self) -> Option<Field<'m>> {
+        let child = Field { fields: self.fields, id: NodeId(self.at) };
+        self.at = (self.at < self.end).then(|| child.node())??.end;
+        Some(child)
+    }
+}
+
 impl<'m> Fields<'m> {
     /// A tree and the very payload that it was made of.
     pub const fn new(tree: &'m Tree, payload: &'m [u8]) -> Self {
@@ -135,14 +153,9 @@ impl<'m> Field<'m> {
     }
 
     /// What stands in it, in order; nothing in what is neither list nor map.
-    pub fn children(&self) -> impl Iterator<Item = Field<'m>> + use<'m> {
-        let (fields, end) = (self.fields, self.node().map_or(0, |node| node.end));
-        let mut at = self.id.0 + 1;
-        std::iter::from_fn(move || {
-            let child = Field { fields, id: NodeId(at) };
-            at = (at < end).then(|| child.node())??.end;
-            Some(child)
-        })
+    pub fn children(&self) -> Children<'m> {
+        let end = self.node().map_or(0, |node| node.end);
+        Children { fields: self.fields, at: self.id.0 + 1, end }
     }
 
     /// What stands in it under a name.

@@ -6,17 +6,23 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use wicketgate_config::{At, Item, OneOrMany, Place, Problems};
 
+use super::audit::{AuditStep, RawAuditStep};
 use super::blocklist::{self, RawBlocklist};
+use super::enrich::{self, RawEnrich};
 use super::files::{self, RawFiles};
+use super::guard::GuardStep;
 use super::kinds::{Allow, Deny, Kinds, RawEntry};
 use super::limit::{self, RawLimit};
-use super::redact::RawRedact;
+use super::redact::{self, RawRedact};
 use super::replay::{self, RawReplay};
+use super::schema::{RawSchema, Schema};
 use super::then::RawThen;
-use super::{Step, Work, redact};
+use super::{Stage, Step, Work};
+use crate::condition::Condition;
 use crate::finding::Enforcement;
+use crate::guard::RawGuard;
 
-/// A step of a policy. It has one of `allow` and `deny`.
+/// A step of a policy. It has one of `allow`, `deny`, `schema`, `guard` and `audit`, or, as a rule, `when` alone.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RawStep {
@@ -27,12 +33,21 @@ pub struct RawStep {
     mode: Option<Enforcement>,
     /// The kinds of message that the step looks at. `*` at the end stands for any rest. Default: all.
     kinds: Option<At<OneOrMany<At<String>>>>,
+    /// A condition in CEL: the step looks only at messages that meet it. A step that is nothing else is a rule: messages that
+    /// meet it do not pass. One that cannot be evaluated, for want of a field or because it is of another type, counts as met.
+    when: Option<At<String>>,
     /// What happens to a message that does not pass. Default: `close`.
     then: Option<RawThen>,
     /// Only messages of this list pass.
     allow: Option<At<OneOrMany<RawEntry>>>,
     /// Messages of this list do not pass.
     deny: Option<At<OneOrMany<RawEntry>>>,
+    /// Only messages that fit a schema pass.
+    schema: Option<At<RawSchema>>,
+    /// Messages with payload injection in a text or name do not pass.
+    guard: Option<At<RawGuard>>,
+    /// Messages are recorded, whatever becomes of them: an event `message.recorded` each.
+    audit: Option<At<RawAuditStep>>,
     /// Values are covered or taken out: by their paths, and by what they look like.
     redact: Option<At<OneOrMany<At<RawRedact>>>>,
     /// Listed words and values do not pass.
@@ -43,30 +58,52 @@ pub struct RawStep {
     replay: Option<At<RawReplay>>,
     /// Only files of some types and sizes pass, in bytes or in base64.
     files: Option<At<RawFiles>>,
+    /// Fields are set, added and removed: by what is known of the client, and by tables.
+    enrich: Option<At<RawEnrich>>,
 }
 
 impl RawStep {
     /// Checks the values; what is wrong goes to `problems`. `number` counts the steps of a direction from 1.
-    pub fn check(raw: Item<Self>, number: usize, mode: Enforcement, problems: &mut Problems) -> Option<Step> {
+    pub fn check(
+        raw: Item<Self>,
+        number: usize,
+        mode: Enforcement,
+        stage: &Stage<'_>,
+        problems: &mut Problems,
+    ) -> Option<Step> {
         let (raw, place) = (raw.whole.then_some(raw.value)?, raw.place);
         let written = [
             ("allow", raw.allow.as_ref().map(|at| at.place)),
             ("deny", raw.deny.as_ref().map(|at| at.place)),
+            ("schema", raw.schema.as_ref().map(|at| at.place)),
+            ("guard", raw.guard.as_ref().map(|at| at.place)),
+            ("audit", raw.audit.as_ref().map(|at| at.place)),
             ("redact", raw.redact.as_ref().map(|at| at.place)),
             ("blocklist", raw.blocklist.as_ref().map(|at| at.place)),
             ("limit", raw.limit.as_ref().map(|at| at.place)),
             ("replay", raw.replay.as_ref().map(|at| at.place)),
             ("files", raw.files.as_ref().map(|at| at.place)),
+            ("enrich", raw.enrich.as_ref().map(|at| at.place)),
         ];
-        let what = sole_work(&written, place, problems)?;
+        let what = sole_work(&written, raw.when.as_ref().map(|at| at.place), place, problems)?;
         let name: Arc<str> = match raw.name {
             Some(name) => name.value.as_str().into(),
             None => format!("{what}-{number}").into(),
         };
+        let when = match raw.when {
+            Some(when) => Some(Condition::check(&when, problems)?),
+            None => None,
+        };
         let work = if let Some(allow) = raw.allow {
-            Work::Allow(Allow::check(allow, problems))
+            Work::Allow(Allow::check(allow, problems)?)
         } else if let Some(deny) = raw.deny {
-            Work::Deny(Deny::check(deny, problems))
+            Work::Deny(Deny::check(deny, problems)?)
+        } else if let Some(schema) = raw.schema {
+            Work::Schema(Schema::check(schema, stage, problems)?)
+        } else if let Some(guard) = raw.guard {
+            Work::Guard(GuardStep::check(guard.value, problems))
+        } else if let Some(audit) = raw.audit {
+            Work::Audit(AuditStep::check(audit, problems))
         } else if let Some(redact) = raw.redact {
             Work::Redact(redact::check(redact, problems))
         } else if let Some(blocklist) = raw.blocklist {
@@ -75,10 +112,14 @@ impl RawStep {
             Work::Limit(limit::check(limit, problems)?)
         } else if let Some(replay) = raw.replay {
             Work::Replay(replay::check(replay, problems)?)
+        } else if let Some(files) = raw.files {
+            Work::Files(files::check(files, problems)?)
+        } else if let Some(enrich) = raw.enrich {
+            Work::Enrich(enrich::check(enrich, problems)?)
         } else {
-            Work::Files(files::check(raw.files?, problems)?)
+            Work::Rule
         };
-        if let (true, Some(_)) = (work.rewrites(), &raw.then) {
+        if let (Work::Redact(_), Some(_)) = (&work, &raw.then) {
             let what = format!("`then` has nothing to say of `{what}`");
             problems.error(place, what, "take it out: messages go on, changed");
         }
@@ -87,6 +128,7 @@ impl RawStep {
             enforcement: raw.mode.unwrap_or(mode),
             then: raw.then.map(|then| then.check(problems)).unwrap_or_default(),
             only: raw.kinds.map(|kinds| Kinds::check(kinds, problems)),
+            when,
             work,
         })
     }
@@ -95,15 +137,23 @@ impl RawStep {
 /// The one key that says what the step does.
 fn sole_work(
     written: &[(&'static str, Option<Place>)],
+    when: Option<Place>,
     place: Place,
     problems: &mut Problems,
 ) -> Option<&'static str> {
     let mut works = written.iter().filter_map(|(key, place)| Some((*key, (*place)?)));
     let first = works.next();
     let Some((key, first)) = first else {
-        let keys: Vec<&str> = written.iter().map(|(key, _)| *key).collect();
-        problems.error(place, "the step does nothing", format!("add one of {}", keys.join(", ")));
-        return None;
+        if when.is_none() {
+            let keys: Vec<&str> = written.iter().map(|(key, _)| *key).collect();
+            problems.error(
+                place,
+                "the step does nothing",
+                format!("add one of {}, or `when`", keys.join(", ")),
+            );
+            return None;
+        }
+        return Some("rule");
     };
     for (other, second) in works {
         let what = format!("the step has `{other}` beside `{key}`");

@@ -6,6 +6,7 @@ use wicketgate_config::{At, OneOrMany, Problems};
 use wicketgate_wire::DataKind;
 
 use super::{Effect, View};
+use crate::condition::Condition;
 use crate::finding::{Hit, masked};
 use crate::message::type_name;
 
@@ -18,6 +19,8 @@ pub struct RawEntry {
     kinds: Option<At<OneOrMany<At<String>>>>,
     /// `text` or `binary`. Both where this is left out.
     types: OneOrMany<RawType>,
+    /// A condition in CEL that has to be met as well.
+    when: Option<At<String>>,
 }
 
 /// A type of message.
@@ -76,20 +79,25 @@ impl Kinds {
 struct Entry {
     kinds: Option<Kinds>,
     types: Box<[DataKind]>,
+    when: Option<Condition>,
 }
 
 impl Entry {
-    fn check(raw: RawEntry, problems: &mut Problems) -> Self {
+    fn check(raw: RawEntry, problems: &mut Problems) -> Option<Self> {
         let types = raw.types.iter().map(|data| match data {
             RawType::Text => DataKind::Text,
             RawType::Binary => DataKind::Binary,
         });
         let types = types.collect();
         let kinds = raw.kinds.map(|kinds| Kinds::check(kinds, problems));
-        Self { kinds, types }
+        let when = match raw.when {
+            Some(when) => Some(Condition::check(&when, problems)?),
+            None => None,
+        };
+        Some(Self { kinds, types, when })
     }
 
-    /// Whether a message is meant.
+    /// Whether a message is meant, its condition apart.
     fn lists(&self, view: &View<'_>) -> bool {
         self.kinds.as_ref().is_none_or(|kinds| kinds.contains(view.kind))
             && (self.types.is_empty() || self.types.contains(&view.data))
@@ -101,11 +109,17 @@ impl Entry {
 struct Entries(Box<[Entry]>);
 
 impl Entries {
-    fn check(raw: At<OneOrMany<RawEntry>>, problems: &mut Problems) -> Self {
+    fn check(raw: At<OneOrMany<RawEntry>>, problems: &mut Problems) -> Option<Self> {
         if raw.value.is_empty() {
             problems.error(raw.place, "the list is empty", "say which messages are meant: `{kinds: [chat]}`");
         }
-        Self(raw.value.0.into_iter().map(|entry| Entry::check(entry, problems)).collect())
+        raw.value.0.into_iter().map(|entry| Entry::check(entry, problems)).collect::<Option<_>>().map(Self)
+    }
+}
+
+impl Entries {
+    fn conditions(&self) -> impl Iterator<Item = &Condition> {
+        self.0.iter().filter_map(|entry| entry.when.as_ref())
     }
 }
 
@@ -118,25 +132,39 @@ pub(crate) struct Allow(Entries);
 pub(crate) struct Deny(Entries);
 
 impl Allow {
-    pub(crate) fn check(raw: At<OneOrMany<RawEntry>>, problems: &mut Problems) -> Self {
-        Self(Entries::check(raw, problems))
+    pub(super) fn conditions(&self) -> impl Iterator<Item = &Condition> {
+        self.0.conditions()
+    }
+
+    pub(crate) fn check(raw: At<OneOrMany<RawEntry>>, problems: &mut Problems) -> Option<Self> {
+        Entries::check(raw, problems).map(Self)
     }
 
     pub(super) fn judge(&self, view: &View<'_>) -> Effect {
-        match self.0.0.iter().any(|entry| entry.lists(view)) {
-            true => Effect::Pass,
-            false => refuse(view, "not_allowed", "it is in no list of what may pass"),
+        // What cannot be evaluated is not met.
+        let is_met = |entry: &Entry| entry.when.as_ref().is_none_or(|when| when.is_met(view) == Ok(true));
+        let mut listed = self.0.0.iter().filter(|entry| entry.lists(view)).peekable();
+        match (listed.peek().is_some(), listed.any(is_met)) {
+            (_, true) => Effect::Pass,
+            (true, false) => refuse(view, "not_allowed", "its condition is not met"),
+            (false, false) => refuse(view, "not_allowed", "it is in no list of what may pass"),
         }
     }
 }
 
 impl Deny {
-    pub(crate) fn check(raw: At<OneOrMany<RawEntry>>, problems: &mut Problems) -> Self {
-        Self(Entries::check(raw, problems))
+    pub(super) fn conditions(&self) -> impl Iterator<Item = &Condition> {
+        self.0.conditions()
+    }
+
+    pub(crate) fn check(raw: At<OneOrMany<RawEntry>>, problems: &mut Problems) -> Option<Self> {
+        Entries::check(raw, problems).map(Self)
     }
 
     pub(super) fn judge(&self, view: &View<'_>) -> Effect {
-        match self.0.0.iter().any(|entry| entry.lists(view)) {
+        let mut listed = self.0.0.iter().filter(|entry| entry.lists(view));
+        // What cannot be evaluated counts as met.
+        match listed.any(|entry| entry.when.as_ref().is_none_or(|when| when.is_met(view) != Ok(false))) {
             true => refuse(view, "denied", "it is in a list of what may not pass"),
             false => Effect::Pass,
         }

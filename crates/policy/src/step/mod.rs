@@ -1,13 +1,17 @@
 //! Steps: what a policy asks of a message, one after the other. A step's configuration, work and tests stand together.
 
+mod audit;
 mod blocklist;
 mod config;
+mod enrich;
 mod files;
+mod guard;
 mod kinds;
 mod limit;
 mod memory;
 mod redact;
 mod replay;
+mod schema;
 mod then;
 
 use std::path::PathBuf;
@@ -16,21 +20,38 @@ use std::time::Duration;
 
 pub use blocklist::Reloaded;
 pub use config::RawStep;
+use http::HeaderName;
 pub(crate) use memory::Memory;
+pub use schema::{RawOtherwise, RawSchema, RawSource};
 pub use then::{RawThen, Then};
 use wicketgate_wire::DataKind;
 
+use self::audit::AuditStep;
 use self::blocklist::Blocklist;
+use self::enrich::Enrich;
 use self::files::Files;
+use self::guard::GuardStep;
 use self::kinds::{Allow, Deny, Kinds};
 use self::limit::Limit;
 use self::redact::Redact;
 use self::replay::Replay;
+use self::schema::Schema;
+use crate::condition::Condition;
 use crate::facts::Facts;
-use crate::fields::Fields;
+use crate::fields::{Fields, Path};
 use crate::finding::{Enforcement, Hit};
 use crate::message::Direction;
 use crate::rewrite::Edits;
+use crate::verdict::Keep;
+
+/// Where a step stands.
+#[derive(Clone, Copy, Debug)]
+pub struct Stage<'a> {
+    /// Which way the messages travel that it judges.
+    pub direction: Direction,
+    /// Where they say of what kind they are.
+    pub kind: Option<&'a Path>,
+}
 
 /// What a step may look at.
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +68,8 @@ pub(crate) struct View<'m> {
     pub(crate) facts: &'m Facts,
     /// When, by a clock that all sessions share.
     pub(crate) now: Duration,
+    /// When, since the beginning of 1970.
+    pub(crate) unix: Duration,
 }
 
 /// What a step makes of a message.
@@ -54,6 +77,8 @@ pub(crate) struct View<'m> {
 pub(crate) enum Effect {
     /// Nothing.
     Pass,
+    /// So much of it is to be recorded.
+    Keep(Keep),
     /// It is not to go on, for these reasons; what happens is the step's `then`.
     Violation(Vec<Hit>),
     /// It is to go on with these changes, for these reasons.
@@ -67,6 +92,7 @@ pub struct Step {
     pub(crate) enforcement: Enforcement,
     pub(crate) then: Then,
     only: Option<Kinds>,
+    when: Option<Condition>,
     work: Work,
 }
 
@@ -77,6 +103,14 @@ enum Work {
     Allow(Allow),
     /// What is listed does not pass.
     Deny(Deny),
+    /// Only what fits a schema passes.
+    Schema(Schema),
+    /// Attacks do not pass.
+    Guard(GuardStep),
+    /// It is recorded.
+    Audit(AuditStep),
+    /// Whatever meets the condition does not pass.
+    Rule,
     /// Values are covered or taken out.
     Redact(Redact),
     /// Listed words do not pass.
@@ -87,37 +121,59 @@ enum Work {
     Replay(Replay),
     /// Only files of some types and sizes pass.
     Files(Files),
+    /// Fields are set, added and removed.
+    Enrich(Enrich),
 }
 
 impl Work {
     /// Whether it may change messages.
     const fn rewrites(&self) -> bool {
-        match self {
-            Self::Allow(_)
-            | Self::Deny(_)
-            | Self::Blocklist(_)
-            | Self::Limit(_)
-            | Self::Replay(_)
-            | Self::Files(_) => false,
-            Self::Redact(_) => true,
-        }
+        matches!(self, Self::Redact(_) | Self::Enrich(_))
     }
 }
 
 impl Step {
+    /// The headers of the handshake that it names.
+    pub(crate) fn headers(&self) -> impl Iterator<Item = &HeaderName> {
+        let inner: Vec<&Condition> = match &self.work {
+            Work::Allow(allow) => allow.conditions().collect(),
+            Work::Deny(deny) => deny.conditions().collect(),
+            _ => Vec::new(),
+        };
+        let inner = self.when.iter().chain(inner).flat_map(Condition::headers);
+        let enrich = if let Work::Enrich(enrich) = &self.work { Some(enrich) } else { None };
+        inner.chain(enrich.into_iter().flat_map(Enrich::headers))
+    }
+
+    /// Whether it has all that messages say recorded.
+    pub(crate) fn keeps_whole(&self) -> bool {
+        matches!(&self.work, Work::Audit(audit) if audit.keeps_whole())
+    }
+
     /// Judges one message.
     pub(crate) fn judge(&self, view: &View<'_>, memory: &mut Memory) -> Effect {
         if self.only.as_ref().is_some_and(|only| !only.contains(view.kind)) {
             return Effect::Pass;
         }
-        match &self.work {
-            Work::Allow(allow) => allow.judge(view),
-            Work::Deny(deny) => deny.judge(view),
-            Work::Redact(redact) => redact.judge(view),
-            Work::Blocklist(blocklist) => blocklist.judge(view),
-            Work::Limit(limit) => limit.judge(view, memory.part(view.direction, &self.name)),
-            Work::Replay(replay) => replay.judge(view, memory.part(view.direction, &self.name)),
-            Work::Files(files) => files.judge(view),
+        // A condition that cannot be evaluated counts as met: what nobody can judge is not to pass by that.
+        let met = self.when.as_ref().map(|when| when.is_met(view));
+        match (&self.work, met) {
+            (_, Some(Ok(false))) | (Work::Rule, None) => Effect::Pass,
+            (Work::Rule, Some(Ok(true))) => {
+                Effect::Violation(vec![Hit::whole("rule", "its condition is met")])
+            }
+            (Work::Rule, Some(Err(why))) => Effect::Violation(vec![Hit::whole("rule_failed", why)]),
+            (Work::Allow(allow), _) => allow.judge(view),
+            (Work::Deny(deny), _) => deny.judge(view),
+            (Work::Schema(schema), _) => schema.judge(view),
+            (Work::Guard(guard), _) => guard.judge(view),
+            (Work::Audit(audit), _) => Effect::Keep(audit.keep(view)),
+            (Work::Redact(redact), _) => redact.judge(view),
+            (Work::Blocklist(blocklist), _) => blocklist.judge(view),
+            (Work::Limit(limit), _) => limit.judge(view, memory.part(view.direction, &self.name)),
+            (Work::Replay(replay), _) => replay.judge(view, memory.part(view.direction, &self.name)),
+            (Work::Files(files), _) => files.judge(view),
+            (Work::Enrich(enrich), _) => enrich.judge(view, self.enforcement),
         }
     }
 

@@ -108,7 +108,8 @@ fn code(is_good: bool) -> ExitCode {
     if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn header(text: &str) -> Result<(http::HeaderName, http::HeaderValue), String> {
+/// Reads a header as `name: value`.
+pub(super) fn header(text: &str) -> Result<(http::HeaderName, http::HeaderValue), String> {
     let (name, value) = text.split_once(':').ok_or("write it as `name: value`")?;
     let name = name.trim().parse().map_err(|_| format!("`{}` is no name of a header", name.trim()))?;
     let value = value.trim().parse().map_err(|_| "this value cannot stand in a header".to_owned())?;

@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod audit;
 mod check;
 mod configuration;
 mod demo;
@@ -11,6 +12,7 @@ mod revoke;
 mod run;
 mod schema;
 mod sessions;
+mod test_policy;
 
 use std::process::ExitCode;
 
@@ -36,6 +38,12 @@ pub(crate) enum Command {
     Sessions(sessions::Sessions),
     /// Revoke a credential or a subject: the running gateway refuses it from now on, and ends its sessions.
     Revoke(revoke::Revoke),
+    /// Tell what the policy of a route makes of messages, without traffic.
+    ///
+    /// Exit code 1: something came out otherwise than a case expects; 2: the configuration cannot be used.
+    TestPolicy(test_policy::TestPolicy),
+    /// Ask, follow, verify or export the audit store.
+    Audit(audit::Audit),
     /// Print the JSON Schema of the configuration, for editors.
     Schema,
     /// Print the reference of the configuration in Markdown.
@@ -54,6 +62,8 @@ impl Command {
             Self::Demo(demo) => demo.run(),
             Self::Sessions(sessions) => sessions.run(),
             Self::Revoke(revoke) => revoke.run(),
+            Self::TestPolicy(test) => test.run(),
+            Self::Audit(audit) => audit.run(),
             Self::Schema => schema::run(),
             Self::Reference => reference::run(),
         }

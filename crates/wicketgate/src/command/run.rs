@@ -2,12 +2,14 @@
 
 use std::future::pending;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
+use wicketgate_audit::{Audit, Event, Who};
 use wicketgate_gateway::admin::Admin;
 use wicketgate_gateway::config::{AdminConfig, Config, ConfigWatch, Report, RuntimeConfig};
 use wicketgate_gateway::server::{Cause, Server};
@@ -32,6 +34,7 @@ impl Run {
             return Ok(ExitCode::from(BAD_CONFIGURATION));
         };
         let logs = logs::init(&config.log)?;
+        let audit = logs::audit(&config)?;
         let data = DataPlane::start(config.runtime.threads)?;
         // What is not traffic runs here, so that it never takes the data plane's time.
         let control = Builder::new_current_thread().enable_all().build()?;
@@ -40,7 +43,8 @@ impl Run {
             let signals = Signals::new().context("signals cannot be received")?;
             // Before a process that serves already is told to drain.
             let admin = config.admin.as_ref().map(|admin| listen(admin, &config.runtime)).transpose()?;
-            let server = Server::start(&config, data.workers())?;
+            let server = Server::start(&config, data.workers(), audit.clone())?;
+            audit.wait(&Event::Started { version: env!("CARGO_PKG_VERSION") }, &Who::default()).await;
             if let Some(admin) = &admin {
                 tracing::info!(listener = "admin", address = %admin.address()?, "listening");
             }
@@ -49,6 +53,7 @@ impl Run {
             operate(server, source, signals, admin, report, &logs).await
         });
         drop(data);
+        audit.close(LAST_WORDS);
         drop(logs);
         Ok(match cut_off? {
             0 => ExitCode::SUCCESS,
@@ -56,6 +61,9 @@ impl Run {
         })
     }
 }
+
+/// How long audit records that still wait may take at the end.
+pub(super) const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// The operator's listener. Where there may be a successor, it shares the address with us for a while.
 fn listen(config: &AdminConfig, runtime: &RuntimeConfig) -> anyhow::Result<Admin> {
@@ -112,24 +120,29 @@ async fn operate(
 ) -> anyhow::Result<usize> {
     announce(&server);
     let mut watch = start_watch(&report);
-    let taken = server.taken();
+    let (taken, audit) = (server.taken(), server.shared.audit.clone());
     loop {
         let reason = tokio::select! {
             _ = signals.reload.recv() => "SIGHUP",
             () = changed(&mut watch) => "the configuration's files changed",
             signal = signals.stop.told() => {
                 tracing::info!(signal, "stopping");
-                return drain(server, Cause::Stop, signals.stop).await;
+                let cut_off = drain(server, Cause::Stop, signals.stop).await;
+                return cut_off.inspect(|sessions| stopped(&audit, signal, *sessions));
             }
             () = taken.cancelled() => {
                 tracing::info!("a new process serves now");
                 // The operator's questions are for the new one.
                 admin.inspect(JoinHandle::abort);
-                return drain(server, Cause::Successor, signals.stop).await;
+                let cut_off = drain(server, Cause::Successor, signals.stop).await;
+                return cut_off.inspect(|sessions| stopped(&audit, "handover", *sessions));
             }
         };
         logs.reopen();
-        match reload(&mut server, &source) {
+        audit.reopen();
+        let reloaded = reload(&mut server, &source);
+        audit.log(&Event::Reloaded { reason, is_followed: reloaded.is_some() }, &Who::default());
+        match reloaded {
             Some(report) => {
                 tracing::info!(reason, "configuration reloaded");
                 server.shared.metrics.reloaded("done");
@@ -142,6 +155,10 @@ async fn operate(
             }
         }
     }
+}
+
+fn stopped(audit: &Audit, reason: &str, sessions: usize) {
+    audit.log(&Event::Stopped { reason, sessions }, &Who::default());
 }
 
 /// Reads the configuration anew and follows it; the report, where that went well.

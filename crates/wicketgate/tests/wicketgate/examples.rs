@@ -4,9 +4,11 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use wicketgate_testkit::dir::Dir;
@@ -84,6 +86,27 @@ fn the_hardened_example_meets_every_profile() {
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(output.status.success() && said.contains(" 0 partly, 0 not met"), "{said}");
     }
+}
+
+/// The cases beside an example come out as they expect.
+#[test]
+fn cases_of_policies_hold() {
+    let cases = |example: &str, options: &[&str]| {
+        let mut command = Command::new(BINARY);
+        command.current_dir(root().join("examples").join(example)).arg("test-policy").args(options);
+        let output = command.args(["--cases", "cases.jsonl"]).env_clear().output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        (output.status.code(), said, String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let ann = r#"{"sub": "ann", "limit": 5000}"#;
+    let (code, said, _) = cases("inspect-json", &["--route", "orders", "--identity", ann]);
+    assert!(code == Some(0) && said.lines().count() > 15, "{said}");
+    // Somebody else: what was expected of ann does not hold.
+    let (code, said, told) = cases("inspect-json", &["--route", "orders", "--identity", r#"{"sub":"bob"}"#]);
+    assert!(code == Some(1) && said.contains("NOT AS EXPECTED: verdict: "), "{said}");
+    assert!(told.contains("came out otherwise than expected"), "{told}");
+    let (code, _, told) = cases("inspect-json", &["--route", "other"]);
+    assert!(code == Some(1) && told.contains("there are: orders"), "{told}");
 }
 
 /// Every configuration in a guide is an example, and every example has a guide.
@@ -298,6 +321,76 @@ async fn rooms_are_for_those_who_are_authorized() {
     }
 }
 
+/// A session leaves its records in the store and at the receiver of syslog, and the store holds.
+#[tokio::test(flavor = "multi_thread")]
+async fn audit_records_are_kept_sent_and_verified() {
+    let backend = EchoBackend::start().await.unwrap();
+    let siem = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let (sent, to) = (siem.local_addr().unwrap(), Arc::<Mutex<Vec<u8>>>::default());
+    let taken = to.clone();
+    std::thread::spawn(move || {
+        while let Ok((mut stream, _)) = siem.accept() {
+            let mut part = [0; 4096];
+            while let Ok(length @ 1..) = stream.read(&mut part) {
+                taken.lock().unwrap().extend_from_slice(&part[..length]);
+            }
+        }
+    });
+    let port = Port::free().unwrap();
+    let config = example("audit")
+        .replace("127.0.0.1:8080", &port.addr().to_string())
+        .replace("127.0.0.1:9000", &backend.addr().unwrap().to_string())
+        .replace("127.0.0.1:5140", &sent.to_string())
+        .replace("127.0.0.1:9090", "127.0.0.1:0");
+    let dir = Dir::new().unwrap();
+    let store = dir.join("audit.db");
+    let gateway = Gateway::start_with(BINARY, &config, Ready::port(port.addr()), |command| {
+        command.env("AUDIT_STORE", &store);
+    })
+    .await
+    .unwrap();
+    let mut client = RawClient::open(&Endpoint::plain(port.addr()), "/any").await.unwrap();
+    client.echoes("hello").await.unwrap();
+    assert_eq!(client.close(1000).await.unwrap(), Ended::Closed(Some(1000)));
+    let audit = |arguments: &[&str]| {
+        let mut command = Command::new(BINARY);
+        command.arg("audit").args(arguments).arg("--store").arg(&store);
+        let output = command.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code(), format!("{}{said}", String::from_utf8_lossy(&output.stdout)))
+    };
+    // While it runs.
+    let (code, shown) = audit(&["query", "--event", "admission.*"]);
+    assert!(code == Some(0) && shown.contains("admission.admitted") && shown.lines().count() == 1, "{shown}");
+    assert!(gateway.drain(Duration::from_secs(20)).await.unwrap().0.success());
+    let (code, shown) = audit(&["query", "--json"]);
+    let events: Vec<_> = shown
+        .lines()
+        .map(|line| {
+            serde_json::from_str::<serde_json::Value>(line).unwrap()["event"].as_str().unwrap().to_owned()
+        })
+        .collect();
+    assert_eq!(code, Some(0));
+    assert_eq!(events, ["gateway.started", "admission.admitted", "session.closed", "gateway.stopped"]);
+    let sent = String::from_utf8(to.lock().unwrap().clone()).unwrap();
+    for event in events.iter().map(String::as_str).chain(["audit.anchored"]) {
+        assert!(sent.contains(event), "{event}: {sent}");
+    }
+    let (code, verified) = audit(&["verify"]);
+    assert!(code == Some(0) && verified.contains("holds: 4 rows"), "{verified}");
+    let anchor = verified.lines().find_map(|line| line.strip_prefix("last ")).unwrap().to_owned();
+    assert!(sent.contains(&anchor), "the receiver has the same");
+    let (_, export) = audit(&["export"]);
+    let file = dir.write("export", export.replacen("admission.admitted", "admission.refused", 1)).unwrap();
+    let (code, broken) = audit(&["verify", "--export", file.to_str().unwrap()]);
+    assert!(code == Some(1) && broken.contains("broken at row 2"), "{broken}");
+    let sql = rusqlite::Connection::open(&store).unwrap();
+    sql.execute("DELETE FROM record WHERE sequence = 4", []).unwrap();
+    assert_eq!(audit(&["verify"]).0, Some(0));
+    let (code, broken) = audit(&["verify", "--anchor", &anchor]);
+    assert!(code == Some(1) && broken.contains("broken at row 4"), "{broken}");
+}
+
 /// The names and labels in `docs/reference/metrics.md` are those of `/metrics`.
 #[tokio::test]
 async fn the_metrics_reference_is_complete() {
@@ -307,7 +400,7 @@ async fn the_metrics_reference_is_complete() {
         .replace("127.0.0.1:8080", "127.0.0.1:0")
         .replace("127.0.0.1:9000", &backend.addr().unwrap().to_string())
         .replace("/var/log/wicketgate/access.log", "off")
-        .replace("/var/log/wicketgate/audit.log", "off")
+        .replace("/var/log/wicketgate/audit.log", "stdout")
         .replace("127.0.0.1:9090", &admin.addr().to_string());
     let gateway = Gateway::start(BINARY, &config, Ready::Line("127.0.0.1:".into())).await.unwrap();
     let line = gateway.log("\"listener\":\"local\"").await.unwrap();

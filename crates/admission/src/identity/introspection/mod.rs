@@ -23,6 +23,7 @@ use super::claims::token_id;
 use super::{Claims, Denied, Identity};
 use crate::credential::Place;
 use crate::fetch::{FetchError, Fetcher};
+use crate::fill::Fill;
 use crate::secret::Secret;
 
 /// Opaque tokens of one authorisation server, and what it said about them.
@@ -75,6 +76,11 @@ impl Introspection {
     pub async fn recheck(&self, token: &Secret) -> Result<Identity, Denied> {
         let now = Instant::now();
         self.answer(token, |answer| now < answer.asked + FRESH).await
+    }
+
+    /// How full the table of answers is.
+    pub fn fill(&self) -> Fill {
+        self.table.fill()
     }
 
     /// Whether an identity out of a token would still be made of the same answer, now and by these rules.

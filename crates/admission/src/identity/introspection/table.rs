@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
+use crate::fill::Fill;
 use crate::identity::{Denied, Identity};
 
 /// A token's SHA-256.
@@ -44,6 +45,7 @@ struct Tables {
 struct Ring {
     slots: HashMap<Hash, Slot>,
     order: VecDeque<Hash>,
+    evicted: u64,
 }
 
 impl Table {
@@ -80,6 +82,18 @@ impl Table {
         }
     }
 
+    /// How full both parts are together.
+    pub fn fill(&self) -> Fill {
+        let tables = self.lock();
+        let Tables { active, others } = &*tables;
+        Fill {
+            entries: (active.slots.len() + others.slots.len()) as u64,
+            capacity: (self.max as u64).saturating_mul(2),
+            evicted: active.evicted + others.evicted,
+            overflowed: 0,
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Tables> {
         self.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -98,7 +112,7 @@ impl Ring {
         }
         while self.slots.len() > max {
             let Some(oldest) = self.order.pop_front() else { return };
-            self.slots.remove(&oldest);
+            self.evicted += u64::from(self.slots.remove(&oldest).is_some());
         }
         // What was taken out by name is still in the order.
         if self.order.len() > max.saturating_mul(2) {

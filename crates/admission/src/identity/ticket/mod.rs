@@ -17,6 +17,7 @@ use table::{Full, Outstanding};
 
 use super::{Claims, Denied, Identity};
 use crate::credential::{Place, RawPlace};
+use crate::fill::Fill;
 use crate::secret::{RawSecret, Secret};
 
 /// One-time tickets. `POST /.wicketgate/ticket?path=PATH` with a credential of another method of the route at PATH, on the
@@ -157,6 +158,11 @@ impl Tickets {
             since: millis(SystemTime::now()),
             config,
         }
+    }
+
+    /// How full the table of tickets is.
+    pub fn fill(&self) -> Fill {
+        self.outstanding.fill()
     }
 
     /// Where in a handshake a ticket stands.

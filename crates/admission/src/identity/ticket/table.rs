@@ -5,6 +5,7 @@ use std::collections::{BinaryHeap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::seal::TicketId;
+use crate::fill::Fill;
 use crate::identity::Denied;
 
 /// The tickets that are out, bounded in all and for each subject. Times are milliseconds since 1970.
@@ -22,6 +23,8 @@ struct Table {
     of_subject: HashMap<Arc<str>, usize>,
     /// The latest time that was seen. A clock that is set back brings no forgotten ticket to life again.
     latest: u64,
+    /// How often there was no room.
+    overflowed: u64,
 }
 
 #[derive(Debug)]
@@ -49,6 +52,7 @@ impl Outstanding {
     pub(super) fn issue(&self, id: TicketId, subject: &Arc<str>, until: u64, now: u64) -> Result<(), Full> {
         let mut table = self.at(now);
         if table.tickets.len() >= self.max {
+            table.overflowed += 1;
             return Err(Full::All);
         }
         let of_subject = table.of_subject.entry(subject.clone()).or_default();
@@ -74,12 +78,22 @@ impl Outstanding {
                 Ok(())
             }
             // Nothing is forgotten to make room: a forgotten ticket could be used again.
-            None if length >= self.max => Err(Denied::Unavailable("too many tickets are out".into())),
+            None if length >= self.max => {
+                table.overflowed += 1;
+                Err(Denied::Unavailable("too many tickets are out".into()))
+            }
             None => {
                 table.insert(id, until, Ticket { used: true, subject: None });
                 Ok(())
             }
         }
+    }
+
+    /// How full it is, tickets that have expired since the last one came among the entries.
+    pub(super) fn fill(&self) -> Fill {
+        let table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+        let (entries, capacity) = (table.tickets.len() as u64, self.max as u64);
+        Fill { entries, capacity, evicted: 0, overflowed: table.overflowed }
     }
 
     /// The table as it is now, without what has expired.

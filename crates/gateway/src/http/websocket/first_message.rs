@@ -10,7 +10,7 @@ use hyper::upgrade::OnUpgrade;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 use wicketgate_admission::authentication::FirstMessageConfig;
-use wicketgate_admission::identity::Denied;
+use wicketgate_admission::identity::{Denied, Identity};
 use wicketgate_admission::{Asked, Client, Refusal, Unproven};
 use wicketgate_audit::{Event, Who};
 use wicketgate_wire::handshake::{AnswerError, Token};
@@ -134,24 +134,26 @@ impl Failure {
 impl Waiting {
     async fn run(self, on_upgrade: OnUpgrade, parts: Parts, unproven: Unproven) {
         let Some((mut stream, early)) = upgraded(on_upgrade).await else { return };
-        let begun = Box::pin(self.begin(&mut stream, early, parts, unproven));
+        let mut identity = None;
+        let begun = Box::pin(self.begin(&mut stream, early, parts, unproven, &mut identity));
         let begun = tokio::select! {
             begun = begun => begun,
             () = self.shared.ending.cancelled() => Err(Failure::Draining),
         };
         match begun {
             Ok((session, rest)) => session.carry(stream, rest).await,
-            Err(failure) => self.refuse(stream, &failure).await,
+            Err(failure) => self.refuse(stream, &failure, identity.as_deref()).await,
         }
     }
 
-    /// Reads the first message, and opens the session upstream for whoever it proves to be there.
+    /// Reads the first message, and opens the session upstream for whoever it proves to be there: `identity` is told.
     async fn begin(
         &self,
         stream: &mut Stream,
         early: Bytes,
         parts: Parts,
         unproven: Unproven,
+        identity: &mut Option<Arc<Identity>>,
     ) -> Result<(Box<Session>, Bytes), Failure> {
         let config = unproven.config.clone();
         let reading = timeout(config.timeout, first_message(stream, early, &config));
@@ -162,7 +164,11 @@ impl Waiting {
         let route = snapshot.route(&self.route.name).ok_or(Refused::NoRoute)?;
         let asked = Asked { route: &route.name, host: &self.name, path: &self.path };
         let proving = route.guard.prove(unproven, &token, &parts, &self.client, asked);
-        let admitted = proving.await.map_err(refused)?;
+        let admitted = proving.await.map_err(|rejected| {
+            *identity = rejected.identity;
+            refused(rejected.refusal)
+        })?;
+        *identity = admitted.identity().cloned();
         let Target::Proxy(proxy) = &route.target else { return Err(Refused::NoWebSocket.into()) };
         let uri = parts.uri.clone();
         let scope = Scope {
@@ -188,7 +194,8 @@ impl Waiting {
         let subprotocols = self.chosen.iter().cloned().collect();
         match dial(&routed, proxy, config, parts, Terms::PerSide(None), subprotocols).await? {
             Ok(dialled) if dialled.socket.subprotocol == self.chosen => {
-                self.audit(&Event::Admitted, routed.admitted.identity().map(|identity| &**identity));
+                let identity = routed.admitted.identity().map(|identity| &**identity);
+                self.shared.audit.wait(&Event::Admitted, &self.who(identity)).await;
                 Ok(Box::new(Session::new(routed, proxy, dialled)))
             }
             Ok(dialled) => {
@@ -200,23 +207,25 @@ impl Waiting {
         }
     }
 
-    fn audit(&self, event: &Event<'_>, identity: Option<&wicketgate_admission::identity::Identity>) {
-        event.log(&Who {
+    /// What audit events say about the client.
+    fn who<'b>(&'b self, identity: Option<&'b Identity>) -> Who<'b> {
+        Who {
             listener: Some(&self.arrival.listener.config.name),
             client: self.client.address,
             route: Some(&self.route.name),
             ..crate::sessions::who(identity)
-        });
+        }
     }
 
     /// Tells the client that there is no session, and waits a moment for it to read that.
-    async fn refuse(&self, mut stream: Stream, failure: &Failure) {
+    async fn refuse(&self, mut stream: Stream, failure: &Failure, identity: Option<&Identity>) {
         if matches!(failure, Failure::Gone) {
             return;
         }
         tracing::debug!(reason = failure.label(), "{failure}");
         self.shared.metrics.refused(failure.label());
-        self.audit(&Event::Refused { reason: failure.label(), status: None }, None);
+        let event = Event::Refused { reason: failure.label(), status: None };
+        self.shared.audit.log(&event, &self.who(identity));
         let mut close = Vec::with_capacity(Close::MAX_FRAME);
         Close { code: Some(failure.code()), reason: "" }.write(None, &mut close);
         let said = async {

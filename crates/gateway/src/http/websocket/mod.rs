@@ -2,6 +2,7 @@
 
 mod first_message;
 mod renewal;
+mod report;
 mod session;
 mod terms;
 

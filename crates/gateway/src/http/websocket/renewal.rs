@@ -22,8 +22,9 @@ pub(super) fn recheck(shared: &Arc<Shared>, live: &Arc<Live>) -> Option<AbortOnD
             // Not all at once, where many sessions were opened together.
             sleep(interval.mul_f64(rand::random_range(0.8..1.0))).await;
             let held = live.standing.recheck().await;
-            let Some(route) = shared.snapshot().route(&live.route).cloned() else { return };
-            match held.and_then(|()| route.guard.holds(&live.standing)) {
+            let snapshot = shared.snapshot();
+            let Some(route) = snapshot.route(&live.route) else { return };
+            match held.and_then(|()| snapshot.holds(route, &live)) {
                 Ok(()) => live.control.give(Order::Until(route.until(&live.standing))),
                 Err(lost) => return live.control.give(Order::End(route.lost(lost))),
             }
@@ -67,12 +68,15 @@ async fn replace(shared: &Shared, live: &Live, token: &Secret) -> Result<(), Ref
     let renewed = route.guard.renew(&live.standing, token).await;
     if let Err(refusal) = renewed {
         shared.metrics.refused(refusal.label());
-        live.audit(None, &Event::Refused { reason: refusal.label(), status: None });
+        let identity = live.standing.identity();
+        let event = Event::Refused { reason: refusal.label(), status: None };
+        shared.audit.log(&event, &live.who(identity.as_deref()));
         return Err(refusal);
     }
-    live.audit(None, &Event::Renewed);
+    let identity = live.standing.identity();
+    shared.audit.wait(&Event::Renewed, &live.who(identity.as_deref())).await;
     live.control.give(Order::Facts(live.facts()));
-    live.control.give(match route.guard.holds(&live.standing) {
+    live.control.give(match snapshot.holds(route, live) {
         Ok(()) => Order::Until(route.until(&live.standing)),
         Err(lost) => Order::End(route.lost(lost)),
     });

@@ -10,9 +10,10 @@ use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 use wicketgate_admission::limits::IdentityRates;
 use wicketgate_admission::{SessionRight, Slots};
-use wicketgate_audit::Event;
-use wicketgate_policy::{Direction, Enforcement, Finding, Policy};
+use wicketgate_audit::{Audit, Event};
+use wicketgate_policy::Policy;
 
+use super::report::report;
 use super::{Dialled, renewal};
 use crate::gateway::{Proxy, Route, Shared};
 use crate::http::connection::Arrival;
@@ -20,8 +21,8 @@ use crate::http::front::Routed;
 use crate::http::patience::Patient;
 use crate::net::Stream;
 use crate::observe::access;
-use crate::pump::{self, End, Ends, Inspector, Order, Peer, Report, Side, Summary};
-use crate::sessions::{Live, Registered};
+use crate::pump::{self, End, Ends, Inspector, Order, Peer, Side, Summary};
+use crate::sessions::{Registered, Way};
 use crate::upstream::Pick;
 
 /// How long a client's connection may take to become a WebSocket after our answer.
@@ -50,7 +51,14 @@ impl Session {
             dialled,
             arrival: routed.arrival.clone(),
             route: routed.route.clone(),
-            registered: routed.shared.sessions.register(&routed.route.name, standing),
+            registered: routed.shared.sessions.register(
+                &routed.route.name,
+                Way {
+                    listener: routed.arrival.listener.config.name.clone(),
+                    chain: routed.arrival.chain.clone(),
+                },
+                standing,
+            ),
         }
     }
 
@@ -69,7 +77,7 @@ impl Session {
         let (ends, record) = self.into_ends(stream, early);
         record.route.metrics.sessions.inc();
         let summary = pump::run(ends).await;
-        record.finish(&summary);
+        record.finish(&summary).await;
     }
 
     /// What the pump needs, and what is left to do behind it. Everything else is let go.
@@ -88,7 +96,7 @@ impl Session {
                 deflate: extensions.upstream,
             },
             config,
-            inspector: Inspector::new(policy, live.facts(), report(&live, &route)),
+            inspector: Inspector::new(policy, live.facts(), report(&shared.audit, &live, &route)),
             until: route.until(&registered.standing),
             control: registered.control.clone(),
             assembly: shared.assembly.clone(),
@@ -97,37 +105,22 @@ impl Session {
             renew,
             traffic: route.metrics.traffic.clone(),
         };
-        let record =
-            Record { arrival, route, registered, target: socket.target, _slots: slots, _recheck: recheck };
+        let record = Record {
+            audit: shared.audit.clone(),
+            arrival,
+            route,
+            registered,
+            target: socket.target,
+            _slots: slots,
+            _recheck: recheck,
+        };
         (ends, record)
-    }
-}
-
-/// Has what is found in messages counted, and told to whoever audits.
-fn report(live: &Arc<Live>, route: &Arc<Route>) -> Report {
-    let (live, route) = (live.clone(), route.clone());
-    Box::new(move |direction, finding| {
-        route.metrics.found(direction, finding);
-        live.audit(None, &Event::Finding(found(direction, finding)));
-    })
-}
-
-fn found(direction: Direction, finding: &Finding) -> wicketgate_audit::Finding<'_> {
-    wicketgate_audit::Finding {
-        direction: direction.label(),
-        step: &finding.step,
-        class: finding.class,
-        rule: finding.rule.as_deref(),
-        path: &finding.path,
-        detail: &finding.detail,
-        excerpt: finding.excerpt.as_deref(),
-        action: finding.action.label(),
-        observed: finding.enforcement == Enforcement::Observe,
     }
 }
 
 /// What a session keeps while it lives, and counts and logs when it ends.
 struct Record {
+    audit: Audit,
     arrival: Arc<Arrival>,
     route: Arc<Route>,
     registered: Registered,
@@ -139,7 +132,7 @@ struct Record {
 }
 
 impl Record {
-    fn finish(&self, summary: &Summary) {
+    async fn finish(&self, summary: &Summary) {
         self.route.metrics.sessions.dec();
         self.route.metrics.session_ended(summary);
         access::Session {
@@ -151,15 +144,14 @@ impl Record {
             summary,
         }
         .log();
-        self.registered.audit(
-            Some(&self.arrival.listener.config.name),
-            &Event::Closed {
-                reason: summary.end.label(),
-                code: summary.end.code().0,
-                by: summary.end.by().map_or("gateway", Side::label),
-                duration: summary.duration,
-            },
-        );
+        let event = Event::Closed {
+            reason: summary.end.label(),
+            code: summary.end.code().0,
+            by: summary.end.by().map_or("gateway", Side::label),
+            duration: summary.duration,
+        };
+        let identity = self.registered.standing.identity();
+        self.audit.wait(&event, &self.registered.who(identity.as_deref())).await;
     }
 }
 

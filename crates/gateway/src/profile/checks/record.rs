@@ -6,7 +6,13 @@ use crate::config::LogSink;
 
 /// Audit events.
 pub(in super::super) fn audited(view: &View<'_>) -> Vec<Finding> {
+    let audit = &view.config.audit;
+    let is_kept = audit.store.is_some() || !audit.sinks.is_empty();
     vec![match view.config.log.audit {
+        _ if is_kept => Finding::holds(
+            "audit",
+            "each event has its name, time, listener, client, route, subject, method, and what came of it",
+        ),
         LogSink::Off => Finding::lacks("log.audit", "no audit event is written", "give `stdout`, or a path"),
         _ => Finding::holds(
             "log.audit",

@@ -20,7 +20,7 @@ use wicketgate_gateway::workers::{DataPlane, Workers};
 
 use self::backend::Backend;
 use self::files::Files;
-use super::run::{Stop, drain};
+use super::run::{LAST_WORDS, Stop, drain};
 use crate::logs;
 
 /// Where the page is looked for, and how many ports are tried from there on.
@@ -62,7 +62,9 @@ impl Demo {
         announce(&page.to_string(), &metrics, room, &files)?;
         stop.told().await;
         writeln!(stdout(), "\nDraining: sessions are told to connect again elsewhere (1012).")?;
+        let audit = server.shared.audit.clone();
         drain(server, Cause::Stop, stop).await?;
+        audit.close(LAST_WORDS);
         writeln!(stdout(), "Ended.")?;
         Ok(())
     }
@@ -78,7 +80,7 @@ impl Demo {
             let text = files.configuration(port, room)?;
             let (config, _) = config::parse("demo/wicketgate.yaml", &text, &|_| None)
                 .map_err(|report| anyhow!("{}", report.render(Style::Plain)))?;
-            match Server::start(&config, data.clone()) {
+            match Server::start(&config, data.clone(), logs::audit(&config)?) {
                 Ok(server) => return Ok((server, config)),
                 Err(StartError::Bind(error)) if error.source.kind() == std::io::ErrorKind::AddrInUse => {
                     taken = Some(error);

@@ -69,6 +69,8 @@ async fn who_may_not_use_a_route_does_not_reach_it() {
     }
     // Without an identity the question does not arise.
     proof.request(&Upgrade::new("/rooms/north"), 401).await.unwrap();
+    let audited = rooms.stage.gateway.log("admission.refused").await.unwrap();
+    assert!(audited.contains("subject=\"alice\"") && audited.contains("method=\"site\""), "{audited}");
     rooms.stage.gateway.log("reason=\"authorization_error\"").await.unwrap();
     rooms.stage.gateway.log("there is no `x-client`").await.unwrap();
     rooms.stage.gateway.log("reason=\"forbidden\"").await.unwrap();
@@ -77,6 +79,28 @@ async fn who_may_not_use_a_route_does_not_reach_it() {
     honest.echoes("hello").await.unwrap();
     let (_, recorded) = rooms.stage.backend.requested("/rooms/north").await.unwrap();
     assert!(recorded.heads[0].all("authorization").is_empty());
+}
+
+/// RFC 6750 section 3.1: the token is good, and another one of its kind would not help.
+#[tokio::test]
+async fn a_good_token_without_the_scope_is_forbidden_and_not_unproved() {
+    let key = SigningKey::es256("one").unwrap();
+    let folder = Dir::new().unwrap();
+    folder.write("key.pem", &key.public_pem).unwrap();
+    let config = config(RULE, &folder).replace("audience: chat,", "audience: chat, scopes: [chat, read],");
+    let rooms = Rooms { stage: Stage::start(&config).await, key, folder };
+    let asking =
+        |scope: &str| rooms.asking("/rooms/north", json!({"team": "blue", "room": "north", "scope": scope}));
+    let proof = rooms.stage.proof("/open");
+    proof.request(&asking("chat"), 403).await.unwrap();
+    let mut client = rooms.stage.client().await;
+    client.send(&asking("read chats").bytes()).await.unwrap();
+    let told = client.head().await.unwrap().all("www-authenticate").concat();
+    assert_eq!(told, "Bearer error=\"insufficient_scope\"");
+    rooms.stage.gateway.log("credential_insufficient").await.unwrap();
+    let mut honest = rooms.stage.client().await;
+    honest.upgrade(&asking("read chat")).await.unwrap();
+    honest.echoes("hello").await.unwrap();
 }
 
 #[tokio::test]

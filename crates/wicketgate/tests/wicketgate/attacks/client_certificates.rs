@@ -6,7 +6,7 @@ use std::time::Duration;
 use rustls::ClientConfig;
 use wicketgate_testkit::attack::AttackProof;
 use wicketgate_testkit::dir::Dir;
-use wicketgate_testkit::raw::{Endpoint, RawClient, Upgrade};
+use wicketgate_testkit::raw::{Ended, Endpoint, RawClient, Upgrade};
 use wicketgate_testkit::tls::{Authority, Identity};
 
 use super::{Stage, UPSTREAM};
@@ -41,6 +41,13 @@ impl Site {
             own.certificate_file, own.key_file
         );
         Self { stage: Stage::start(&config).await, site, devices, honest, files, config }
+    }
+
+    async fn reload(&self, config: &str) {
+        let address = self.stage.ports[0].addr().to_string();
+        let backend = self.stage.backend.addr().unwrap().to_string();
+        let config = config.replace("LISTEN", &address).replace("BACKEND", &backend);
+        self.stage.gateway.reload(&config, "configuration reloaded").await.unwrap();
     }
 
     fn endpoint(&self, client: Arc<ClientConfig>) -> Endpoint {
@@ -127,6 +134,47 @@ async fn a_certificate_revoked_since_is_refused_also_with_a_ticket() {
     RawClient::open(&lost, "/?honest=again").await.unwrap().echoes("again").await.unwrap();
 }
 
+/// Of sessions that are open, a new list ends those of whom it revokes; neither does an overdue one, nor one of somebody else.
+#[tokio::test]
+async fn a_certificate_revoked_since_ends_its_sessions_and_no_others() {
+    let site = Site::start("ca: CA, crl: CRL", "").await;
+    let victim = site.devices.issue(&["lost.device"]).unwrap();
+    let lost = site.endpoint(site.client_as(&victim));
+    let (mut theirs, mut ours) = (
+        RawClient::open(&lost, "/?honest=lost").await.unwrap(),
+        RawClient::open(&site.honest(), "/?honest=kept").await.unwrap(),
+    );
+    let mut idle = RawClient::connect(&lost).await.unwrap();
+    for list in [site.devices.revocations(&[], false).unwrap(), site.site.revocations(&[], true).unwrap()] {
+        let seen = site.stage.gateway.process().lines_with(REPLACED);
+        site.files.write("devices.crl", list).unwrap();
+        site.stage.gateway.process().more_lines(REPLACED, seen, PATIENCE).await.unwrap();
+        theirs.echoes("nothing is known of it").await.unwrap();
+    }
+    // Files are followed for sessions from before a reload, too.
+    site.reload(&format!("{}# reloaded\n", site.config)).await;
+    theirs.echoes("before").await.unwrap();
+    site.revoke(&[&victim]).await;
+    assert_eq!(theirs.ended().await.unwrap(), Ended::Closed(Some(1008)));
+    site.stage.gateway.log("session.closed").await.unwrap();
+    let before = site.stage.backend.recorded().len();
+    // A connection whose handshake was before.
+    idle.send(&Upgrade::new("/attack").bytes()).await.unwrap();
+    assert_eq!(idle.head().await.unwrap().status().unwrap(), 401);
+    site.serves_honest(before).await;
+    ours.echoes("after").await.unwrap();
+}
+
+#[tokio::test]
+async fn an_authority_that_is_trusted_no_more_ends_the_sessions_of_its_clients() {
+    let site = Site::start("ca: CA", "").await;
+    let mut client = RawClient::open(&site.honest(), "/?honest=before").await.unwrap();
+    client.echoes("before").await.unwrap();
+    let other = Authority::new().unwrap();
+    site.files.write("devices.pem", std::fs::read(other.ca_file()).unwrap()).unwrap();
+    assert_eq!(client.ended().await.unwrap(), Ended::Closed(Some(1008)));
+}
+
 /// A ticket from the time when nobody was asked for a certificate opens nothing.
 #[tokio::test]
 async fn a_ticket_from_before_certificates_were_asked_for_is_worth_nothing() {
@@ -135,11 +183,7 @@ async fn a_ticket_from_before_certificates_were_asked_for_is_worth_nothing() {
     let mut client = RawClient::open(&anybody, "/?honest=before").await.unwrap();
     client.echoes("before").await.unwrap();
     let ca = format!("ca: {:?}", site.files.join("devices.pem"));
-    let asking = site.config.replace("mode: none", &ca);
-    let address = site.stage.ports[0].addr().to_string();
-    let backend = site.stage.backend.addr().unwrap().to_string();
-    let asking = asking.replace("LISTEN", &address).replace("BACKEND", &backend);
-    site.stage.gateway.reload(&asking, "configuration reloaded").await.unwrap();
+    site.reload(&site.config.replace("mode: none", &ca)).await;
     site.refuses(&anybody).await;
     client.echoes("sessions that were open go on").await.unwrap();
 }

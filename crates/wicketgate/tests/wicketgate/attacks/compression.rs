@@ -7,11 +7,11 @@ use wicketgate_testkit::raw::{Answer, Frame, Head, Upgrade, accept_key, opcode};
 use super::upstream_frames::attack_from_upstream;
 use super::{KEY, MODES, Stage, both_modes, bytes};
 
-const OFFER: &str = "permessage-deflate";
-const RSV1: u8 = 4;
+pub(super) const OFFER: &str = "permessage-deflate";
+pub(super) const RSV1: u8 = 4;
 
 /// A message's payload as RFC 7692 compresses it: raw DEFLATE without its last four bytes.
-fn deflated(payload: &[u8]) -> Vec<u8> {
+pub(super) fn deflated(payload: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(payload.len() / 2 + 1_024);
     let mut deflate = Compress::new(Compression::best(), false);
     deflate.compress_vec(payload, &mut out, FlushCompress::Sync).unwrap();
@@ -139,7 +139,7 @@ async fn a_backends_bad_compressed_messages_have_their_codes() {
 }
 
 /// A backend that agrees to compression where it is offered.
-fn agreeing(head: &Head) -> Answer {
+pub(super) fn agreeing(head: &Head) -> Answer {
     let key = head.field("sec-websocket-key").unwrap_or_default();
     let offered = head.field("sec-websocket-extensions").is_some();
     let terms = match offered {

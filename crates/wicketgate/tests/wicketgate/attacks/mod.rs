@@ -20,6 +20,7 @@ mod identity_headers;
 mod limits;
 mod liveness;
 mod origin;
+mod policy;
 mod proxy_protocol;
 mod session_rights;
 mod slow;

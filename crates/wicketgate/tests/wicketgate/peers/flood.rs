@@ -8,10 +8,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use serde_json::json;
 use tokio::task::JoinSet;
-use tokio::time::interval;
+use tokio::time::{MissedTickBehavior, interval, timeout};
 use wicketgate_testkit::{
-    gateway::Gateway,
+    issuer::{now, sign_hs256},
     raw::{EchoBackend, Endpoint, RawClient, Upgrade},
 };
 
@@ -19,8 +20,10 @@ use super::{Front, all};
 
 /// Attackers at the same time.
 const ABREAST: usize = 200;
-/// 4,000 upgrades a second, which leaves the machine room for others.
-const PACE: Duration = Duration::from_millis(1);
+/// From one address to the next, in microseconds: 4,000 upgrades a second, or what `WICKETGATE_FLOOD_PACE` says.
+const PACE: u64 = 1_000;
+/// For how long honest clients are measured before.
+const CALM: Duration = Duration::from_secs(5);
 /// Upgrades of each address: the first ones prove no identity, the others are above its rate.
 const TRIES: usize = 4;
 /// What the reference says of an address or a network.
@@ -61,39 +64,97 @@ async fn flood(endpoint: &Endpoint, addresses: Range<usize>, pace: Duration) -> 
     limited + attackers.join_all().await.into_iter().sum::<usize>()
 }
 
-/// An honest client's echoes, one after the other on a thread of its own, until it is told to stop; at least so many.
-/// Gives the 99th percentile.
-fn honest(endpoint: Endpoint, least: usize, stop: Arc<AtomicBool>) -> JoinHandle<Duration> {
+/// Honest clients at the same time, each on a session of its own; every other one also opens further sessions.
+const HONEST: usize = 8;
+/// How often each sends a message,
+const ECHO: Duration = Duration::from_millis(10);
+/// and how often it opens a session on the guarded route: less often than its address may.
+const OPEN: Duration = Duration::from_millis(500);
+const SECRET: &str = "0123456789abcdef0123456789abcdef";
+
+/// What honest clients measured: times of echoes, and of opening a session with a credential up to its first echo.
+#[derive(Default)]
+struct Felt {
+    echoes: Vec<Duration>,
+    openings: Vec<Duration>,
+}
+
+impl std::fmt::Display for Felt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let at = |times: &[Duration], part: usize| {
+            let mut times = times.to_vec();
+            times.sort();
+            times[(times.len() - 1) * part / 100]
+        };
+        let (echo, open) = (|part| at(&self.echoes, part), |part| at(&self.openings, part));
+        let (echoes, openings) = (self.echoes.len(), self.openings.len());
+        write!(f, "p50 {:.0?} and p99 {:.0?} of {echoes} echoes, ", echo(50), echo(99))?;
+        write!(f, "p50 {:.0?} and p99 {:.0?} of {openings} openings", open(50), open(99))
+    }
+}
+
+/// One honest client, from an address of its own, until it is told to stop.
+async fn honest(endpoint: Endpoint, number: usize, stop: Arc<AtomicBool>) -> Felt {
+    let endpoint = endpoint.from(Ipv4Addr::new(127, 0, 1 + number as u8, 1));
+    let claims =
+        json!({"iss": "test", "aud": "chat", "sub": format!("honest-{number}"), "exp": now() + 3600});
+    let token = sign_hs256(SECRET.as_bytes(), &json!({"alg": "HS256"}), &claims).unwrap();
+    let upgrade = Upgrade::new("/guarded").with("Authorization", &format!("Bearer {token}"));
+    let mut client = RawClient::open(&endpoint, "/open").await.unwrap();
+    let (mut felt, mut opened) = (Felt::default(), Instant::now());
+    let mut pace = interval(ECHO);
+    pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while !stop.load(Ordering::Relaxed) {
+        pace.tick().await;
+        let start = Instant::now();
+        client.echoes("honest").await.unwrap();
+        felt.echoes.push(start.elapsed());
+        if number.is_multiple_of(2) && opened.elapsed() > OPEN {
+            opened = Instant::now();
+            let mut further = RawClient::connect(&endpoint).await.unwrap();
+            further.upgrade(&upgrade).await.unwrap();
+            further.echoes("opened").await.unwrap();
+            felt.openings.push(opened.elapsed());
+            further.close(1000).await.unwrap();
+        }
+    }
+    felt
+}
+
+/// All honest clients, on a thread of their own.
+fn all_honest(endpoint: &Endpoint, stop: &Arc<AtomicBool>) -> JoinHandle<Felt> {
+    let (endpoint, stop) = (endpoint.clone(), stop.clone());
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let mut client = RawClient::open(&endpoint, "/open").await.unwrap();
-            let mut times = Vec::new();
-            while times.len() < least || !stop.load(Ordering::Relaxed) {
-                let start = Instant::now();
-                client.echoes("honest").await.unwrap();
-                times.push(start.elapsed());
-            }
-            times.sort();
-            times[times.len() * 99 / 100]
+            let clients = (0..HONEST).map(|number| honest(endpoint.clone(), number, stop.clone()));
+            let felt = clients.collect::<JoinSet<_>>().join_all().await;
+            felt.into_iter().fold(Felt::default(), |mut all, mut one| {
+                all.echoes.append(&mut one.echoes);
+                all.openings.append(&mut one.openings);
+                all
+            })
         })
     })
 }
 
-fn resident(gateway: &Gateway) -> u64 {
-    gateway.usage().unwrap().resident_bytes
+fn pace() -> Duration {
+    let said = std::env::var("WICKETGATE_FLOOD_PACE").ok();
+    Duration::from_micros(said.map_or(PACE, |pace| pace.parse().unwrap()))
 }
 
 async fn hold(addresses: usize) {
     let (front, backend) = (Front::new(), EchoBackend::start().await.unwrap());
     let rest = format!(
-        "authentication: [{{name: devices, certificate: {{}}}}]
+        "authentication:
+- {{name: devices, certificate: {{}}}}
+- {{name: people, jwt: {{issuer: test, audience: chat, keys: {{secret: {{value: {SECRET}}}}}}}}}
 upstreams: [{{name: backend, targets: ['ws://{}']}}]
 routes:
   - name: guarded
     match: {{path: /guarded}}
     upstream: backend
-    admission: {{authentication: {{any: [devices]}}}}
+    admission: {{authentication: {{any: [devices, people]}}}}
   - {{name: open, upstream: backend}}
 limits:
   per_address: {{upgrades: {{per_second: 5, burst: 2}}, sessions: 10}}
@@ -107,19 +168,23 @@ log: {{access: off}}
     let endpoint = front.ws();
     // What so many connections at once need is reserved before, and kept by the allocator; places in tables are not.
     flood(&endpoint, 0..1_000, Duration::from_micros(1)).await;
-    let (always, stop) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicBool::new(false)));
-    let calm = honest(endpoint.clone(), 5_000, always).join().unwrap();
-    let before = resident(&gateway);
+    let (calm, stop) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    let running = all_honest(&endpoint, &calm);
+    let _ = timeout(CALM, std::future::pending::<()>()).await;
+    calm.store(true, Ordering::Relaxed);
+    let calm = running.join().unwrap();
+    let before = gateway.usage().unwrap();
     let start = Instant::now();
-    let busy = honest(endpoint.clone(), 1_000, stop.clone());
-    let limited = flood(&endpoint, 1_000..1_000 + addresses, PACE).await;
+    let busy = all_honest(&endpoint, &stop);
+    let limited = flood(&endpoint, 1_000..1_000 + addresses, pace()).await;
+    let (took, after) = (start.elapsed(), gateway.usage().unwrap());
     stop.store(true, Ordering::Relaxed);
     let busy = busy.join().unwrap();
-    let took = start.elapsed();
-    let grown = resident(&gateway).saturating_sub(before);
+    let grown = after.resident_bytes.saturating_sub(before.resident_bytes);
+    let cpu = 100.0 * (after.cpu() - before.cpu()).as_secs_f64() / took.as_secs_f64();
     println!(
-        "{} refused upgrades from {addresses} addresses in {took:.1?}, {limited} of them with 429: {} KiB more; \
-         p99 of an honest echo {calm:.1?} before and {busy:.1?} meanwhile",
+        "{} refused upgrades from {addresses} addresses in {took:.1?}, {limited} of them with 429: {} KiB more; the gateway \
+         used {cpu:.0} % of a core. Honest clients, before: {calm}. Meanwhile: {busy}.",
         addresses * TRIES,
         grown / 1024,
     );

@@ -15,6 +15,7 @@ mod oidc;
 mod reload;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use wicketgate_testkit::{
     gateway::Gateway,
@@ -26,6 +27,11 @@ use wicketgate_testkit::{
 
 /// The program under test.
 const BINARY: &str = env!("CARGO_BIN_EXE_wicketgate");
+
+/// The gateway's program: the one built for the tests, or that at `WICKETGATE_BINARY`, such as a release build to measure.
+fn binary() -> PathBuf {
+    std::env::var_os("WICKETGATE_BINARY").map_or_else(|| BINARY.into(), PathBuf::from)
+}
 
 /// Whether the long tests run too (`cargo xtask test --all`); where not, says what is left out.
 fn all(left_out: &str) -> bool {
@@ -72,7 +78,7 @@ impl Front {
     /// A running gateway with that configuration.
     async fn start(&self, rest: &str) -> Gateway {
         raise_open_files().unwrap();
-        Gateway::start(BINARY, &self.config(rest), self.ready()).await.unwrap()
+        Gateway::start(binary(), &self.config(rest), self.ready()).await.unwrap()
     }
 
     fn ready(&self) -> Ready {
