@@ -24,6 +24,7 @@ pub(crate) static VOCABULARY: Vocabulary = Vocabulary {
         Variable { name: "request", shape: Shape::Record(&["host", "path", "headers"]) },
         Variable { name: "route", shape: Shape::Plain },
         Variable { name: "session", shape: Shape::Plain },
+        Variable { name: "now", shape: Shape::Plain },
     ],
     functions: &[],
     example: "message.amount > 1000 && !(\"traders\" in claims.groups)",
@@ -44,7 +45,7 @@ impl Condition {
     /// # Errors
     /// Why that cannot be told, which is not the same as no.
     pub(crate) fn is_met(&self, view: &View<'_>) -> Result<bool, String> {
-        with_scope(&self.0, view, |scope| self.0.holds(scope))?.map_err(|fault| fault.to_string())
+        with_scope(&self.0, view, None, |scope| self.0.holds(scope))?.map_err(|fault| fault.to_string())
     }
 
     /// The headers of the handshake that it names.
@@ -53,19 +54,24 @@ impl Condition {
     }
 }
 
-/// Calls `ask` with what `expression` needs of a message.
+/// Calls `ask` with what `expression` needs of a message, and with tables.
 ///
 /// # Errors
 /// It needs what the session did not keep.
 pub(crate) fn with_scope<A>(
     expression: &Expression,
     view: &View<'_>,
+    tables: Option<&serde_json::Map<String, serde_json::Value>>,
     ask: impl FnOnce(&Scope<'_>) -> A,
 ) -> Result<A, String> {
     let (needs, facts) = (expression.needs(), view.facts);
     let identity = facts.identity.as_ref();
     let claims = identity.filter(|_| needs.uses("claims")).map(|identity| Json::object(&identity.claims));
+    let tables = tables.map(Json::object);
     let mut scope = Scope::new();
+    if let Some(tables) = &tables {
+        scope.bind("lookup", tables.bound());
+    }
     if needs.uses("message") {
         scope.bind("message", LazyValue::bound(&view.fields, NodeId::ROOT));
     }
@@ -84,6 +90,9 @@ pub(crate) fn with_scope<A>(
     }
     if needs.uses("session") {
         scope.bind("session", i64::try_from(facts.session).unwrap_or(i64::MAX));
+    }
+    if needs.uses("now") {
+        scope.bind("now", i64::try_from(view.unix.as_secs()).unwrap_or(i64::MAX));
     }
     if needs.uses("identity") {
         let known = identity.map(|identity| {

@@ -48,6 +48,7 @@ pub struct Session {
     state: State,
     memory: Memory,
     now: Duration,
+    unix: Duration,
 }
 
 thread_local! {
@@ -58,12 +59,20 @@ thread_local! {
 impl Session {
     /// A new session of this client.
     pub fn new(facts: Arc<Facts>) -> Self {
-        Self { facts, state: State::new(), memory: Memory::default(), now: Duration::ZERO }
+        Self {
+            facts,
+            state: State::new(),
+            memory: Memory::default(),
+            now: Duration::ZERO,
+            unix: Duration::ZERO,
+        }
     }
 
-    /// Messages that are judged from here on come at `now`, by a clock that all sessions share.
-    pub const fn at(&mut self, now: Duration) {
+    /// Messages that are judged from here on come at `now`, by a clock that all sessions share and nobody sets; since the
+    /// beginning of 1970, that is `unix`.
+    pub const fn at(&mut self, now: Duration, unix: Duration) {
         self.now = now;
+        self.unix = unix;
     }
 
     /// The client's credential was renewed: other facts hold from now on.
@@ -180,6 +189,7 @@ impl Rules {
                 direction,
                 facts: &session.facts,
                 now: session.now,
+                unix: session.unix,
             };
             let ran = run(&mut steps, &view, &mut session.memory, &mut outcome);
             if outcome.keep.is_some() || !outcome.findings.is_empty() {

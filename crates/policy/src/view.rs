@@ -23,4 +23,6 @@ pub(crate) struct View<'m> {
     pub(crate) facts: &'m Facts,
     /// When, by a clock that all sessions share.
     pub(crate) now: Duration,
+    /// When, since the beginning of 1970.
+    pub(crate) unix: Duration,
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::{Arc, LazyLock};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 use wicketgate_audit::Ticket;
@@ -48,7 +48,10 @@ impl Inspector {
         now: Duration,
         awaited: &mut Vec<Ticket>,
     ) -> Verdict {
-        self.session.at(self.began + now);
+        if self.policy.name().is_some() {
+            let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+            self.session.at(self.began + now, unix);
+        }
         let outcome = self.policy.judge(&mut self.session, direction, message);
         if outcome.keep.is_some() || !outcome.findings.is_empty() {
             awaited.extend((self.report)(direction, &message, &outcome));

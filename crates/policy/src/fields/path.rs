@@ -63,6 +63,13 @@ impl Path {
         path.map_err(told).ok()
     }
 
+    /// The path without its last name, and that name; none where it ends in no name, or begins nowhere.
+    pub(crate) fn split_last(&self) -> Option<(Self, &str)> {
+        let (last, steps) = self.steps.split_last()?;
+        let Step::Key(name) = last else { return None };
+        Some((Self { text: self.text.clone(), steps: steps.into() }, name))
+    }
+
     /// The first field that is meant.
     pub fn first<'m>(&self, fields: &Fields<'m>) -> Option<Field<'m>> {
         let mut first = None;

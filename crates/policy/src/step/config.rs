@@ -8,6 +8,7 @@ use wicketgate_config::{At, Item, OneOrMany, Place, Problems};
 
 use super::audit::{AuditStep, RawAuditStep};
 use super::blocklist::{self, RawBlocklist};
+use super::enrich::{self, RawEnrich};
 use super::files::{self, RawFiles};
 use super::guard::GuardStep;
 use super::kinds::{Allow, Deny, Kinds, RawEntry};
@@ -51,6 +52,8 @@ pub struct RawStep {
     replay: Option<At<RawReplay>>,
     /// Only files of some types and sizes pass, in bytes or in base64.
     files: Option<At<RawFiles>>,
+    /// Values are set, added or removed: by whom the message is from, the time, and what it says.
+    enrich: Option<At<RawEnrich>>,
     /// Only messages that fit a schema pass.
     schema: Option<At<RawSchema>>,
     /// Messages with payload injection in a text or name do not pass.
@@ -77,6 +80,7 @@ impl RawStep {
             ("limit", raw.limit.as_ref().map(|at| at.place)),
             ("replay", raw.replay.as_ref().map(|at| at.place)),
             ("files", raw.files.as_ref().map(|at| at.place)),
+            ("enrich", raw.enrich.as_ref().map(|at| at.place)),
             ("schema", raw.schema.as_ref().map(|at| at.place)),
             ("guard", raw.guard.as_ref().map(|at| at.place)),
             ("audit", raw.audit.as_ref().map(|at| at.place)),
@@ -104,6 +108,8 @@ impl RawStep {
             Work::Replay(replay::check(replay, problems)?)
         } else if let Some(files) = raw.files {
             Work::Files(files::check(files, problems)?)
+        } else if let Some(enrich) = raw.enrich {
+            Work::Enrich(enrich::check(enrich, problems)?)
         } else if let Some(schema) = raw.schema {
             Work::Schema(Schema::check(schema, stage, problems)?)
         } else if let Some(guard) = raw.guard {

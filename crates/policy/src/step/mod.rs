@@ -3,6 +3,7 @@
 mod audit;
 mod blocklist;
 mod config;
+mod enrich;
 mod files;
 mod guard;
 mod kinds;
@@ -26,6 +27,7 @@ pub use then::{RawThen, Then};
 
 use self::audit::AuditStep;
 use self::blocklist::Blocklist;
+use self::enrich::Enrich;
 use self::files::Files;
 use self::guard::GuardStep;
 use self::kinds::{Allow, Deny, Kinds};
@@ -90,6 +92,8 @@ enum Work {
     Replay(Replay),
     /// Only files of some types and sizes pass.
     Files(Files),
+    /// Values are set, added or removed.
+    Enrich(Enrich),
     /// Only what fits a schema passes.
     Schema(Schema),
     /// Attacks do not pass.
@@ -114,7 +118,7 @@ impl Work {
             | Self::Guard(_)
             | Self::Audit(_)
             | Self::Rule => false,
-            Self::Redact(_) => true,
+            Self::Redact(_) | Self::Enrich(_) => true,
         }
     }
 }
@@ -127,7 +131,9 @@ impl Step {
             Work::Deny(deny) => deny.conditions().collect(),
             _ => Vec::new(),
         };
-        self.when.iter().chain(inner).flat_map(Condition::headers)
+        let enrich = if let Work::Enrich(enrich) = &self.work { Some(enrich) } else { None };
+        let inner = self.when.iter().chain(inner).flat_map(Condition::headers);
+        inner.chain(enrich.into_iter().flat_map(Enrich::headers))
     }
 
     /// Whether it has all that messages say recorded.
@@ -153,6 +159,7 @@ impl Step {
             Work::Limit(limit) => limit.judge(view, memory.part(view.direction, &self.name)),
             Work::Replay(replay) => replay.judge(view, memory.part(view.direction, &self.name)),
             Work::Files(files) => files.judge(view),
+            Work::Enrich(enrich) => enrich.judge(view, self.enforcement),
             Work::Schema(schema) => schema.judge(view),
             Work::Guard(guard) => guard.judge(view),
             Work::Audit(audit) => Effect::Keep(audit.keep(view)),

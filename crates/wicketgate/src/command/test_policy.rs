@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
@@ -74,6 +75,8 @@ impl TestPolicy {
         };
         let policy = policy(&config, &self.route)?;
         let mut session = Session::new(Arc::new(self.facts()));
+        let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        session.at(Duration::ZERO, unix);
         let (mut count, mut unmet) = (0, 0);
         for (number, line) in lines(&self.messages)?.enumerate() {
             let line = line.with_context(|| format!("cannot read {}", self.messages.display()))?;

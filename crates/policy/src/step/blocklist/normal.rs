@@ -6,21 +6,32 @@ pub(super) const PADDING: usize = 8;
 /// Writes the normal form of `text` to `out`, in lower case where `folds`; behind it stand [`PADDING`] bytes of 0.
 pub(super) fn write(text: &str, folds: bool, out: &mut Vec<u8>) {
     out.clear();
-    if text.is_ascii() {
-        out.extend_from_slice(text.as_bytes());
-        if folds {
-            out.make_ascii_lowercase();
+    let mut rest = text;
+    loop {
+        let ascii = ascii_length(rest.as_bytes());
+        let (plain, other) = rest.split_at(ascii);
+        out.extend_from_slice(plain.as_bytes());
+        let Some(c) = other.chars().next() else { break };
+        match c {
+            c if is_invisible(c) => {}
+            c if !c.is_alphanumeric() => out.push(b' '),
+            c if folds => c.to_lowercase().for_each(|c| push(c, out)),
+            c => push(c, out),
         }
-    } else {
-        for c in text.chars().filter(|c| !is_invisible(*c)) {
-            match c {
-                c if !c.is_ascii() && !c.is_alphanumeric() => out.push(b' '),
-                c if folds => c.to_lowercase().for_each(|c| push(c, out)),
-                c => push(c, out),
-            }
-        }
+        rest = other.get(c.len_utf8()..).unwrap_or_default();
+    }
+    if folds {
+        out.make_ascii_lowercase();
     }
     out.extend_from_slice(&[0; PADDING]);
+}
+
+/// How many bytes are ASCII before one is not.
+fn ascii_length(text: &[u8]) -> usize {
+    const STRIDE: usize = 128;
+    let plain = text.chunks(STRIDE).take_while(|chunk| chunk.is_ascii()).count() * STRIDE;
+    let rest = text.get(plain..).unwrap_or_default();
+    plain.min(text.len()) + rest.iter().take_while(|byte| byte.is_ascii()).count()
 }
 
 fn push(c: char, out: &mut Vec<u8>) {

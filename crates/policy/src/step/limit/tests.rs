@@ -23,7 +23,7 @@ fn limit(limit: &str) -> Policy {
 }
 
 fn passes(policy: &Policy, session: &mut Session, message: &str, at: u64) -> bool {
-    session.at(Duration::from_millis(at));
+    session.at(Duration::from_millis(at), Duration::ZERO);
     let judged = judge_in(policy, session, Direction::ToUpstream, message.as_bytes());
     match judged.verdict {
         Verdict::Forward(_) => true,

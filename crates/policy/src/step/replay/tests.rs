@@ -22,7 +22,7 @@ fn replay(replay: &str) -> Policy {
 
 /// The class of the finding; empty where the message passes.
 fn run(policy: &Policy, session: &mut Session, message: &str, at: u64) -> &'static str {
-    session.at(Duration::from_secs(at));
+    session.at(Duration::from_secs(at), Duration::ZERO);
     let judged = judge_in(policy, session, Direction::ToUpstream, message.as_bytes());
     match judged.verdict {
         Verdict::Forward(_) => "",
