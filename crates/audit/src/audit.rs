@@ -94,9 +94,9 @@ impl Audit {
     /// none.
     pub fn record(&self, record: Record) -> Option<Ticket> {
         let inner = self.0.as_deref()?;
-        let urgency = match inner.store.as_ref()?.mode {
-            Durability::Guaranteed => Urgency::Waits,
-            Durability::BestEffort => Urgency::Dropped,
+        let urgency = match inner.store.as_ref().map(|store| store.mode) {
+            Some(Durability::Guaranteed) => Urgency::Waits,
+            Some(Durability::BestEffort) | None => Urgency::Dropped,
         };
         inner.put(record, urgency)
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use wicketgate_admission::authentication::Needed;
 use wicketgate_admission::identity::{Kind, MethodConfig};
 use wicketgate_admission::tls::TlsPolicy;
+use wicketgate_audit::AuditConfig;
 use wicketgate_config::{At, Content, Item, Node, Place, Problems, alternatives};
 use wicketgate_policy::Policy;
 
@@ -179,7 +180,22 @@ pub(super) fn check(raw: RawConfig, names: &Names, problems: &mut Problems) -> O
     let revocations = whole(raw.revocations).map(|revocations| revocations.check(problems));
     let admin = raw.admin.and_then(whole).and_then(|admin| admin.check(problems));
     let log = whole(raw.log).map(|log| log.check(problems));
+    let audit_place = raw.audit.place;
     let audit = whole(raw.audit).map(|audit| audit.check(problems));
+    let keeps_none = |audit: &AuditConfig| audit.store.as_ref().is_none_or(|store| store.recipient.is_none());
+    if let (Some(policy), true) =
+        (policies.iter().find(|policy| policy.keeps_whole()), audit.as_ref().is_some_and(keeps_none))
+    {
+        let what = format!(
+            "the policy `{}` records whole messages, and there is no store that could keep them encrypted",
+            policy.name().unwrap_or_default()
+        );
+        problems.error(
+            audit_place,
+            what,
+            "give `audit.store` a `recipient`: `wicketgate audit key` makes one",
+        );
+    }
     let drain = whole(raw.drain).map(|drain| drain.check(problems));
     let runtime = whole(raw.runtime).map(|runtime| runtime.check(problems));
     let limits = whole(raw.limits).map(|limits| {

@@ -182,7 +182,8 @@ impl<'m> Field<'m> {
                     let _ = write!(path, "{dot}{key}");
                 }
                 Some(key) => {
-                    let _ = write!(path, "[{key:?}]");
+                    // As a path of the configuration quotes it.
+                    let _ = write!(path, "[{}]", serde_json::Value::from(key));
                 }
                 None => {
                     let _ = write!(path, "[{}]", field.index());

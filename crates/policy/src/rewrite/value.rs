@@ -25,6 +25,7 @@ pub(crate) enum NewValue {
 
 impl NewValue {
     /// A value of JSON.
+    #[cfg(test)]
     pub(crate) fn from_json(value: &serde_json::Value) -> Self {
         match value {
             serde_json::Value::Null => Self::Null,

@@ -1,6 +1,6 @@
 //! Declared formats of private protocols: fields of the configuration, compiled at load into a program that reads messages.
 //!
-//! `config`, `length` and `words` are how a format is written; `compile` and what it calls make a [`program`] of it, `read`
+//! `config`, `length` and `words` are how a format is written; `compile` and what it calls make a `program` of it, `read`
 //! follows that. Every field reads inside a window, and a window has to be used up before reading goes on behind it: that is how
 //! every byte is accounted for.
 
