@@ -265,6 +265,16 @@ mod tests {
         assert_eq!(seen, ours);
     }
 
+    /// With `UPDATE_GOLDEN=1` the file is written anew.
+    #[test]
+    fn the_reference_is_as_generated() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/audit-events.md");
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            std::fs::write(path, markdown()).unwrap();
+        }
+        assert_eq!(markdown(), std::fs::read_to_string(path).unwrap());
+    }
+
     #[test]
     fn every_field_is_of_some_event_and_every_one_is_there() {
         let named: BTreeSet<_> = EVENTS
