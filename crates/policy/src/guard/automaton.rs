@@ -44,11 +44,6 @@ impl Automaton {
         Some(Self { anchored: dfa.get_nfa().is_always_start_anchored(), dfa })
     }
 
-    /// Whether it reads only the start of most texts.
-    pub(super) const fn is_anchored(&self) -> bool {
-        self.anchored
-    }
-
     /// Where the first finding in this part of `text` ends. A text that wears the automaton out is one.
     pub(super) fn find(
         &self,

@@ -54,7 +54,7 @@ impl Form {
 
 /// Whether a separator of commands ends the first word.
 fn breaks_out(text: &[u8]) -> bool {
-    let word = text.iter().take_while(|byte| !matches!(byte, b'a'..=b'z' | b'A'..=b'Z')).count();
+    let word = text.iter().take_while(|byte| !byte.is_ascii_alphabetic()).count();
     let end = text[word..].iter().position(|&byte| byte <= b' ').map_or(text.len(), |end| word + end);
     text[..(end + 2).min(text.len())].iter().any(|byte| matches!(byte, b';' | b'&'))
 }

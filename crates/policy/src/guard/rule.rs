@@ -74,10 +74,12 @@ pub(super) struct Rule {
     /// Whether upper and lower case differ.
     #[serde(default)]
     pub(super) exact: bool,
-    /// Texts in which it finds something.
+    /// Texts in which it finds something, for the tests.
+    #[cfg_attr(not(test), allow(dead_code))]
     #[serde(rename = "match")]
     pub(super) matches: Vec<String>,
-    /// Texts in which it finds nothing.
+    /// Texts in which it finds nothing, for the tests.
+    #[cfg_attr(not(test), allow(dead_code))]
     #[serde(default)]
     pub(super) pass: Vec<String>,
 }

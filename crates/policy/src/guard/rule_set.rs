@@ -8,6 +8,7 @@ const WORDS: usize = 8;
 pub(super) struct RuleSet([u64; WORDS]);
 
 impl RuleSet {
+    #[cfg(test)]
     pub(super) const CAPACITY: usize = WORDS * 64;
 
     pub(super) fn clear(&mut self) {
@@ -39,10 +40,6 @@ impl RuleSet {
     pub(super) fn without(mut self, other: &Self) -> Self {
         self.0.iter_mut().zip(other.0).for_each(|(word, other)| *word &= !other);
         self
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.0 == [0; WORDS]
     }
 
     /// Their places, in order.
