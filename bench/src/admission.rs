@@ -71,7 +71,7 @@ pub(crate) fn run() -> Result<String> {
 }
 
 /// CPU time of one call on this thread, in nanoseconds: the median of some turns.
-fn cost(mut call: impl FnMut(usize)) -> Result<f64> {
+pub(crate) fn cost(mut call: impl FnMut(usize)) -> Result<f64> {
     let mut number = 0;
     let mut turns = Vec::with_capacity(TURNS);
     for _ in 0..TURNS {

@@ -12,6 +12,7 @@ mod interrupt;
 mod load;
 mod machine;
 mod peer;
+mod policy;
 mod report;
 mod setup;
 
@@ -46,6 +47,12 @@ enum Task {
     /// Measures what admission costs each upgrade and each message
     Admission {
         /// Folder for admission.md
+        #[arg(long)]
+        out: Option<PathBuf>,
+    },
+    /// Measures what the guard costs each message
+    Policy {
+        /// Folder for policy.md
         #[arg(long)]
         out: Option<PathBuf>,
     },
@@ -186,7 +193,10 @@ fn main() -> ExitCode {
 fn run(cli: &Cli) -> Result<()> {
     match &cli.command {
         Some(Task::Echo { bind, threads }) => return echo::serve(*bind, *threads),
-        Some(Task::Admission { out }) => return measure_admission(out.as_deref()),
+        Some(Task::Admission { out }) => {
+            return measure("admission", "What admission costs", admission::run, out);
+        }
+        Some(Task::Policy { out }) => return measure("policy", "What the guard costs", policy::run, out),
         None => {}
     }
     interrupt::watch()?;
@@ -201,14 +211,15 @@ fn run(cli: &Cli) -> Result<()> {
     Ok(())
 }
 
-fn measure_admission(out: Option<&Path>) -> Result<()> {
-    let (machine, table) = (Machine::here()?, admission::run()?);
+/// Measures one part alone: prints its table, and writes it to `name`.md in the folder `out`.
+fn measure(name: &str, title: &str, run: fn() -> Result<String>, out: &Option<PathBuf>) -> Result<()> {
+    let (machine, table) = (Machine::here()?, run()?);
     let Machine { date, processor, cores, load_before, .. } = machine;
     let text = format!("{date}, {processor}, {cores} cores, load {load_before} before.\n\n{table}");
     println!("{text}");
     if let Some(folder) = out {
-        let path = folder.join("admission.md");
-        std::fs::write(&path, format!("# What admission costs\n\n{text}"))
+        let path = folder.join(format!("{name}.md"));
+        std::fs::write(&path, format!("# {title}\n\n{text}"))
             .with_context(|| format!("cannot write {}", path.display()))?;
         eprintln!("wrote {}", path.display());
     }

@@ -14,7 +14,8 @@ const GOALS: [(usize, f64); 2] = [(256, 3_000.0), (1024, 8_000.0)];
 /// Hostile text may cost so many times an ordinary byte.
 const HOSTILE_GOAL: f64 = 10.0;
 const CHAT: &str = "Good morning! We're meeting at 10:30 in the small room (2nd floor), don't forget the slides; see you & Ann there. ";
-const CODE: &str = "for (let i = 0; i < items.length; i += 1) { if (items[i].id === 'x') { total += price(items[i]); } } ";
+const CODE: &str =
+    "for (let i = 0; i < items.length; i += 1) { if (items[i].id === 'x') { total += price(items[i]); } } ";
 
 /// Measures all, and gives the table.
 pub(crate) fn run() -> Result<String> {
@@ -34,7 +35,13 @@ pub(crate) fn run() -> Result<String> {
         for size in [256, 16 << 10] {
             let (bytes, nanos) = measure(&guard, &json!({ "text": filled(line, size) }), true)?;
             let times = nanos / bytes / ordinary;
-            row(&mut text, &format!("hostile: {what}"), bytes, nanos, &format!("{times:.1} of {HOSTILE_GOAL:.0} times"))?;
+            row(
+                &mut text,
+                &format!("hostile: {what}"),
+                bytes,
+                nanos,
+                &format!("{times:.1} of {HOSTILE_GOAL:.0} times"),
+            )?;
         }
     }
     Ok(text)
@@ -43,8 +50,14 @@ pub(crate) fn run() -> Result<String> {
 /// Texts that make the guard work: found at the first look, or full of what looks like attacks and is none.
 const HOSTILE: [(&str, &str); 9] = [
     ("an attack", "x' union select password from users -- "),
-    ("an attack, encoded four times", "%25252527%252520union%252520select%252520password%252520from%252520users "),
-    ("words of SQL", "select or and union from where having order by group like sleep insert update delete drop "),
+    (
+        "an attack, encoded four times",
+        "%25252527%252520union%252520select%252520password%252520from%252520users ",
+    ),
+    (
+        "words of SQL",
+        "select or and union from where having order by group like sleep insert update delete drop ",
+    ),
     ("quotes and comments", "' '' \" -- # /* ' or \" and ' -- "),
     ("brackets of tags", "<a <b <c = <d> on= <e style <f "),
     ("words of a shell", "; | & ` $( cat ls id && || > < /etc /bin $a ${b} "),

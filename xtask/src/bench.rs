@@ -16,8 +16,9 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    // What admission costs is measured without anybody else.
-    if arguments.rest.first().is_none_or(|first| first != "admission") {
+    // What one part costs is measured without anybody else.
+    let alone = |first: &String| matches!(first.as_str(), "admission" | "policy");
+    if !arguments.rest.first().is_some_and(alone) {
         peers::install(&["bench"])?;
     }
     let mut command = cargo(&["run", "--locked", "--release", "--package", "wicketgate-bench", "--"]);

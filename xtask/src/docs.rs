@@ -14,16 +14,25 @@ pub(crate) struct Arguments {
     check: bool,
 }
 
-/// A committed file and the gateway's arguments that print it.
+/// A committed file, the program that prints it and its arguments.
 struct Generated {
     path: &'static str,
+    program: &'static [&'static str],
     arguments: &'static [&'static str],
 }
 
+const GATEWAY: &[&str] = &["--package", "wicketgate", "--"];
+const GUARD: &[&str] = &["--package", "wicketgate-policy", "--example", "detection", "--"];
+
 const GENERATED: &[Generated] = &[
-    Generated { path: "docs/reference/configuration.md", arguments: &["reference"] },
-    Generated { path: "docs/reference/wicketgate.schema.json", arguments: &["schema"] },
-    Generated { path: "docs/reference/audit-events.md", arguments: &["audit", "reference"] },
+    Generated { path: "docs/reference/configuration.md", program: GATEWAY, arguments: &["reference"] },
+    Generated { path: "docs/reference/wicketgate.schema.json", program: GATEWAY, arguments: &["schema"] },
+    Generated {
+        path: "docs/reference/audit-events.md",
+        program: GATEWAY,
+        arguments: &["audit", "reference"],
+    },
+    Generated { path: "docs/reference/guard.md", program: GUARD, arguments: &["--reference"] },
 ];
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
@@ -55,8 +64,8 @@ pub(crate) fn check() -> Result<()> {
 }
 
 fn generate(file: &Generated) -> Result<String> {
-    let mut command = cargo(&["run", "--quiet", "--locked", "--package", "wicketgate", "--"]);
-    let text = read(command.args(file.arguments))?;
-    ensure!(!text.is_empty(), "`wicketgate {}` prints nothing", file.arguments.join(" "));
+    let mut command = cargo(&["run", "--quiet", "--locked"]);
+    let text = read(command.args(file.program).args(file.arguments))?;
+    ensure!(!text.is_empty(), "`{}` prints nothing", file.arguments.join(" "));
     Ok(text)
 }

@@ -10,7 +10,7 @@ use std::io::{BufRead, BufReader};
 
 use serde::Deserialize;
 use serde_json::Value;
-use wicketgate_policy::guard::{Guard, Part, Scan, Sensitivity, Settings};
+use wicketgate_policy::guard::{Guard, Part, Scan, Sensitivity, Settings, reference};
 
 #[derive(Deserialize)]
 struct Line {
@@ -70,6 +70,8 @@ struct Arguments {
     category: Option<String>,
     sensitivity: Sensitivity,
     rules: bool,
+    /// Prints the page of all rules and nothing else.
+    reference: bool,
 }
 
 impl Arguments {
@@ -82,11 +84,12 @@ impl Arguments {
                 "--show" => read.show = value()?,
                 "--category" => read.category = Some(value()?),
                 "--rules" => read.rules = true,
+                "--reference" => read.reference = true,
                 "--sensitivity" => read.sensitivity = serde_json::from_value(Value::String(value()?))?,
                 _ => read.files.push(argument),
             }
         }
-        match read.files.is_empty() {
+        match read.files.is_empty() && !read.reference {
             true => {
                 Err("which files? detection [--show missed|flagged] [--category NAME] [--rules] FILES".into())
             }
@@ -109,6 +112,10 @@ fn inspect(guard: &Guard, value: &Value, scan: &mut Scan) {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::read()?;
+    if arguments.reference {
+        print!("{}", reference());
+        return Ok(());
+    }
     let guard = Guard::new(&Settings { sensitivity: arguments.sensitivity, ..Settings::default() });
     let mut scan = Scan::default();
     let mut counts: BTreeMap<[String; 2], Count> = BTreeMap::new();

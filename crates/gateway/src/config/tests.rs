@@ -393,7 +393,8 @@ fn every_dangerous_word_is_warned_of() {
                 .into(),
         ),
     ];
-    let syslog = "audit: {sinks: [{name: s, syslog: {to: \"tcp://siem.example\", dangerous_allow_plain: true}}]}\n";
+    let syslog =
+        "audit: {sinks: [{name: s, syslog: {to: \"tcp://siem.example\", dangerous_allow_plain: true}}]}\n";
     texts.push(("dangerous_allow_plain", syslog.into()));
     for word in ["dangerous_accept_unknown_revocation", "dangerous_accept_expired_crl"] {
         texts.push((word, clients(word)));

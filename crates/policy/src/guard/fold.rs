@@ -37,7 +37,7 @@ pub(super) fn read(text: &[u8]) -> Folded {
         // MySQL takes a bare no-break space for white space.
         0xa0 => Letter(b' ', 1),
         0xc3..=0xdf => Kept(2),
-        0xe0..=0xee => Kept(3),
+        0xe0..=0xef => Kept(3),
         0xf0..=0xf4 => Kept(4),
         _ => Kept(1),
     }
