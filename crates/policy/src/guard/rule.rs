@@ -75,12 +75,10 @@ pub(super) struct Rule {
     #[serde(default)]
     pub(super) exact: bool,
     /// Texts in which it finds something, for the tests.
-    #[cfg_attr(not(test), allow(dead_code))]
     #[serde(rename = "match")]
     #[cfg_attr(not(test), expect(dead_code, reason = "a test asks every rule about its own examples"))]
     pub(super) matches: Vec<String>,
     /// Texts in which it finds nothing, for the tests.
-    #[cfg_attr(not(test), allow(dead_code))]
     #[serde(default)]
     #[cfg_attr(not(test), expect(dead_code, reason = "a test asks every rule about its own examples"))]
     pub(super) pass: Vec<String>,
