@@ -85,6 +85,8 @@ pub(super) struct Lane {
     early: Bytes,
     /// Something was written that the stream may still hold.
     unflushed: bool,
+    /// What was judged waits for its records to be durable.
+    pub(super) held: bool,
 }
 
 /// What a lane needs to know about its session.
@@ -95,7 +97,7 @@ pub(super) struct Rules<'a> {
 
 impl Lane {
     pub(super) fn new(flow: Flow, early: Bytes) -> Self {
-        Self { flow, out: Outgoing::Empty, stalled: None, early, unflushed: false }
+        Self { flow, out: Outgoing::Empty, stalled: None, early, unflushed: false, held: false }
     }
 
     /// Moves all that can be moved. Ready once `from` has sent its close frame and it was passed on.
@@ -108,10 +110,6 @@ impl Lane {
         inspector: &mut Inspector,
     ) -> Poll<Result<(), End>> {
         loop {
-            if ready!(self.flow.poll_recorded(cx)).is_err() {
-                self.abandon();
-                return Poll::Ready(Err(End::Unrecorded(from.side)));
-            }
             ready!(self.poll_write(cx, to, rules.now))?;
             if self.flow.closed().is_some() {
                 return Poll::Ready(Ok(()));
@@ -138,17 +136,28 @@ impl Lane {
         }
     }
 
-    /// Writes what was judged, then frames of ours where one may stand.
+    /// Writes what was judged, then frames of ours where one may stand. What waits for its records goes nowhere, also when the
+    /// session ends; frames of ours go before it.
     pub(super) fn poll_write(
         &mut self,
         cx: &mut Context<'_>,
         to: &mut Port,
         now: Duration,
     ) -> Poll<Result<(), End>> {
-        if self.out.is_empty() && to.inject.is_empty() && !self.unflushed {
+        self.held = match self.flow.poll_recorded(cx) {
+            Poll::Pending => true,
+            Poll::Ready(Ok(())) => false,
+            Poll::Ready(Err(_)) => {
+                self.abandon();
+                return Poll::Ready(Err(End::Unrecorded(to.side.other())));
+            }
+        };
+        if self.out.is_empty() && to.inject.is_empty() && !self.unflushed && !self.held {
             return Poll::Ready(Ok(()));
         }
         match self.poll_write_all(cx, to) {
+            // Nobody but the disk is slow.
+            Poll::Ready(Ok(())) if self.held => Poll::Pending,
             Poll::Ready(Ok(())) => {
                 self.stalled = None;
                 Poll::Ready(Ok(()))
@@ -162,7 +171,7 @@ impl Lane {
     }
 
     fn poll_write_all(&mut self, cx: &mut Context<'_>, to: &mut Port) -> Poll<io::Result<()>> {
-        while !self.out.is_empty() {
+        while !self.out.is_empty() && !self.held {
             let written = ready!(Pin::new(&mut to.stream).poll_write(cx, self.out.rest()))?;
             self.wrote(written)?;
             self.out.advance(written);

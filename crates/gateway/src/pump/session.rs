@@ -408,7 +408,7 @@ impl Session {
     ) -> [Option<(Duration, Due)>; 5] {
         let (config, side) = (&self.config, from.side);
         // While the other side takes nothing, this one is not read: then it is not it that is slow or silent.
-        let read = lane.stalled.is_none() && !from.is_owed();
+        let read = lane.stalled.is_none() && !lane.held && !from.is_owed();
         let ping = config.ping.filter(|_| read && !from.close_sent && back.stalled.is_none());
         [
             lane.stalled.map(|since| (since + config.write_timeout, Due::End(End::Stalled(side.other())))),

@@ -346,7 +346,7 @@ async fn audit_records_are_kept_sent_and_verified() {
         .replace("127.0.0.1:9090", "127.0.0.1:0");
     let dir = Dir::new().unwrap();
     let store = dir.join("audit.db");
-    let gateway = Gateway::start_with(BINARY, &config, Ready::port(port.addr()), |command| {
+    let gateway = Gateway::start_with(BINARY, &config, Ready::Line("listening".into()), |command| {
         command.env("AUDIT_STORE", &store);
     })
     .await

@@ -1,11 +1,13 @@
 //! Messages that a policy lets not pass, in every dress that they could come in: the verdict is the same each time.
 
 use wicketgate_testkit::attack::{AttackProof, Rejected};
+use wicketgate_testkit::dir::Dir;
 use wicketgate_testkit::raw::{Answer, Frame, RawClient, Upgrade, opcode};
 
 use super::compression::{OFFER, RSV1, agreeing, deflated};
 use super::upstream_frames::attack_from_upstream;
 use super::{KEY, LISTENER, Stage, UPSTREAM, bytes};
+use crate::cli::wicketgate;
 
 const HONEST: &str = r#"{"type":"chat","text":"hello"}"#;
 const ATTACK: &str = r#"{"type":"chat","text":"say drop table"}"#;
@@ -132,4 +134,29 @@ async fn a_reload_changes_what_open_sessions_may_say() {
     }
     let found = stage.gateway.log("message.finding").await.unwrap();
     assert!(found.contains("words") && !found.contains("hello"), "{found}");
+}
+
+/// Where records are guaranteed, whoever gets a message finds its record in the store.
+#[tokio::test]
+async fn a_message_goes_on_only_behind_its_record() {
+    let folder = Dir::new().unwrap();
+    let store = folder.join("audit.db");
+    let audit = "{name: record, audit: {content: excerpt, show: [type]}}";
+    let config = format!(
+        "{LISTENER}{UPSTREAM}audit: {{store: {{path: '{}', mode: guaranteed}}}}\nlog: {{audit: off}}\npolicies:
+- {{name: chat, format: json, kind: type, to_upstream: [{audit}]}}
+routes: [{{name: chat, upstream: backend, policy: chat}}]
+",
+        store.display()
+    );
+    let stage = Stage::start(&config).await;
+    let mut client = RawClient::open(&stage.listener(0), "/chat").await.unwrap();
+    for said in 1..=20 {
+        client.echoes(HONEST).await.unwrap();
+        let store = store.display().to_string();
+        let query = ["audit", "query", "--store", &store, "--event", "message.recorded", "--json"];
+        let (code, records, told) = wicketgate(folder.path(), &query);
+        assert_eq!((code, records.lines().count()), (0, said), "{told}");
+        assert!(records.contains(r#"type=chat text=xxxxx"#) && !records.contains("hello"), "{records}");
+    }
 }
