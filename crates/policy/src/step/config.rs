@@ -119,7 +119,7 @@ impl RawStep {
         } else {
             Work::Rule
         };
-        if let (true, Some(_)) = (work.rewrites(), &raw.then) {
+        if let (Work::Redact(_), Some(_)) = (&work, &raw.then) {
             let what = format!("`then` has nothing to say of `{what}`");
             problems.error(place, what, "take it out: messages go on, changed");
         }
