@@ -100,14 +100,15 @@ fn method<'a>(config: &'a Config, name: Option<&str>) -> anyhow::Result<&'a ApiK
 impl Create {
     fn run(self, config: &ApiKeyConfig) -> anyhow::Result<ExitCode> {
         let claims = self.claims()?;
+        let now = SystemTime::now();
         let expires = match self.expires {
-            Some(Time(after)) => Some(SystemTime::now().checked_add(after).context("this never expires")?),
+            Some(Time(after)) => Some(now.checked_add(after).context("this never expires")?),
             None => None,
         };
         let mut store = LockedStore::open(&config.store)?;
         let key = ApiKey::generate().context("the system gives no randomness")?;
         let pepper = Pepper::new(&config.pepper);
-        let record = KeyRecord::new(&key, &pepper, &self.subject, &self.name, expires, claims);
+        let record = KeyRecord::new(&key, &pepper, &self.subject, &self.name, now, expires, claims);
         store.add(record.map_err(|what| anyhow!(what))?)?;
         // Nothing but the key on standard output, for scripts.
         eprintln!("id {}; keep the key safe: it is shown this once", key.id);

@@ -221,7 +221,8 @@ mod tests {
     fn add(store: &Path, subject: &str) -> ApiKey {
         let key = ApiKey::generate().unwrap();
         let pepper = Pepper::new(&Secret::new(PEPPER));
-        let record = KeyRecord::new(&key, &pepper, subject, "", None, Claims::new()).unwrap();
+        let record =
+            KeyRecord::new(&key, &pepper, subject, "", SystemTime::now(), None, Claims::new()).unwrap();
         LockedStore::open(store).unwrap().add(record).unwrap();
         key
     }

@@ -83,7 +83,7 @@ impl Expected {
 }
 
 impl KeyRecord {
-    /// A record of a new key.
+    /// A record of a key made `now`.
     ///
     /// # Errors
     /// A subject or name that cannot be one.
@@ -92,6 +92,7 @@ impl KeyRecord {
         pepper: &Pepper,
         subject: &str,
         name: &str,
+        now: SystemTime,
         expires: Option<SystemTime>,
         claims: Claims,
     ) -> Result<Self, &'static str> {
@@ -99,7 +100,7 @@ impl KeyRecord {
             id: key.id.clone(),
             subject: subject.to_owned(),
             name: name.to_owned(),
-            created: seconds(SystemTime::now()),
+            created: seconds(now),
             expires: expires.map(seconds),
             revoked: None,
             claims,

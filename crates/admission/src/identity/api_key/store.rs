@@ -218,7 +218,7 @@ mod tests {
 
     fn record(key: &ApiKey, expires: Option<SystemTime>) -> KeyRecord {
         let claims: Claims = [("scope".to_owned(), "read".into())].into_iter().collect();
-        KeyRecord::new(key, &pepper("a"), "alice", "laptop", expires, claims).unwrap()
+        KeyRecord::new(key, &pepper("a"), "alice", "laptop", SystemTime::now(), expires, claims).unwrap()
     }
 
     #[test]
