@@ -2,6 +2,8 @@
 //!
 //! They are compiled always, so that the committed corpus is replayed by ordinary tests.
 
+pub(crate) mod descriptors;
+
 use std::sync::{Arc, LazyLock};
 
 use serde_json::{Map, Value};
@@ -10,6 +12,8 @@ use wicketgate_config::{Problems, part};
 use crate::fields::{Bounds, Field, Fields, Shown, Tree, Undecodable};
 use crate::format::Format;
 use crate::format::custom::config::RawCustom;
+use crate::format::custom::words::RawUnknown;
+use crate::format::protobuf::Protobuf;
 
 /// Bounds that small inputs come upon.
 const SMALL: Bounds = Bounds { depth: 8, values: 64, keys: 8, key: 8, text: 32 };
@@ -34,6 +38,20 @@ pub fn msgpack(data: &[u8]) {
 /// CBOR.
 pub fn cbor(data: &[u8]) {
     let _ = decode(&Format::Cbor, data, |_| ());
+}
+
+/// Protocol Buffers, with what is unknown refused and kept: what passes refused passes kept.
+pub fn protobuf(data: &[u8]) {
+    static FORMATS: LazyLock<Vec<Format>> = LazyLock::new(|| {
+        let set = descriptors::set();
+        let formats = [RawUnknown::Refuse, RawUnknown::Keep].into_iter();
+        let formats = formats.filter_map(|unknown| Protobuf::new(&set, descriptors::NAME, unknown).ok());
+        formats.map(|protobuf| Format::Protobuf(Arc::new(protobuf))).collect()
+    });
+    let [strict, open] = FORMATS.as_slice() else { panic!("the descriptors are not accepted") };
+    let strict = decode(strict, data, |fields| fields.root().map(|root| value(&root)));
+    let open = decode(open, data, |fields| fields.root().map(|root| value(&root)));
+    assert!(strict.is_err() || strict == open, "what is known depends on what happens to the unknown");
 }
 
 /// Declared formats: the first byte says which one reads the rest. The last of them is declared by the input itself, up to
@@ -131,5 +149,6 @@ mod tests {
         replay("msgpack", super::msgpack);
         replay("cbor", super::cbor);
         replay("custom", super::custom);
+        replay("protobuf", super::protobuf);
     }
 }

@@ -10,6 +10,7 @@ use wicketgate_config::{At, Problems};
 use super::Format;
 use super::custom::config::RawCustom;
 use super::file;
+use super::protobuf::RawProtobuf;
 
 /// How messages are written.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -31,6 +32,8 @@ pub enum RawFormat {
     /// at most 1 MiB.
     #[serde(rename = "custom_file")]
     CustomFile(At<PathBuf>),
+    /// Protocol Buffers in binary messages, by a descriptor set.
+    Protobuf(RawProtobuf),
 }
 
 impl RawFormat {
@@ -43,6 +46,7 @@ impl RawFormat {
             Self::Msgpack => Format::Msgpack,
             Self::Cbor => Format::Cbor,
             Self::Custom(custom) => Format::Custom(Arc::new(custom.check(problems))),
+            Self::Protobuf(raw) => Format::Protobuf(Arc::new(file::protobuf(&raw, problems)?)),
             Self::CustomFile(path) => Format::Custom(Arc::new(file::custom(&path, problems)?)),
         })
     }

@@ -8,24 +8,27 @@ use wicketgate_config::{At, Problem, Problems, Severity, part};
 
 use super::custom::Custom;
 use super::custom::config::RawCustom;
+use super::protobuf::{BadDescriptors, Protobuf, RawProtobuf};
 
-/// The longest file, in bytes.
-const MAX_FILE: u64 = 1 << 20;
+/// The longest file that declares a format, in bytes.
+const MAX_DECLARATION: u64 = 1 << 20;
+/// The longest file of descriptors, in bytes.
+const MAX_DESCRIPTORS: u64 = 8 << 20;
 
-/// Reads a file of at most 1 MiB; what is wrong goes to `problems`.
-fn read(path: &At<PathBuf>, problems: &mut Problems) -> Option<Vec<u8>> {
+/// Reads a file of at most so many bytes; what is wrong goes to `problems`.
+fn read(path: &At<PathBuf>, most: u64, problems: &mut Problems) -> Option<Vec<u8>> {
     let bytes = File::open(&path.value).and_then(|file| {
         let mut bytes = Vec::new();
         // Reading a pipe or a terminal might never end.
         if !file.metadata()?.is_file() {
             return Err(io::Error::other("it is no file"));
         }
-        file.take(MAX_FILE + 1).read_to_end(&mut bytes).map(|_| bytes)
+        file.take(most + 1).read_to_end(&mut bytes).map(|_| bytes)
     });
     match bytes {
-        Ok(bytes) if bytes.len() as u64 <= MAX_FILE => Some(bytes),
+        Ok(bytes) if bytes.len() as u64 <= most => Some(bytes),
         Ok(_) => {
-            let what = format!("{} is longer than {} KiB", path.display(), MAX_FILE >> 10);
+            let what = format!("{} is longer than {} KiB", path.display(), most >> 10);
             problems.error(path.place, what, "check that it is the right file");
             None
         }
@@ -39,7 +42,7 @@ fn read(path: &At<PathBuf>, problems: &mut Problems) -> Option<Vec<u8>> {
 
 /// A format that is declared in a file of its own. What is wrong in it is told at the place of its path, with the line.
 pub(super) fn custom(path: &At<PathBuf>, problems: &mut Problems) -> Option<Custom> {
-    let bytes = read(path, problems)?;
+    let bytes = read(path, MAX_DECLARATION, problems)?;
     let Ok(text) = String::from_utf8(bytes) else {
         problems.error(path.place, format!("{} is not UTF-8", path.display()), "save it as UTF-8 text");
         return None;
@@ -59,6 +62,25 @@ pub(super) fn custom(path: &At<PathBuf>, problems: &mut Problems) -> Option<Cust
     let custom = raw.check(&mut own);
     own.iter().for_each(|problem| tell(path, &path.value, problem, problems));
     (!own.has_errors()).then_some(custom)
+}
+
+/// Messages by a descriptor set.
+pub(super) fn protobuf(raw: &RawProtobuf, problems: &mut Problems) -> Option<Protobuf> {
+    let path = &raw.descriptor_set;
+    let bytes = read(path, MAX_DESCRIPTORS, problems)?;
+    match Protobuf::new(&bytes, &raw.message.value, raw.unknown) {
+        Ok(protobuf) => Some(protobuf),
+        Err(error @ BadDescriptors::Set(_)) => {
+            let help = "write it with `protoc --include_imports --descriptor_set_out=FILE`";
+            problems.error(path.place, format!("{}: {error}", path.display()), help);
+            None
+        }
+        Err(BadDescriptors::NoMessage) => {
+            let what = format!("there is no message `{}` in {}", raw.message.value, path.display());
+            problems.error(raw.message.place, what, "give its full name, as in `chat.v1.Envelope`");
+            None
+        }
+    }
 }
 
 fn tell(at: &At<PathBuf>, file: &Path, problem: &Problem, problems: &mut Problems) {

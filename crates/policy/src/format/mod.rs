@@ -7,6 +7,7 @@ pub mod custom;
 mod file;
 mod json;
 mod msgpack;
+pub mod protobuf;
 pub mod states;
 mod text;
 
@@ -16,6 +17,7 @@ pub use config::RawFormat;
 use wicketgate_wire::DataKind;
 
 use self::custom::Custom;
+use self::protobuf::Protobuf;
 use self::states::States;
 use crate::fields::{Bounds, Builder, Path, Tree, Undecodable};
 
@@ -35,6 +37,8 @@ pub enum Format {
     Cbor,
     /// A private protocol, as it was declared.
     Custom(Arc<Custom>),
+    /// Protocol Buffers of one message type.
+    Protobuf(Arc<Protobuf>),
 }
 
 impl Format {
@@ -47,6 +51,7 @@ impl Format {
             Self::Msgpack => "msgpack",
             Self::Cbor => "cbor",
             Self::Custom(_) => "custom",
+            Self::Protobuf(_) => "protobuf",
         }
     }
 
@@ -54,7 +59,7 @@ impl Format {
     pub fn types(&self) -> &[DataKind] {
         match self {
             Self::Text | Self::Json => &[DataKind::Text],
-            Self::Binary | Self::Msgpack | Self::Cbor => &[DataKind::Binary],
+            Self::Binary | Self::Msgpack | Self::Cbor | Self::Protobuf(_) => &[DataKind::Binary],
             Self::Custom(custom) => custom.types(),
         }
     }
@@ -79,8 +84,8 @@ impl Format {
     pub const fn can_rewrite(&self) -> bool {
         match self {
             Self::Text | Self::Binary | Self::Json | Self::Msgpack | Self::Cbor => true,
-            // Lengths and checks that were declared would have to follow.
-            Self::Custom(_) => false,
+            // Lengths around a change, and checks that were declared, would have to follow.
+            Self::Custom(_) | Self::Protobuf(_) => false,
         }
     }
 
@@ -97,6 +102,7 @@ impl Format {
             Self::Msgpack => msgpack::decode(&mut builder),
             Self::Cbor => cbor::decode(&mut builder),
             Self::Custom(custom) => custom.decode(&mut builder),
+            Self::Protobuf(protobuf) => protobuf.decode(&mut builder),
         }
     }
 }

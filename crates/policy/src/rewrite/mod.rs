@@ -71,7 +71,7 @@ impl Edits {
             Format::Json => json::patch(&self.0, fields, &mut patches),
             Format::Msgpack => packed::patch::<packed::Msgpack>(&self.0, fields, &mut patches),
             Format::Cbor => packed::patch::<packed::Cbor>(&self.0, fields, &mut patches),
-            Format::Custom(_) => None,
+            Format::Custom(_) | Format::Protobuf(_) => None,
         }
         .ok_or(Unwritable::Misplaced)?;
         patches.apply(fields.payload(), MAX_GROWTH)
