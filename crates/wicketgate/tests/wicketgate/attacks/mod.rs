@@ -14,6 +14,7 @@ mod external;
 mod first_message;
 mod forged;
 mod frames;
+mod guard;
 mod handshake;
 mod http2;
 mod identity_headers;

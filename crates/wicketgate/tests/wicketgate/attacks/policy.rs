@@ -32,7 +32,7 @@ fn proof(stage: &Stage) -> AttackProof<'_> {
 }
 
 /// A message in two fragments, cut at this byte.
-fn cut(payload: &[u8], at: usize, rsv: u8) -> [Frame; 2] {
+pub(super) fn cut(payload: &[u8], at: usize, rsv: u8) -> [Frame; 2] {
     let (first, last) = payload.split_at(at);
     [Frame::text(first).rsv(rsv).unfinished(), Frame::new(opcode::CONTINUATION, last)]
 }
