@@ -6,7 +6,7 @@ use std::str::FromStr;
 use anyhow::{Context, Error, Result, bail, ensure};
 use serde::{Serialize, Serializer};
 
-use crate::load::Mode;
+use crate::load::{Mode, Payload};
 
 /// One cell, written as `ws-64-1`, `wss-64k-2`, `ws-1k-8-deflate`, `wss-sessions` or `ws-idle`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +34,7 @@ impl Cell {
             for (size, in_flight) in [
                 (64, 1),
                 (64, 32),
+                (256, 1),
                 (1 << 10, 1),
                 (1 << 10, 8),
                 (1 << 10, 32),
@@ -57,7 +58,8 @@ impl Cell {
     pub(crate) fn quick() -> Vec<Self> {
         let chosen = |cell: &Self| match cell.work {
             Work::Echo { size, in_flight, deflate } => {
-                !deflate && [(64, 1), (64, 32), (1 << 10, 8), (64 << 10, 2)].contains(&(size, in_flight))
+                !deflate
+                    && [(64, 1), (64, 32), (256, 1), (1 << 10, 8), (64 << 10, 2)].contains(&(size, in_flight))
             }
             Work::Sessions | Work::Idle => true,
         };
@@ -83,6 +85,11 @@ impl Cell {
 
     pub(crate) fn is_compressed(&self) -> bool {
         matches!(self.work, Work::Echo { deflate: true, .. })
+    }
+
+    /// Whether its messages are uncompressed objects of JSON.
+    pub(crate) fn is_json(&self) -> bool {
+        matches!(self.work, Work::Echo { size, deflate: false, .. } if size >= Payload::OBJECT)
     }
 
     /// What is counted.

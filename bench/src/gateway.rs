@@ -20,6 +20,8 @@ pub(crate) enum Inspection {
     Messages,
     /// Whole messages, compressed ones inflated first.
     Inflated,
+    /// Whole messages, read as JSON, held against a schema and searched for injections, in both directions.
+    Policy,
 }
 
 /// A running gateway. Dropping it ends it.
@@ -54,6 +56,28 @@ pub(crate) fn version(program: &Path) -> Result<String> {
     Ok(text.split_ascii_whitespace().last().unwrap_or("unknown").to_owned())
 }
 
+/// The messages that [`crate::load`] sends, field by field.
+const SCHEMA: &str = r#"{type: object, additionalProperties: false, required: [type, id, user, at, side, price, text], properties: {
+  type: {const: chat}, id: {type: string, pattern: "^[0-9a-f]{8}$"}, at: {type: integer, minimum: 0}, side: {enum: [buy, sell]},
+  user: {type: object, additionalProperties: false, required: [name], properties: {
+    name: {type: string, maxLength: 64}, room: {type: integer, minimum: 0}}},
+  price: {type: number, minimum: 0}, text: {type: string, maxLength: 100000}}}"#;
+
+/// A schema, and the guard as it comes, in both directions.
+fn policies() -> String {
+    let schema = format!("schema: {{kinds: {{chat: {{inline: {SCHEMA}}}}}}}");
+    let steps = format!("[{{name: known, {schema}}}, {{name: injection, guard: {{}}}}]");
+    format!(
+        "policies:
+  - name: chat
+    format: json
+    kind: type
+    to_upstream: {steps}
+    to_client: {steps}
+"
+    )
+}
+
 /// What is not said here is the gateway's default, every limit among it. Like its peers it writes no access log.
 fn config(setup: &Setup, listen: SocketAddr, tls: bool, inspection: Inspection) -> String {
     let identity = &setup.identity;
@@ -67,7 +91,9 @@ fn config(setup: &Setup, listen: SocketAddr, tls: bool, inspection: Inspection) 
         Inspection::Headers => "{mode: headers}",
         Inspection::Messages => "{mode: messages, compression: false}",
         Inspection::Inflated => "{mode: messages, compression: true}",
+        Inspection::Policy => "{mode: messages, compression: false}\n    policy: chat",
     };
+    let policies = if inspection == Inspection::Policy { policies() } else { String::new() };
     format!(
         "listeners:
   - name: bench
@@ -81,7 +107,7 @@ routes:
     websocket: {websocket}
 runtime: {{threads: {workers}}}
 log: {{access: off, audit: off, level: warn}}
-",
+{policies}",
         workers = setup.workers,
         backend = setup.backend,
     )

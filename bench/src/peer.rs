@@ -28,6 +28,8 @@ pub(crate) enum Peer {
     WicketgateMessages,
     /// Wicketgate in message mode that inflates what is compressed; in cells with deflate only
     WicketgateDeflate,
+    /// Wicketgate in message mode with JSON, a schema and the guard; where messages are JSON
+    WicketgatePolicy,
     /// nginx with its default buffers
     Nginx,
     /// nginx with buffers of 64 KiB
@@ -72,6 +74,7 @@ impl Peer {
         match self {
             Self::WicketgateMessages => !cell.is_compressed(),
             Self::WicketgateDeflate => cell.is_compressed(),
+            Self::WicketgatePolicy => cell.is_json(),
             Self::Direct => !cell.tls,
             _ => true,
         }
@@ -108,6 +111,7 @@ impl Peer {
             Self::Wicketgate => Some(Inspection::Headers),
             Self::WicketgateMessages => Some(Inspection::Messages),
             Self::WicketgateDeflate => Some(Inspection::Inflated),
+            Self::WicketgatePolicy => Some(Inspection::Policy),
             _ => None,
         }
     }

@@ -6,8 +6,12 @@ use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress};
 use crate::frame;
 
 const TEXT: u8 = 1;
-/// Every message opens with its sequence number in eight hexadecimal digits.
+/// Every message has its sequence number in eight hexadecimal digits.
 const SEQUENCE: usize = 8;
+const BEFORE: &str = r#"{"type":"chat","id":""#;
+const BEHIND: &str =
+    r#"","user":{"name":"Ann Miller","room":7731},"at":1763800000,"side":"buy","price":1042.75,"text":""#;
+const END: &str = r#""}"#;
 const SYNC_TAIL: [u8; 4] = [0, 0, 0xff, 0xff];
 
 /// A frame ready to be sent.
@@ -24,17 +28,22 @@ struct Template {
 pub(crate) struct Payload {
     templates: Vec<Template>,
     size: usize,
+    /// Where the sequence number stands.
+    number_at: usize,
     compressed: bool,
 }
 
 impl Payload {
+    /// From so many bytes on messages are objects of JSON, with their number in a field; shorter ones begin with it.
+    pub(crate) const OBJECT: usize = 160;
+
     /// Text messages of `size` bytes, at least eight.
     pub(crate) fn new(size: usize, compressed: bool) -> Result<Self> {
         ensure!(size >= SEQUENCE, "a message has room for its sequence number: at least {SEQUENCE} bytes");
         let count = if size <= 4096 { 16 } else { 4 };
         let templates =
             (0..count).map(|index| Template::new(index, size, compressed)).collect::<Result<_>>()?;
-        Ok(Self { templates, size, compressed })
+        Ok(Self { templates, size, number_at: number_at(size), compressed })
     }
 
     pub(crate) fn is_compressed(&self) -> bool {
@@ -52,23 +61,30 @@ impl Payload {
     /// Appends the frame of message `sequence`.
     pub(crate) fn put(&self, sequence: u32, out: &mut Vec<u8>) {
         let template = self.template(sequence);
-        let start = out.len() + template.payload_at;
+        let start = out.len() + template.payload_at + self.number_at;
         out.extend_from_slice(&template.frame);
         if !self.compressed {
             let mut digits = digits(sequence);
-            frame::apply_mask(&mut digits, template.mask, 0);
+            frame::apply_mask(&mut digits, template.mask, self.number_at);
             out[start..start + SEQUENCE].copy_from_slice(&digits);
         }
     }
 
     /// Whether `piece` is what message `sequence` holds from `position` on.
     pub(crate) fn matches(&self, sequence: u32, position: usize, piece: &[u8]) -> bool {
-        let Some(wanted) = self.template(sequence).plain.get(position..position + piece.len()) else {
+        let end = position + piece.len();
+        let Some(wanted) = self.template(sequence).plain.get(position..end) else {
             return false;
         };
-        let number = piece.len().min(SEQUENCE.saturating_sub(position));
-        piece[number..] == wanted[number..]
-            && (number == 0 || digits(sequence)[position..position + number] == piece[..number])
+        // The part of the piece that is of the number.
+        let of_number = |at: usize| at.clamp(position, end) - position;
+        let (from, to) = (of_number(self.number_at), of_number(self.number_at + SEQUENCE));
+        piece[..from] == wanted[..from]
+            && piece[to..] == wanted[to..]
+            && (from == to || {
+                let first = position + from - self.number_at;
+                digits(sequence)[first..first + to - from] == piece[from..to]
+            })
     }
 
     /// Checks an assembled message of a cell that compresses. A proxy that passes compressed bytes on
@@ -95,7 +111,8 @@ impl Payload {
 impl Template {
     fn new(index: u32, size: usize, compressed: bool) -> Result<Self> {
         let mut plain = text(size, if compressed { index + 1 } else { 1 });
-        plain[..SEQUENCE].copy_from_slice(&digits(index));
+        let number_at = number_at(size);
+        plain[number_at..number_at + SEQUENCE].copy_from_slice(&digits(index));
         let packed = if compressed { pack(&plain)? } else { Vec::new() };
         let body = if compressed { &packed } else { &plain };
         let mask = (index + 1).wrapping_mul(0x9e37_79b9).to_be_bytes();
@@ -119,37 +136,44 @@ fn digits(sequence: u32) -> [u8; SEQUENCE] {
     (nibbles + 0x3030_3030_3030_3030 + letters * 0x27).to_be_bytes()
 }
 
-/// JSON-like text, mostly ASCII as chat and market data are, the same for the same seed.
+/// Where the number of a message of so many bytes stands.
+const fn number_at(size: usize) -> usize {
+    if size < Payload::OBJECT { 0 } else { BEFORE.len() }
+}
+
+/// What a chat says, mostly ASCII, the same for the same seed.
 fn text(size: usize, seed: u32) -> Vec<u8> {
     const WORDS: [&str; 16] = [
-        "\"price\":",
-        "\"user\":",
-        "\"text\":",
-        "1042.75,",
-        "\"side\":\"buy\",",
+        "price ",
+        "user ",
+        "text, ",
+        "1042.75 ",
+        "buy ",
         "hello ",
         "session ",
-        "\"id\":",
-        "7731,",
-        "true,",
-        "{\"at\":",
-        "1763800000,",
-        "}",
+        "id ",
+        "7731 ",
+        "true ",
+        "at ",
+        "1763800000 ",
         "caf\u{e9} ",
         "gateway ",
-        "\"symbol\":\"WKT\",",
+        "symbol ",
+        "WKT ",
     ];
-    let mut out = String::from("00000000");
+    let (before, behind, end) = if size < Payload::OBJECT { ("", "", "") } else { (BEFORE, BEHIND, END) };
+    let mut out = format!("{before}00000000{behind}");
     let mut state = seed;
-    while out.len() < size {
+    while out.len() + end.len() < size {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         let word = WORDS[(state >> 28) as usize];
-        if out.len() + word.len() > size {
+        if out.len() + word.len() + end.len() > size {
             out.push('.');
         } else {
             out.push_str(word);
         }
     }
+    out.push_str(end);
     out.into_bytes()
 }
 
@@ -189,16 +213,21 @@ mod tests {
     fn only_the_right_bytes_match() {
         let payload = Payload::new(1024, false).unwrap();
         let body = sent(&payload, 0x1234_5678);
-        assert!(std::str::from_utf8(&body).is_ok());
+        let json: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!((json["id"].as_str(), body.len()), (Some("12345678"), 1024));
         for cut in 0..=body.len() {
             assert!(payload.matches(0x1234_5678, 0, &body[..cut]));
             assert!(payload.matches(0x1234_5678, cut, &body[cut..]));
         }
         assert!(!payload.matches(0x1234_5679, 0, &body));
         assert!(!payload.matches(0x1234_5678, 1, &body));
-        let mut spoilt = body;
-        spoilt[500] ^= 1;
-        assert!(!payload.matches(0x1234_5678, 0, &spoilt));
+        for at in [3, payload.number_at + 3, 500] {
+            let mut spoilt = body.clone();
+            spoilt[at] ^= 1;
+            assert!(!payload.matches(0x1234_5678, 0, &spoilt));
+        }
+        let short = Payload::new(8, false).unwrap();
+        assert_eq!(sent(&short, 7), b"00000007");
     }
 
     #[test]
