@@ -103,6 +103,15 @@ fn cases_of_policies_hold() {
     assert!(code == Some(0) && said.lines().count() > 15, "{said}");
     let (code, said, _) = cases("payload-injection", &["--route", "chat"]);
     assert!(code == Some(0) && said.lines().count() > 12, "{said}");
+    let member = r#"{"sub": "ann", "name": "Ann", "groups": ["members"]}"#;
+    let from =
+        |identity| cases("enrich", &["--route", "chat", "--address", "192.0.2.7", "--identity", identity]);
+    let (code, said, _) = from(member);
+    assert!(code == Some(0) && said.lines().count() > 12, "{said}");
+    // A token without a name: nothing that was expected to go on does.
+    let (code, said, told) = from(r#"{"sub": "ann"}"#);
+    assert!(code == Some(1) && said.contains("enrich_failed at name"), "{said}");
+    assert!(!said.contains(" rewrite ") && told.contains("came out otherwise than expected"), "{said}{told}");
     // Somebody else: what was expected of ann does not hold.
     let (code, said, told) = cases("inspect-json", &["--route", "orders", "--identity", r#"{"sub":"bob"}"#]);
     assert!(code == Some(1) && said.contains("NOT AS EXPECTED: verdict: "), "{said}");

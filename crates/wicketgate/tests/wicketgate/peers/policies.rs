@@ -1,12 +1,15 @@
 //! The examples of policies, with Chromium as the client, over wss: what they let not pass does not reach the backend.
 
 use std::fs;
+use std::future::pending;
 use std::path::Path;
 use std::time::Duration;
 
+use serde_json::json;
 use wicketgate_testkit::gateway::Gateway;
+use wicketgate_testkit::issuer::{Issuer, SigningKey, now};
 use wicketgate_testkit::peers::chromium;
-use wicketgate_testkit::raw::{Answer, Head, RecordingBackend};
+use wicketgate_testkit::raw::{Answer, Frame, Head, Recorded, RecordingBackend};
 
 use super::{BINARY, Front};
 
@@ -34,6 +37,16 @@ const TALK: &str = r#"
 
 /// A gateway with an example's policies behind the listeners of `front`; a page at `/`.
 async fn serve(front: &Front, example: &str, backend: &RecordingBackend) -> Gateway {
+    serve_with(front, example, backend, |config| config).await
+}
+
+/// The same with the example's configuration adjusted.
+async fn serve_with(
+    front: &Front,
+    example: &str,
+    backend: &RecordingBackend,
+    adjust: impl FnOnce(String) -> String,
+) -> Gateway {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples").join(example);
     let text = fs::read_to_string(folder.join("wicketgate.yaml")).unwrap();
     let (_, rest) = text.split_once("\nupstreams:").unwrap();
@@ -42,11 +55,13 @@ async fn serve(front: &Front, example: &str, backend: &RecordingBackend) -> Gate
         .replacen("routes:\n", page, 1)
         .replace("127.0.0.1:9000", &backend.addr().unwrap().to_string())
         .replace("custom_file: ", &format!("custom_file: {}/", folder.display()));
-    Gateway::start(BINARY, &front.config(&rest), front.ready()).await.unwrap()
+    Gateway::start(BINARY, &front.config(&adjust(rest)), front.ready()).await.unwrap()
 }
 
+/// It echoes; where the target ends in `?own`, it says what the test has it say.
 async fn backend() -> RecordingBackend {
     let answer = |head: &Head| match head.is_upgrade() {
+        true if head.target().ends_with("?own") => Answer::Accept,
         true => Answer::Echo,
         false => Answer::response("200 OK", "a page"),
     };
@@ -117,4 +132,124 @@ async fn a_private_protocol_is_parsed_and_its_order_enforced() {
         assert!(said.contains(line), "{line}: {said}\n{}", gateway.process().output());
     }
     assert_eq!(reached(&backend), "");
+}
+
+/// A message's text in front of its last field, `at`, which is the time now.
+fn without_time(message: &str) -> &str {
+    let (text, at) = message.rsplit_once(r#","at":"#).unwrap();
+    let at: u64 = at.trim_end_matches([' ', '}']).parse().unwrap();
+    assert!(now().abs_diff(at) < 120, "{message}");
+    text
+}
+
+#[tokio::test]
+async fn secrets_are_covered_on_both_ways_and_every_other_byte_stays() {
+    let (front, backend) = (Front::new(), backend().await);
+    let gateway = serve(&front, "redact", &backend).await;
+    let page = visit(
+        &front,
+        r#"for (const got of await talk("/chat", [
+             String.raw`{ "type": "chat",  "text":"my card is 4111 1111 1111 1111, write to ann@example.com", "n": 4111111111111111, "x": 1.0, "login": {"user": "ann", "password": "hunter2"}, "note": "caf\u00e9 \/" }`,
+           ])) console.log("echoed " + got);
+           for (const got of await talk("/chat?own", ['{"type":"chat","text":"and which is yours?"}'])) console.log("said " + got);"#,
+    );
+    let answer = async {
+        let asked = |payload: &[u8]| payload.windows(5).any(|part| part == b"yours");
+        // A browser may take longer to start than one wait.
+        let number = loop {
+            let is = |recorded: &Recorded| recorded.frames().iter().any(|frame| asked(&frame.payload));
+            if let Ok((number, _)) = backend.until("the question", is).await {
+                break number;
+            }
+        };
+        let answer = r#"{ "type": "chat", "text":"5500 0000 0000 0004", "n": 5500000000000004, "x": 1.0 }"#;
+        for frame in [Frame::text(answer), Frame::close(1000, "")] {
+            backend.send_frame(number, &frame).unwrap();
+        }
+        pending().await
+    };
+    let page = tokio::select! { page = page => page, page = answer => page };
+    let told =
+        |what: &str| -> Vec<&str> { page.lines().filter_map(|line| line.strip_prefix(what)).collect() };
+    let [echo, "closed 1000"] = told("echoed ")[..] else { panic!("{page}\n{}", gateway.process().output()) };
+    assert_eq!(
+        without_time(echo),
+        r#"{ "type": "chat",  "text":"my card is **** **** **** 1111, write to [e-mail]", "n": "************1111", "x": 1.0, "login": {"user": "ann"}, "note": "caf\u00e9 \/","from":"127.0.0.1""#
+    );
+    let answer = r#"{ "type": "chat", "text":"**** **** **** 0004", "n": "************0004", "x": 1.0 }"#;
+    assert_eq!(told("said "), [answer, "closed 1000"], "{page}\n{}", gateway.process().output());
+    let reached = reached(&backend);
+    let [chat, question] = reached.lines().collect::<Vec<_>>()[..] else { panic!("{reached}") };
+    assert_eq!(chat, echo);
+    assert!(
+        question.starts_with(r#"{"type":"chat","text":"and which is yours?","from":"127.0.0.1","#),
+        "{question}"
+    );
+    gateway.log("message.finding").await.unwrap();
+    let log = gateway.process().output();
+    for secret in ["4111 1111", "4111111111111111", "5500 0000", "5500000000000004", "ann@", "hunter2"] {
+        assert!(!log.contains(secret), "{secret}: {log}");
+    }
+}
+
+#[tokio::test]
+async fn messages_are_from_who_opened_the_session_whatever_the_page_says() {
+    let (front, backend) = (Front::new(), backend().await);
+    let key = SigningKey::es256("issuer").unwrap();
+    let issuer = Issuer::start(&[&key]).await.unwrap();
+    let gateway = serve_with(&front, "enrich", &backend, |config| {
+        assert!(config.contains("https://id.example.com"), "{config}");
+        config.replace("https://id.example.com", issuer.url())
+    })
+    .await;
+    issuer.asked("/jwks").await.unwrap();
+    let mut claims = issuer.claims("ann", "chat");
+    claims["name"] = json!("Ann \"A\" Lee");
+    claims["groups"] = json!(["members"]);
+    let good = key.sign(&claims).unwrap();
+    claims["sub"] = json!("mallory");
+    let forged = SigningKey::es256("issuer").unwrap().sign(&claims).unwrap();
+    let script = r#"
+      const said = [
+        JSON.stringify({ type: "chat", text: "hi", from: "mallory" }),
+        '{ "type": "typing", "fr\\u006fm": {"id": "mallory"}, "moderator": true, "verified": true, "language": "fr", "x": 1.0 }',
+        JSON.stringify({ type: "typing", From: "mallory" }),
+      ];
+      const say = async (who, said) => {
+        for (const got of await talk("/chat", said)) console.log(who + " " + got);
+      };
+      const session = (value) => context.addCookies([
+        { name: "session", value, url: "https://FRONT", httpOnly: true, secure: true, sameSite: "Strict" },
+      ]);
+      await say("nobody", said.slice(0, 1));
+      await session("FORGED");
+      await say("forged", said.slice(0, 1));
+      await session("GOOD");
+      await say("ann", said);
+    "#;
+    let page = visit(&front, &script.replace("FORGED", &forged).replace("GOOD", &good)).await;
+    let told = |who: &str| -> Vec<&str> { page.lines().filter_map(|line| line.strip_prefix(who)).collect() };
+    for (who, reason) in [("nobody ", "credential_missing"), ("forged ", "credential_signature")] {
+        assert_eq!(told(who), ["closed 1006"], "{page}\n{}", gateway.process().output());
+        gateway.log(&format!("reason=\"{reason}\" status=401")).await.unwrap();
+    }
+    let [chat, typing, refused, "closed 1000"] = told("ann ")[..] else {
+        panic!("{page}\n{}", gateway.process().output())
+    };
+    assert_eq!(
+        without_time(chat),
+        r#"{"type":"chat","text":"hi","from":"ann","name":"Ann \"A\" Lee","moderator":false,"address":"127.0.0.1","language":"en""#
+    );
+    assert_eq!(
+        typing,
+        r#"{ "type": "typing", "fr\u006fm": "ann", "moderator": false, "language": "fr", "x": 1.0,"name":"Ann \"A\" Lee","address":"127.0.0.1" }"#
+    );
+    assert_eq!(refused, r#"{"type":"error","reason":"names are in small letters"}"#);
+    assert_eq!(reached(&backend), format!("{chat}\n{typing}\n"));
+    // One session reached the backend, and its token did not.
+    let heads: Vec<Head> = backend.recorded().into_iter().flat_map(|recorded| recorded.heads).collect();
+    assert_eq!(heads.iter().filter(|head| head.is_upgrade()).count(), 1);
+    let session = heads.iter().find(|head| head.is_upgrade()).unwrap();
+    assert_eq!(session.all("x-wicketgate-subject"), ["ann"]);
+    assert_eq!(session.all("cookie"), [""; 0]);
 }
