@@ -109,7 +109,8 @@ fn limits(configured: bool) -> Result<Limits> {
     Ok(Limits::new(&Arc::new(Counts::new(&tracked)), config, &"bench".into(), config))
 }
 
-fn read<T: serde::de::DeserializeOwned>(text: &str) -> Result<T> {
+/// What is written so.
+pub(crate) fn read<T: serde::de::DeserializeOwned>(text: &str) -> Result<T> {
     part("bench.yaml", text).map_err(|report| anyhow!("{report:?}"))
 }
 

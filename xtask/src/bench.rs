@@ -16,10 +16,11 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    // What one part costs is measured without anybody else.
-    let alone = |first: &String| matches!(first.as_str(), "admission" | "policy");
-    if !arguments.rest.first().is_some_and(alone) {
-        peers::install(&["bench"])?;
+    match arguments.rest.first().map(String::as_str) {
+        // What admission costs is measured without anybody else.
+        Some("admission") => {}
+        Some("policy") => peers::install(&["waf"])?,
+        _ => peers::install(&["bench"])?,
     }
     let mut command = cargo(&["run", "--locked", "--release", "--package", "wicketgate-bench", "--"]);
     shell::run(command.args(&arguments.rest).env("WICKETGATE_PEERS", peers::folder()))

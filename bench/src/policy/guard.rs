@@ -7,18 +7,18 @@ use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 use wicketgate_policy::guard::{Guard, Part, Scan, Settings};
 
+use super::messages::{CHAT, chat, filled};
 use crate::admission::cost;
 
 /// What the specification allows ordinary JSON of 256 bytes and of 1 KiB, in nanoseconds.
 const GOALS: [(usize, f64); 2] = [(256, 3_000.0), (1024, 8_000.0)];
 /// Hostile text may cost so many times an ordinary byte.
 const HOSTILE_GOAL: f64 = 10.0;
-const CHAT: &str = "Good morning! We're meeting at 10:30 in the small room (2nd floor), don't forget the slides; see you & Ann there. ";
 const CODE: &str =
     "for (let i = 0; i < items.length; i += 1) { if (items[i].id === 'x') { total += price(items[i]); } } ";
 
 /// Measures all, and gives the table.
-pub(crate) fn run() -> Result<String> {
+pub(super) fn run() -> Result<String> {
     let guard = Guard::new(&Settings::default());
     let mut text = String::from("| message | bytes | ns | ns/byte | goal |\n|---|---:|---:|---:|---:|\n");
     let mut ordinary: f64 = 0.0;
@@ -48,7 +48,7 @@ pub(crate) fn run() -> Result<String> {
 }
 
 /// Texts that make the guard work: found at the first look, or full of what looks like attacks and is none.
-const HOSTILE: [(&str, &str); 9] = [
+pub(super) const HOSTILE: [(&str, &str); 9] = [
     ("an attack", "x' union select password from users -- "),
     (
         "an attack, encoded four times",
@@ -65,20 +65,6 @@ const HOSTILE: [(&str, &str); 9] = [
     ("base64", "cGxlYXNlIHdhaXQgZm9yIG1lIGF0IHRoZSBkb29y "),
     ("steps up", "../ ..\\ .../ ./ ..%2f "),
 ];
-
-fn chat(size: usize) -> Value {
-    let mut message = json!({
-        "type": "message", "id": 48_213, "channel": "general", "user": {"name": "Ann Miller", "locale": "en-GB"},
-        "sent": "2026-03-01T10:20:30Z", "tags": ["team", "room"], "text": "",
-    });
-    let spare = size.saturating_sub(message.to_string().len());
-    message["text"] = filled(CHAT, spare).into();
-    message
-}
-
-fn filled(line: &str, size: usize) -> String {
-    line.chars().cycle().take(size).collect()
-}
 
 fn row(text: &mut String, what: &str, bytes: f64, nanos: f64, goal: &str) -> Result<()> {
     Ok(writeln!(text, "| {what} | {bytes:.0} | {nanos:.0} | {:.2} | {goal} |", nanos / bytes)?)
