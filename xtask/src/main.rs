@@ -2,6 +2,7 @@
 
 mod bench;
 mod check;
+mod counts;
 mod detection;
 mod docs;
 mod fuzz;
@@ -31,6 +32,8 @@ enum Task {
     Peers(peers::Arguments),
     /// The benchmark beside the peers
     Bench(bench::Arguments),
+    /// Counts the instructions of hot loops, and compares them with those that were written down
+    Counts(counts::Arguments),
     /// What the guard finds in files of attacks and of ordinary messages
     Detection(detection::Arguments),
     /// Writes the generated part of the documentation
@@ -55,6 +58,7 @@ fn run(task: Task) -> Result<()> {
         Task::Test(arguments) => test::run(&arguments),
         Task::Peers(arguments) => peers::run(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),
+        Task::Counts(arguments) => counts::run(&arguments),
         Task::Detection(arguments) => detection::run(&arguments),
         Task::Docs(arguments) => docs::run(&arguments),
         Task::Fuzz(arguments) => fuzz::run(&arguments),

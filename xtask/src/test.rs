@@ -20,8 +20,6 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     peers::install(&["test"])?;
-    // Tests start the built gateway as a program of its own.
-    shell::run(&mut cargo(&["build", "--locked", "--package", "wicketgate"]))?;
     let mut command = cargo(&["test", "--locked", "--workspace"]);
     command.args(&arguments.rest).env("WICKETGATE_PEERS", peers::folder());
     if arguments.all {

@@ -48,7 +48,7 @@ pub(super) fn run() -> Result<String> {
 }
 
 /// Texts that make the guard work: found at the first look, or full of what looks like attacks and is none.
-pub(super) const HOSTILE: [(&str, &str); 9] = [
+pub(super) const HOSTILE: [(&str, &str); 10] = [
     ("an attack", "x' union select password from users -- "),
     (
         "an attack, encoded four times",
@@ -64,6 +64,7 @@ pub(super) const HOSTILE: [(&str, &str); 9] = [
     ("encodings", "%41%42&#67;\\u0044\\x45&lt;%2525&amp;amp; "),
     ("base64", "cGxlYXNlIHdhaXQgZm9yIG1lIGF0IHRoZSBkb29y "),
     ("steps up", "../ ..\\ .../ ./ ..%2f "),
+    ("some of each", "select or and union from where <a <b on= ; | & $( cat ../ %2525 &amp;amp; ' '' -- "),
 ];
 
 fn row(text: &mut String, what: &str, bytes: f64, nanos: f64, goal: &str) -> Result<()> {

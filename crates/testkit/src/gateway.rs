@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use crate::{
     dir::Dir,
@@ -30,7 +30,7 @@ pub struct Gateway {
 impl Gateway {
     /// Starts `BINARY run --config FILE` with this configuration and waits until it is `ready`.
     ///
-    /// In the gateway's own tests `binary` is `env!("CARGO_BIN_EXE_wicketgate")`; elsewhere see [`built`].
+    /// In the gateway's own tests `binary` is `env!("CARGO_BIN_EXE_wicketgate")`.
     pub async fn start(binary: impl Into<PathBuf>, config: &str, ready: Ready) -> Result<Self> {
         Self::start_with(binary, config, ready, |_| {}).await
     }
@@ -100,17 +100,6 @@ impl Gateway {
         let status = self.process.wait(deadline).await?;
         Ok((status, self.process.output()))
     }
-}
-
-/// The gateway that Cargo built beside the running test, benchmark or task.
-pub fn built() -> Result<PathBuf> {
-    let own = std::env::current_exe()?;
-    // target/PROFILE/deps/TEST or target/PROFILE/PROGRAM
-    let places = own.ancestors().skip(1).take(2).map(|folder| folder.join("wicketgate"));
-    let mut there = places.filter(|path| path.is_file());
-    there
-        .next()
-        .with_context(|| format!("no wicketgate beside {}: run `cargo build -p wicketgate`", own.display()))
 }
 
 fn run(binary: &Path, config: &Path) -> Command {

