@@ -1,4 +1,4 @@
-//! Protocol Buffers, by the descriptors of a set that is read at load: `load` makes a [`table`] of what a message may hold,
+//! Protocol Buffers, by the descriptors of a set that is read at load: `load` makes a `table` of what a message may hold,
 //! `read` follows it over the wire.
 
 mod load;
