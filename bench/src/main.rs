@@ -50,7 +50,7 @@ enum Task {
         #[arg(long)]
         out: Option<PathBuf>,
     },
-    /// Measures what the guard costs each message
+    /// Measures what each step, the guard and libmodsecurity cost a message
     Policy {
         /// Folder for policy.md
         #[arg(long)]
@@ -196,7 +196,7 @@ fn run(cli: &Cli) -> Result<()> {
         Some(Task::Admission { out }) => {
             return measure("admission", "What admission costs", admission::run, out);
         }
-        Some(Task::Policy { out }) => return measure("policy", "What the guard costs", policy::run, out),
+        Some(Task::Policy { out }) => return measure("policy", "What message policy costs", policy::run, out),
         None => {}
     }
     interrupt::watch()?;
