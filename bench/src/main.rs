@@ -196,7 +196,9 @@ fn run(cli: &Cli) -> Result<()> {
         Some(Task::Admission { out }) => {
             return measure("admission", "What admission costs", admission::run, out);
         }
-        Some(Task::Policy { out }) => return measure("policy", "What message policy costs", policy::run, out),
+        Some(Task::Policy { out }) => {
+            return measure("policy", "What message policy costs", policy::run, out);
+        }
         None => {}
     }
     interrupt::watch()?;
