@@ -13,7 +13,7 @@ use clap::Args;
 
 use crate::{
     peers,
-    shell::{cargo, read, root, run as run_command},
+    shell::{cargo, read, root, run as run_command, target},
 };
 
 #[derive(Args)]
@@ -38,8 +38,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         "--package",
         "wicketgate-counts",
     ]))?;
-    let program = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
-    let program = program.join("release/wicketgate-counts");
+    let program = target().join("release/wicketgate-counts");
     let names = read(Command::new(&program).arg("list"))?;
     let counted: BTreeMap<&str, u64> =
         names.lines().map(|name| Ok((name, count(&program, name)?))).collect::<Result<_>>()?;

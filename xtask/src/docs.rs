@@ -1,11 +1,12 @@
 //! The part of the documentation that the program itself writes.
 
 use std::fs;
+use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 
-use crate::shell::{cargo, read, root};
+use crate::shell::{cargo, read, root, run as run_command, target};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -17,12 +18,12 @@ pub(crate) struct Arguments {
 /// A committed file, the program that prints it and its arguments.
 struct Generated {
     path: &'static str,
-    program: &'static [&'static str],
+    program: &'static str,
     arguments: &'static [&'static str],
 }
 
-const GATEWAY: &[&str] = &["--package", "wicketgate", "--"];
-const GUARD: &[&str] = &["--package", "wicketgate-policy", "--example", "detection", "--"];
+const GATEWAY: &str = "debug/wicketgate";
+const GUARD: &str = "debug/examples/detection";
 
 const GENERATED: &[Generated] = &[
     Generated { path: "docs/reference/configuration.md", program: GATEWAY, arguments: &["reference"] },
@@ -39,6 +40,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if arguments.check {
         return check();
     }
+    build()?;
     for file in GENERATED {
         let path = root().join(file.path);
         if let Some(folder) = path.parent() {
@@ -52,6 +54,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 
 /// Every generated file is committed as it would be written now.
 pub(crate) fn check() -> Result<()> {
+    build()?;
     let mut stale = Vec::new();
     for file in GENERATED {
         let now = generate(file)?;
@@ -63,9 +66,13 @@ pub(crate) fn check() -> Result<()> {
     Ok(())
 }
 
+/// Builds with the features that tests are built with, so that nothing is built twice.
+fn build() -> Result<()> {
+    run_command(&mut cargo(&["build", "--quiet", "--locked", "--workspace", "--bins", "--examples"]))
+}
+
 fn generate(file: &Generated) -> Result<String> {
-    let mut command = cargo(&["run", "--quiet", "--locked"]);
-    let text = read(command.args(file.program).args(file.arguments))?;
+    let text = read(Command::new(target().join(file.program)).args(file.arguments))?;
     ensure!(!text.is_empty(), "`{}` prints nothing", file.arguments.join(" "));
     Ok(text)
 }
