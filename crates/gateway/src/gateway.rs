@@ -14,6 +14,7 @@ use wicketgate_admission::revocation::Revocations;
 use wicketgate_admission::{Changes, Counts, Guard, Limits, Lost, Standing};
 use wicketgate_audit::Audit;
 use wicketgate_policy::Policy;
+use wicketgate_relay::broker::Broker;
 use wicketgate_wire::Budget;
 
 use crate::config::{Config, LimitsConfig};
@@ -49,6 +50,8 @@ pub enum Target {
     Redirect(Redirect),
     /// A fixed answer.
     Respond(Respond),
+    /// Private sessions, carried unread.
+    Relay(Arc<Broker>),
 }
 
 /// How a route's requests go upstream.
@@ -75,6 +78,8 @@ pub struct Snapshot {
     pub revocations: Arc<Revocations>,
     /// What messages may say.
     policies: Vec<Policy>,
+    /// What brings the two ends of private sessions together.
+    relay: Option<Arc<Broker>>,
     /// Who may have issued clients' certificates, by the listeners that ask for them.
     clients: HashMap<Arc<str>, Arc<ClientCertificates>>,
     by_name: Vec<Arc<Route>>,
@@ -213,6 +218,7 @@ struct Lasting<'a> {
 struct Behind<'a> {
     upstreams: &'a [Arc<Upstream>],
     policies: &'a [Policy],
+    relay: Option<&'a Arc<Broker>>,
 }
 
 /// The policy of this name; the trivial one where none is named.
@@ -253,6 +259,13 @@ impl Snapshot {
                 policy.follow(last);
             }
         }
+        let relay = config.relay.clone().map(|wanted| match last.and_then(|last| last.relay.clone()) {
+            Some(broker) => {
+                broker.reload(wanted);
+                broker
+            }
+            None => Arc::new(Broker::new(wanted)),
+        });
         let names = config.routes.iter().flat_map(|route| route.admission.disclosure.names());
         let names: HashSet<HeaderName> = names.cloned().collect();
         let names: Arc<[HeaderName]> = names.into_iter().collect();
@@ -263,7 +276,8 @@ impl Snapshot {
                 let own = route.admission.limits.unwrap_or_default();
                 let limits = Limits::new(counts, config.limits.admission, &route.name, own);
                 let guard = Guard::new(&route.admission, &methods, limits, revocations.clone());
-                let behind = Behind { upstreams: &upstreams, policies: &config.policies };
+                let behind =
+                    Behind { upstreams: &upstreams, policies: &config.policies, relay: relay.as_ref() };
                 Route::build(route, guard, names.clone(), &behind, metrics)
             })
             .map(Arc::new)
@@ -280,6 +294,7 @@ impl Snapshot {
             methods,
             revocations,
             policies: config.policies.clone(),
+            relay,
             clients,
             by_name,
         })
@@ -340,7 +355,7 @@ impl Route {
         config: &RouteConfig,
         guard: Guard,
         identity_names: Arc<[HeaderName]>,
-        Behind { upstreams, policies }: &Behind<'_>,
+        Behind { upstreams, policies, relay }: &Behind<'_>,
         metrics: &Metrics,
     ) -> Option<Self> {
         let policy = match &config.action {
@@ -351,6 +366,7 @@ impl Route {
         let target = match &config.action {
             Action::Redirect(redirect) => Target::Redirect(redirect.clone()),
             Action::Respond(respond) => Target::Respond(respond.clone()),
+            Action::Relay => Target::Relay((*relay)?.clone()),
             Action::Proxy(proxy) => Target::Proxy(Box::new(Proxy {
                 upstream: upstreams.iter().find(|upstream| *upstream.name() == *proxy.upstream)?.clone(),
                 websocket: proxy.websocket.clone().map(Arc::new),

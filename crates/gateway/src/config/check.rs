@@ -177,6 +177,8 @@ pub(super) fn check(raw: RawConfig, names: &Names, problems: &mut Problems) -> O
             "remove it, or name it in a route: `policy: NAME`",
         );
     }
+    check_relay(&routes, raw.relay.as_ref().map(|relay| relay.place), problems);
+    let relay = raw.relay.and_then(whole).and_then(|relay| relay.check(problems));
     let revocations = whole(raw.revocations).map(|revocations| revocations.check(problems));
     let admin = raw.admin.and_then(whole).and_then(|admin| admin.check(problems));
     let log = whole(raw.log).map(|log| log.check(problems));
@@ -212,6 +214,7 @@ pub(super) fn check(raw: RawConfig, names: &Names, problems: &mut Problems) -> O
         upstreams,
         authentication,
         policies,
+        relay,
         revocations: revocations?,
         admin,
         log: log?,
@@ -279,6 +282,22 @@ fn check_policy_exists(policy: Option<&At<String>>, names: &Names, problems: &mu
         false => alternatives(policy, &known),
     };
     problems.error(policy.place, format!("there is no policy `{}`", policy.value), help);
+}
+
+/// A route that carries private sessions, and the section that says whose, need each other.
+fn check_relay(routes: &[(Place, Arc<RouteConfig>)], section: Option<Place>, problems: &mut Problems) {
+    let mut carrying = routes.iter().filter(|(_, route)| matches!(route.action, Action::Relay));
+    match (carrying.next(), section) {
+        (Some((place, route)), None) => {
+            let what = format!("the route `{}` carries private sessions, and nothing says whose", route.name);
+            problems.error(*place, what, "add the section `relay:` with the site's authority");
+        }
+        (None, Some(place)) => {
+            let help = "add `relay: on` to the route that agents and clients dial";
+            problems.warning(place, "no route carries private sessions", help);
+        }
+        _ => {}
+    }
 }
 
 /// A ticket stands in place of another method's credential: beside none there is nobody to get one, and among `all` it would

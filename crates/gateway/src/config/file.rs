@@ -7,6 +7,7 @@ use wicketgate_admission::revocation::RawRevocations;
 use wicketgate_audit::RawAudit;
 use wicketgate_config::{At, Item, OneOrMany};
 use wicketgate_policy::RawPolicy;
+use wicketgate_relay::config::RawRelay;
 
 use super::section::{RawDrain, RawLimits, RawLog, RawRuntime};
 use crate::admin::config::RawAdmin;
@@ -37,6 +38,8 @@ pub struct RawConfig {
     pub authentication: Vec<Item<RawMethod>>,
     /// What messages may say, for routes to name.
     pub policies: Vec<Item<RawPolicy>>,
+    /// Private sessions between clients and agents, carried for routes with `relay: on`. Without this key there are none.
+    pub relay: Option<Item<RawRelay>>,
     /// Credentials and subjects that are not accepted any more.
     pub revocations: Item<RawRevocations>,
     /// The operator's own listener: metrics and health. Without this key there is none.

@@ -19,6 +19,7 @@ use wicketgate_admission::identity::MethodConfig;
 use wicketgate_admission::revocation::RevocationsConfig;
 use wicketgate_audit::AuditConfig;
 use wicketgate_policy::Policy;
+use wicketgate_relay::config::RelayConfig;
 
 use crate::listener::config::ListenerConfig;
 use crate::route::RouteTable;
@@ -45,6 +46,8 @@ pub struct Config {
     pub authentication: Vec<MethodConfig>,
     /// What messages may say, each with a name of its own; every one that a route names is here.
     pub policies: Vec<Policy>,
+    /// Private sessions between clients and agents, if they are carried.
+    pub relay: Option<RelayConfig>,
     /// Where revocations come from.
     pub revocations: RevocationsConfig,
     /// The operator's own listener, if there is one.

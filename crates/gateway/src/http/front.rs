@@ -222,8 +222,10 @@ async fn serve(
             *response.headers_mut() = respond.headers(&scope).map_err(|_| Refused::Header)?;
             Ok(response)
         }
-        (Target::Proxy(_), true) if shared.is_ending() => Err(Refused::Draining),
+        (Target::Proxy(_) | Target::Relay(_), true) if shared.is_ending() => Err(Refused::Draining),
         (Target::Proxy(proxy), true) => websocket::open(routed, proxy, parts, body).await,
+        (Target::Relay(broker), true) => websocket::relay(routed, broker, parts),
+        (Target::Relay(_), false) => Err(Refused::WebSocketOnly),
         (Target::Proxy(proxy), false) => {
             let http = proxy.config.http.as_ref().ok_or(Refused::WebSocketOnly)?;
             // Boxed, so that what opens a session does not carry its size.

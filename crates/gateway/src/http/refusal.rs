@@ -41,6 +41,9 @@ pub enum Refused {
     /// The route takes nothing but WebSockets.
     #[error("the route takes only WebSocket sessions")]
     WebSocketOnly,
+    /// A WebSocket for private sessions that does not speak their protocol.
+    #[error("the route carries private sessions, and `wicketgate.v1` is not offered")]
+    NoRelay,
     /// The method is CONNECT, but not for a WebSocket.
     #[error("this is no forward proxy")]
     Connect,
@@ -117,6 +120,7 @@ impl Refused {
             Self::TicketPath => (StatusCode::BAD_REQUEST, "ticket_path"),
             Self::NoWebSocket => (StatusCode::FORBIDDEN, "no_websocket"),
             Self::WebSocketOnly => (StatusCode::UPGRADE_REQUIRED, "websocket_only"),
+            Self::NoRelay => (StatusCode::BAD_REQUEST, "relay_subprotocol"),
             Self::Connect => (StatusCode::METHOD_NOT_ALLOWED, "connect"),
             Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
             Self::BodyLate => (StatusCode::REQUEST_TIMEOUT, "body_late"),

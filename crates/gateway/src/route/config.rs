@@ -15,7 +15,7 @@ use super::rewrite::RawRewrite;
 use super::{HeaderEdits, Redirect, Respond, Rewrite};
 use crate::pump::config::{Mode, RawWebSocket, WebSocketConfig};
 
-/// A route: which requests it is for, and what becomes of them. It has one of `upstream`, `redirect` and `respond`.
+/// A route: which requests it is for, and what becomes of them. It has one of `upstream`, `redirect`, `respond` and `relay`.
 ///
 /// The most specific route is taken: an exact host before the longest `*.name` before any host; then an exact path
 /// before the prefix or glob with the most literal characters; then the route with more conditions (each header, the
@@ -37,6 +37,9 @@ pub struct RawRoute {
     /// A fixed answer.
     #[serde(default)]
     pub respond: Option<At<RawRespond>>,
+    /// `on`: agents and clients of the section `relay` dial this route, and their private sessions are carried.
+    #[serde(default)]
+    pub relay: Option<At<Switch>>,
     /// What clients are asked before anything of theirs goes on.
     #[serde(default)]
     pub admission: Option<At<RawAdmission>>,
@@ -86,6 +89,8 @@ pub enum Action {
     Redirect(Redirect),
     /// A fixed answer.
     Respond(Respond),
+    /// Private sessions of agents and clients.
+    Relay,
 }
 
 /// How requests go to an upstream.
@@ -128,13 +133,14 @@ impl RawRoute {
             ("upstream", self.upstream.as_ref().map(|at| at.place)),
             ("redirect", self.redirect.as_ref().map(|at| at.place)),
             ("respond", self.respond.as_ref().map(|at| at.place)),
+            ("relay", self.relay.as_ref().filter(|relay| relay.is_on()).map(|at| at.place)),
         ];
         let mut given = given.iter().filter_map(|(key, place)| place.map(|place| (*key, place)));
         let Some(first) = given.next() else {
             problems.error(
                 place,
                 format!("the route `{name}` leads nowhere"),
-                "add `upstream`, `redirect` or `respond`",
+                "add `upstream`, `redirect`, `respond` or `relay: on`",
             );
             return None;
         };
@@ -153,7 +159,7 @@ impl RawRoute {
             (Some(upstream), ..) => Action::Proxy(Box::new(self.proxy(&upstream, &matching, problems))),
             (_, Some(redirect), _) => Action::Redirect(redirect.value.check(problems)?),
             (.., Some(respond)) => Action::Respond(respond.value.check(problems)),
-            (None, None, None) => return None,
+            (None, None, None) => Action::Relay,
         };
         if let (Action::Proxy(proxy), Some(place), None) = (&action, websocket, &admission.authentication)
             && proxy.websocket.as_ref().is_some_and(|config| config.per_identity.is_some())

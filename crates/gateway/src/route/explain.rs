@@ -143,6 +143,7 @@ impl Action {
                 Err(_) => "400 Bad Request: the query cannot stand in a header".to_owned(),
             },
             Self::Respond(respond) => respond.status.to_string(),
+            Self::Relay => "carried as one end of a private session".to_owned(),
         }
     }
 }

@@ -31,19 +31,25 @@ impl ConfigPath {
 
     /// Reads it and shows every problem on standard error. `None` when it cannot be used.
     pub(crate) fn load(&self) -> Option<(Config, Report)> {
-        let (config, report) = match config::load(self.path()) {
-            Ok((config, report)) => (Some(config), report),
-            Err(report) => (None, report),
-        };
-        eprint!("{}", report.render(style()));
-        match config {
-            Some(config) => Some((config, report)),
-            None => {
-                let (errors, warnings) = (report.errors(), report.warnings());
-                eprintln!("{}: {}", self.path().display(), counted(errors, warnings));
-                None
-            }
-        }
+        let (config, report) = config::load(self.path())
+            .map_or_else(|report| (None, report), |(config, report)| (Some(config), report));
+        tell(self.path(), config.is_some(), &report);
+        config.map(|config| (config, report))
+    }
+}
+
+/// What a file says, once every problem of it is shown on standard error. `None` when it cannot be used.
+pub(super) fn show<C>(path: &Path, loaded: Result<(C, Report), Report>) -> Option<C> {
+    let (config, report) =
+        loaded.map_or_else(|report| (None, report), |(config, report)| (Some(config), report));
+    tell(path, config.is_some(), &report);
+    config
+}
+
+fn tell(path: &Path, usable: bool, report: &Report) {
+    eprint!("{}", report.render(style()));
+    if !usable {
+        eprintln!("{}: {}", path.display(), counted(report.errors(), report.warnings()));
     }
 }
 

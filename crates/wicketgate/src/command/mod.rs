@@ -1,9 +1,13 @@
 //! The commands, one file each.
 
+mod agent;
 mod audit;
+mod ca;
 mod check;
 mod configuration;
+mod connect;
 mod demo;
+mod endpoint;
 mod init;
 mod key;
 mod operator;
@@ -44,11 +48,17 @@ pub(crate) enum Command {
     TestPolicy(test_policy::TestPolicy),
     /// Ask, follow, verify or export the audit store.
     Audit(audit::Audit),
-    /// Print the JSON Schema of the configuration, for editors.
-    Schema,
-    /// Print the reference of the configuration in Markdown.
+    /// Let clients in to services of this machine.
+    Agent(agent::Agent),
+    /// Reach a service of an agent.
+    Connect(connect::Connect),
+    /// The authority of your site, for agents, clients and gateways.
+    Ca(ca::Ca),
+    /// Print the JSON Schema of a configuration, for editors.
+    Schema(schema::Schema),
+    /// Print the reference of a configuration in Markdown.
     #[command(hide = true)]
-    Reference,
+    Reference(schema::Schema),
 }
 
 impl Command {
@@ -64,8 +74,11 @@ impl Command {
             Self::Revoke(revoke) => revoke.run(),
             Self::TestPolicy(test) => test.run(),
             Self::Audit(audit) => audit.run(),
-            Self::Schema => schema::run(),
-            Self::Reference => reference::run(),
+            Self::Agent(agent) => agent.run(),
+            Self::Connect(connect) => connect.run(),
+            Self::Ca(ca) => ca.run(),
+            Self::Schema(schema) => schema.run(),
+            Self::Reference(schema) => reference::run(schema.of),
         }
     }
 }

@@ -1,26 +1,31 @@
-//! `wicketgate reference`: the reference of the configuration, out of its JSON Schema.
+//! `wicketgate reference`: the reference of a configuration, out of its JSON Schema.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::ExitCode;
 
 use serde_json::{Map, Value};
-use wicketgate_gateway::config;
+
+use super::schema::Of;
 
 /// How deep keys stand in keys.
 const MAX_DEPTH: usize = 8;
 
-pub(super) fn run() -> anyhow::Result<ExitCode> {
-    std::io::stdout().write_all(markdown(&config::schema()).as_bytes())?;
+pub(super) fn run(of: Of) -> anyhow::Result<ExitCode> {
+    let title = match of {
+        Of::Gateway => "Configuration reference",
+        Of::Agent => "Configuration of an agent: reference",
+        Of::Client => "Configuration of a client: reference",
+    };
+    std::io::stdout().write_all(markdown(title, &of.schema()).as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// One section for each key of the file, with a table of all keys below it.
-fn markdown(schema: &Value) -> String {
+fn markdown(title: &str, schema: &Value) -> String {
     let reference = Reference { root: schema };
-    let mut out = String::from(
-        "# Configuration reference\n\nGenerated from the types by `wicketgate reference`; do not edit.\n\n",
-    );
+    let mut out =
+        format!("# {title}\n\nGenerated from the types by `wicketgate reference`; do not edit.\n\n");
     let _ = writeln!(out, "{}", text(schema));
     for (key, value) in properties(schema) {
         let _ = writeln!(out, "\n## `{key}`\n\n{}\n", reference.description(value));

@@ -44,10 +44,27 @@ fn certificates(authority: &Authority) -> (Dir, Identity) {
     for name in ["backend-ca.pem", "devices-ca.pem"] {
         fs::copy(authority.ca_file(), dir.join(name)).unwrap();
     }
+    let secret = dir.write("ticket-secret", "0123456789abcdef0123456789abcdef").unwrap();
+    fs::set_permissions(secret, fs::Permissions::from_mode(0o600)).unwrap();
+    site(&dir);
     dir.write("devices.crl", authority.revocations(&[], true).unwrap()).unwrap();
     dir.write("issuer.pem", SigningKey::es256("issuer").unwrap().public_pem).unwrap();
     let backend = authority.issue(&["chat.internal"]).unwrap();
     (dir, backend)
+}
+
+/// The parties of a site under the names that the examples give them.
+fn site(dir: &Dir) {
+    for arguments in [
+        &["init", "site.example"][..],
+        &["issue", "gateway", "front"],
+        &["issue", "agent", "office-pc"],
+        &["issue", "client", "alice"],
+    ] {
+        let mut command = Command::new(BINARY);
+        let output = command.arg("ca").args(arguments).current_dir(dir.path()).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
 }
 
 #[test]

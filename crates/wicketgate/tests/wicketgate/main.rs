@@ -10,3 +10,4 @@ mod demo;
 mod examples;
 mod keys;
 mod peers;
+mod relay;

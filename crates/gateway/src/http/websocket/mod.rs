@@ -1,6 +1,7 @@
 //! A WebSocket handshake passed on, and the session that follows it.
 
 mod first_message;
+mod relay;
 mod renewal;
 mod report;
 mod session;
@@ -15,6 +16,7 @@ use hyper::upgrade::OnUpgrade;
 use wicketgate_wire::handshake::Token;
 
 pub(super) use self::first_message::{Opening, open as open_unproven};
+pub(super) use self::relay::relay;
 use self::session::Session;
 use self::terms::{Extensions, Terms, negotiate};
 use super::body::Answer;

@@ -1,0 +1,154 @@
+//! Which clients reach which services of which agents.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use wicketgate_config::{At, Item, OneOrMany, Problems};
+
+/// A rule: these clients reach these services of these agents. What no rule allows is refused.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawAccess {
+    /// Names of clients; `*` stands for any characters.
+    pub clients: OneOrMany<At<String>>,
+    /// Names of agents; `*` stands for any characters.
+    pub agents: OneOrMany<At<String>>,
+    /// Names of services; `*` stands for any characters.
+    pub services: OneOrMany<At<String>>,
+}
+
+/// Which clients reach which services of which agents.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Access(Vec<Rule>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Rule {
+    clients: Vec<Pattern>,
+    agents: Vec<Pattern>,
+    services: Vec<Pattern>,
+}
+
+/// A name in which `*` stands for any characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pattern(Box<str>);
+
+/// The most rules.
+const MAX_RULES: usize = 1000;
+/// The most names in one list of a rule.
+const MAX_NAMES: usize = 1000;
+
+impl Access {
+    /// Checks the rules; what is wrong goes to `problems`.
+    pub fn check(rules: Vec<Item<RawAccess>>, problems: &mut Problems) -> Self {
+        if let Some(beyond) = rules.get(MAX_RULES) {
+            problems.error(
+                beyond.place,
+                format!("more than {MAX_RULES} rules of access"),
+                "name more by `*`",
+            );
+        }
+        let rule = |raw: Item<RawAccess>, problems: &mut Problems| {
+            let RawAccess { clients, agents, services } = raw.value;
+            let mut patterns = |names: OneOrMany<At<String>>, what: &str| -> Vec<Pattern> {
+                if names.0.is_empty() {
+                    let help = "name them, or write `*` for all";
+                    problems.error(raw.place, format!("this rule names no {what}"), help);
+                }
+                if let Some(beyond) = names.0.get(MAX_NAMES) {
+                    problems.error(beyond.place, format!("more than {MAX_NAMES} {what}"), "name more by `*`");
+                }
+                names.0.into_iter().map(|name| Pattern::check(&name, problems)).collect()
+            };
+            Rule {
+                clients: patterns(clients, "clients"),
+                agents: patterns(agents, "agents"),
+                services: patterns(services, "services"),
+            }
+        };
+        Self(rules.into_iter().map(|raw| rule(raw, problems)).collect())
+    }
+
+    /// Whether a client reaches a service of an agent.
+    pub fn allows(&self, client: &str, agent: &str, service: &str) -> bool {
+        let any = |patterns: &[Pattern], name| patterns.iter().any(|pattern| pattern.matches(name));
+        self.0.iter().any(|rule| {
+            any(&rule.clients, client) && any(&rule.agents, agent) && any(&rule.services, service)
+        })
+    }
+}
+
+impl Pattern {
+    fn check(text: &At<String>, problems: &mut Problems) -> Self {
+        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'*');
+        if text.is_empty() || text.len() > 128 || !text.bytes().all(is_name) {
+            problems.error(
+                text.place,
+                format!("`{}` matches no name", text.value),
+                "a name has 1 to 128 letters, digits, `-`, `_` and `.`; `*` stands for any of them",
+            );
+        }
+        Self(text.value.as_str().into())
+    }
+
+    /// Whether a name is one of these. Linear in the name for each `*`.
+    pub fn matches(&self, name: &str) -> bool {
+        let mut parts = self.0.split('*');
+        let first = parts.next().unwrap_or_default();
+        let Some(mut rest) = name.strip_prefix(first) else { return false };
+        let mut last = None;
+        for part in parts {
+            if let Some(between) = last.replace(part) {
+                match rest.find(between) {
+                    Some(at) => rest = &rest[at + between.len()..],
+                    None => return false,
+                }
+            }
+        }
+        match last {
+            None => rest.is_empty(),
+            Some(last) => rest.ends_with(last),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_match_whole_names() {
+        let matches = |pattern: &str, name: &str| Pattern(pattern.into()).matches(name);
+        for (pattern, name, want) in [
+            ("alice", "alice", true),
+            ("alice", "alice2", false),
+            ("*", "", true),
+            ("*", "any", true),
+            ("ops-*", "ops-1", true),
+            ("ops-*", "dev-ops-1", false),
+            ("*-pc", "office-pc", true),
+            ("*-pc", "office-pc2", false),
+            ("a*b*c", "a1b2c", true),
+            ("a*b*c", "abc", true),
+            ("a*b*c", "acb", false),
+            ("a*a", "a", false),
+            ("ab*bc", "abc", false),
+            ("**", "x", true),
+        ] {
+            assert_eq!(matches(pattern, name), want, "{pattern} {name}");
+        }
+    }
+
+    #[test]
+    fn what_no_rule_allows_is_refused() {
+        let rule = |client: &str, agent: &str, service: &str| Rule {
+            clients: vec![Pattern(client.into())],
+            agents: vec![Pattern(agent.into())],
+            services: vec![Pattern(service.into())],
+        };
+        let access = Access(vec![rule("alice", "office-*", "ssh"), rule("ops-*", "*", "*")]);
+        assert!(access.allows("alice", "office-pc", "ssh"));
+        assert!(!access.allows("alice", "office-pc", "rdp"));
+        assert!(!access.allows("alice", "lab", "ssh"));
+        assert!(access.allows("ops-1", "lab", "rdp"));
+        assert!(!Access::default().allows("alice", "office-pc", "ssh"));
+    }
+}

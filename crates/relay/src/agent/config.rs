@@ -1,0 +1,115 @@
+//! An agent's configuration.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use wicketgate_config::{At, Item, OneOrMany, Place, Problems, Table};
+
+use crate::access::{Access, RawAccess};
+use crate::carrier::websocket::Dialer;
+use crate::endpoint::config::{RawGateway, identity};
+use crate::identity::Identity;
+use crate::name::Role;
+
+/// An agent: the gateway that it dials, and the services that it offers.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "Wicketgate agent")]
+pub struct RawAgent {
+    /// The gateway that it dials.
+    pub gateway: RawGateway,
+    /// The folder with `authority.pem`, `certificate.pem` and `key.pem`, as `wicketgate ca issue agent NAME` fills it.
+    pub identity: At<PathBuf>,
+    /// What clients can reach, by name: an address `HOST:PORT` of TCP each. At most 1000.
+    pub services: Table<At<String>>,
+    /// Which clients reach which services, in the agent's own word: it is asked last. Without it, every client that the gateway lets
+    /// in.
+    #[serde(default)]
+    pub access: Option<Vec<Item<RawClients>>>,
+    /// The most sessions at once, 1 to 10000. Each holds at most 16 MiB that the other end has not taken.
+    #[serde(default = "hundred")]
+    pub max_sessions: At<u32>,
+}
+
+/// A rule: these clients reach these services.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawClients {
+    /// Names of clients; `*` stands for any characters.
+    pub clients: OneOrMany<At<String>>,
+    /// Names of services; `*` stands for any characters.
+    pub services: OneOrMany<At<String>>,
+}
+
+fn hundred() -> At<u32> {
+    At::nowhere(100)
+}
+
+/// The most services.
+const MAX_SERVICES: usize = 1000;
+
+/// An agent's configuration, checked.
+#[derive(Debug)]
+pub struct AgentConfig {
+    /// Who it is.
+    pub identity: Arc<Identity>,
+    /// The way to its gateway.
+    pub dialer: Dialer,
+    /// The services, by name: where each is.
+    pub services: BTreeMap<String, String>,
+    /// Which clients reach which.
+    pub access: Access,
+    /// The most sessions at once.
+    pub max_sessions: usize,
+}
+
+impl RawAgent {
+    /// Checks the values and reads the identity; what is wrong goes to `problems`.
+    pub fn check(self, problems: &mut Problems) -> Option<AgentConfig> {
+        let identity = identity(&self.identity, Role::Agent, problems);
+        let dialer = self.gateway.check(problems);
+        if let Some((beyond, _)) = self.services.0.get(MAX_SERVICES) {
+            problems.error(beyond.place, format!("more than {MAX_SERVICES} services"), "take some away");
+        }
+        let mut services = BTreeMap::new();
+        for (name, address) in self.services.0 {
+            let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+            if name.is_empty() || name.len() > 128 || !name.bytes().all(is_name) {
+                let help = "a name has 1 to 128 letters, digits, `-`, `_` and `.`";
+                problems.error(name.place, format!("no service is named `{}`", name.value), help);
+            }
+            let port = address.rsplit_once(':').map(|(host, port)| (host, port.parse::<u16>()));
+            if !matches!(port, Some((host, Ok(1..))) if !host.is_empty()) {
+                let what = format!("`{}` is no address", address.value);
+                problems.error(address.place, what, "write `HOST:PORT`, as in `127.0.0.1:22`");
+            }
+            services.insert(name.value, address.value);
+        }
+        let any = || OneOrMany(vec![At::nowhere("*".to_owned())]);
+        let rules = match self.access {
+            None => {
+                let all = RawAccess { clients: any(), agents: any(), services: any() };
+                vec![Item { value: all, place: Place::UNKNOWN, whole: true }]
+            }
+            Some(rules) => rules
+                .into_iter()
+                .map(|Item { value: RawClients { clients, services }, place, whole }| Item {
+                    value: RawAccess { clients, agents: any(), services },
+                    place,
+                    whole,
+                })
+                .collect(),
+        };
+        let access = Access::check(rules, problems);
+        let max_sessions = problems.in_range("max_sessions", &self.max_sessions, 1..=10_000) as usize;
+        Some(AgentConfig { identity: identity?, dialer: dialer?, services, access, max_sessions })
+    }
+}
+
+/// The JSON Schema of an agent's configuration file, for editors.
+pub fn schema() -> serde_json::Value {
+    schemars::schema_for!(RawAgent).to_value()
+}

@@ -1,0 +1,196 @@
+//! The agent: on the machine to be reached, it dials out, and lets clients in to the services that it offers.
+
+pub mod config;
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use self::config::AgentConfig;
+use crate::endpoint::control::{Call, Control, Granted, Invitation, State, control};
+use crate::endpoint::link::{Event, LABEL, Link, LinkHandle, attach, link};
+use crate::endpoint::streams::{self, Stream};
+use crate::session::{Limits, Reason, Role, SessionId, close_record};
+
+/// How long the client may take to prove who it is.
+const HANDSHAKE: Duration = Duration::from_secs(60);
+/// How long the connection to a service may take.
+const CONNECT: Duration = Duration::from_secs(10);
+/// How long a stream may take to say which service it is for.
+const ASK: Duration = Duration::from_secs(30);
+
+/// How long sessions may take to end when the agent stops.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// An agent at work.
+#[derive(Debug)]
+struct Agent {
+    config: AgentConfig,
+    control: Control,
+    tasks: TaskTracker,
+    sessions: Mutex<HashSet<SessionId>>,
+}
+
+/// Runs an agent until it is stopped; sessions then end with a reason that says so.
+pub async fn run(config: AgentConfig, stop: CancellationToken) {
+    let (control, keeper, mut calls) = control(config.dialer.clone(), config.identity.clone());
+    let agent = Arc::new(Agent { config, control, tasks: TaskTracker::new(), sessions: Mutex::default() });
+    let keeper = tokio::spawn(keeper.run(|state| match state {
+        State::Connected { gateway, version } => tracing::info!(%gateway, %version, "connected"),
+        State::Lost(error) => tracing::warn!("no gateway: {error}"),
+    }));
+    loop {
+        tokio::select! {
+            call = calls.recv() => match call {
+                Some(Call::Invitation(invitation)) => agent.clone().invited(invitation, &stop),
+                Some(Call::Wanted(granted)) => agent.clone().wanted(granted),
+                None => break,
+            },
+            () = stop.cancelled() => break,
+        }
+    }
+    agent.tasks.close();
+    let _ = timeout(LAST_WORDS, agent.tasks.wait()).await;
+    keeper.abort();
+}
+
+impl Agent {
+    fn invited(self: Arc<Self>, invitation: Invitation, stop: &CancellationToken) {
+        let session = invitation.granted.session;
+        if self.sessions().len() >= self.config.max_sessions {
+            return self.decline(
+                invitation.granted,
+                Reason::Limits,
+                "the agent has as many sessions as it may have",
+            );
+        }
+        self.sessions().insert(session);
+        let (tasks, stop) = (self.tasks.clone(), stop.clone());
+        tasks.spawn(async move {
+            let client = invitation.client.clone();
+            tracing::info!(%session, %client, "invited");
+            let limits = Limits::default();
+            let (stream, handle, carriers) = link(
+                Role::Agent,
+                invitation.granted.clone(),
+                self.config.dialer.clone(),
+                self.control.clone(),
+                limits,
+            );
+            let carriers = tokio::spawn(carriers.run(move |event| match event {
+                Event::Attached { again, .. } => tracing::info!(%session, again, "attached"),
+                Event::Broken(why) => tracing::info!(%session, "broken: {why}"),
+                Event::Undialled(why) => tracing::debug!(%session, "no carrier: {why}"),
+            }));
+            let served = async {
+                let done = self.serve(stream, &handle, &invitation).await;
+                if let Err(why) = &done {
+                    tracing::warn!(%session, %client, "{why}");
+                }
+            };
+            tokio::select! {
+                () = served => {}
+                () = stop.cancelled() => handle.close(Reason::AgentRestarted, "the agent stops"),
+            }
+            handle.close(Reason::Normal, "");
+            let counters = handle.counters();
+            if let Ok(ended) = carriers.await {
+                tracing::info!(%session, %client, read = counters.read, written = counters.written, "{ended}");
+            }
+            self.sessions().remove(&session);
+        });
+    }
+
+    fn sessions(&self) -> MutexGuard<'_, HashSet<SessionId>> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A client waits for the other end of a session. One that this agent knows dials by itself; of one from before it was started,
+    /// the client is told that there is nothing to wait for.
+    fn wanted(self: Arc<Self>, granted: Granted) {
+        if !self.sessions().contains(&granted.session) {
+            self.decline(granted, Reason::AgentRestarted, "the agent was started anew");
+        }
+    }
+
+    /// Tells the client of a session that this agent has no part in it.
+    fn decline(self: Arc<Self>, granted: Granted, reason: Reason, text: &'static str) {
+        let tasks = self.tasks.clone();
+        tasks.spawn(async move {
+            let session = granted.session;
+            let farewell = close_record(reason, text);
+            match attach(&self.config.dialer, &granted.ticket).await {
+                Ok(mut carrier) => {
+                    let _ = carrier.write_all(&farewell).await;
+                    let _ = carrier.shutdown().await;
+                    tracing::info!(%session, "declined: {text}");
+                }
+                Err(error) => tracing::debug!(%session, "no carrier: {error}"),
+            }
+        });
+    }
+
+    async fn serve(
+        self: &Arc<Self>,
+        stream: Link,
+        handle: &LinkHandle,
+        invitation: &Invitation,
+    ) -> Result<(), String> {
+        let established =
+            timeout(HANDSHAKE, self.config.identity.accept_client(stream, &invitation.client)).await;
+        let established = established
+            .map_err(|_| "the client did not prove in time who it is".to_owned())?
+            .map_err(|error| error.to_string())?;
+        let secret = established.secret(LABEL, &invitation.granted.session.0);
+        handle.prove(&secret.map_err(|error| error.to_string())?);
+        let (agent, services, client) =
+            (self.clone(), invitation.services.clone(), invitation.client.name.clone());
+        let served = streams::serve(established.stream, move |stream| {
+            let (agent, services, client) = (agent.clone(), services.clone(), client.clone());
+            tokio::spawn(async move { agent.forward(stream, &services, &client).await });
+        });
+        served.await.map_err(|error| error.to_string())
+    }
+
+    /// One stream, from its request for a service to its end.
+    async fn forward(&self, mut stream: Stream, granted: &[String], client: &str) {
+        let Ok(Ok(service)) = timeout(ASK, streams::asked(&mut stream)).await else { return };
+        match self.connect(&service, granted, client).await {
+            Ok(mut socket) => {
+                tracing::info!(client, service, "open");
+                if streams::answer(&mut stream, None).await.is_err() {
+                    return;
+                }
+                let _ = streams::carry(&mut stream, &mut socket).await;
+            }
+            Err(why) => {
+                tracing::warn!(client, service, "refused: {why}");
+                let _ = streams::answer(&mut stream, Some(&why)).await;
+            }
+        }
+    }
+
+    async fn connect(&self, service: &str, granted: &[String], client: &str) -> Result<TcpStream, String> {
+        if !granted.iter().any(|name| name == service) {
+            return Err(format!("the session was not opened for `{service}`"));
+        }
+        // Asked last, and by the agent alone: no gateway can talk it into more.
+        if !self.config.access.allows(client, &self.config.identity.name.name, service) {
+            return Err(format!("the agent does not let {client} reach `{service}`"));
+        }
+        let Some(address) = self.config.services.get(service) else {
+            return Err(format!("the agent has no service `{service}`"));
+        };
+        let connect = timeout(CONNECT, TcpStream::connect(address.as_str()));
+        let socket = connect.await.map_err(|_| format!("`{service}` does not answer"))?;
+        let socket = socket.map_err(|error| format!("`{service}` cannot be reached: {error}"))?;
+        socket.set_nodelay(true).map_err(|error| error.to_string())?;
+        Ok(socket)
+    }
+}

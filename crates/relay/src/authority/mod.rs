@@ -1,0 +1,192 @@
+//! A site's own certificate authority: its key may stay offline, and it speaks for one site alone.
+
+use std::time::{Duration, SystemTime};
+
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
+    KeyPair, KeyUsagePurpose, SanType, SerialNumber,
+};
+use time::OffsetDateTime;
+use x509_parser::extensions::GeneralName;
+use zeroize::Zeroizing;
+
+use crate::name::{Name, NameError, Role};
+
+/// How long an authority serves where nothing is said: ten years.
+pub const AUTHORITY_LIFETIME: Duration = Duration::from_secs(10 * 365 * 86_400);
+/// How long a party's certificate serves where nothing is said: a year.
+pub const PARTY_LIFETIME: Duration = Duration::from_secs(365 * 86_400);
+/// Clocks of endpoints may be late by this much.
+const EARLIER: Duration = Duration::from_secs(300);
+
+/// A certificate and its private key, both in PEM.
+#[derive(Debug)]
+pub struct Issued {
+    /// The certificate.
+    pub certificate: String,
+    /// The key.
+    pub key: Zeroizing<String>,
+    /// The certificate's serial number, in lower hexadecimal digits.
+    pub serial: String,
+}
+
+/// Why nothing was made.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthorityError {
+    /// The name cannot stand in a certificate.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// The authority's files do not belong together or are broken.
+    #[error("the authority cannot be used: {0}")]
+    Unusable(#[from] rcgen::Error),
+    /// The key is another's.
+    #[error("the key is not that of the authority's certificate")]
+    Mismatch,
+    /// The authority names no site.
+    #[error("the authority's certificate names no site: it was not made by `wicketgate ca init`")]
+    Siteless,
+    /// The time lies beyond what a certificate can say.
+    #[error("no certificate can be valid that long")]
+    Lifetime,
+    /// The system gives no randomness.
+    #[error("the system gives no randomness")]
+    Randomness,
+}
+
+/// A site's authority, able to sign.
+#[derive(Debug)]
+pub struct Authority {
+    site: String,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+impl Authority {
+    /// Makes the authority of a site.
+    ///
+    /// # Errors
+    /// A site that no name can have.
+    pub fn create(site: &str, lifetime: Duration) -> Result<Issued, AuthorityError> {
+        Name::new(site, Role::Gateway, "any")?;
+        let mut params = CertificateParams::default();
+        params.distinguished_name = distinguished(&format!("Authority of {site}"));
+        params.subject_alt_names = vec![SanType::URI(format!("spiffe://{site}").try_into()?)];
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let serial = term(&mut params, lifetime)?;
+        let key = KeyPair::generate()?;
+        let certificate = params.self_signed(&key)?.pem();
+        Ok(Issued { certificate, key: Zeroizing::new(key.serialize_pem()), serial })
+    }
+
+    /// Takes an authority's certificate and key, both in PEM.
+    ///
+    /// # Errors
+    /// Files that are broken, not of each other, or of no authority of ours.
+    pub fn open(certificate: &str, key: &str) -> Result<Self, AuthorityError> {
+        let key = KeyPair::from_pem(key)?;
+        let site = read(certificate, &key)?;
+        let issuer = Issuer::from_ca_cert_pem(certificate, key)?;
+        Ok(Self { site, issuer })
+    }
+
+    /// The site that it speaks for.
+    pub fn site(&self) -> &str {
+        &self.site
+    }
+
+    /// Makes a key and a certificate for a party of the site.
+    ///
+    /// # Errors
+    /// A text that is no name.
+    pub fn issue(&self, role: Role, name: &str, lifetime: Duration) -> Result<Issued, AuthorityError> {
+        let name = Name::new(&self.site, role, name)?;
+        let mut params = CertificateParams::default();
+        params.distinguished_name = distinguished(&name.name);
+        params.subject_alt_names = vec![SanType::URI(name.to_string().try_into()?)];
+        params.is_ca = IsCa::ExplicitNoCa;
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages =
+            vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+        params.use_authority_key_identifier_extension = true;
+        let serial = term(&mut params, lifetime)?;
+        let key = KeyPair::generate()?;
+        let certificate = params.signed_by(&key, &self.issuer)?.pem();
+        Ok(Issued { certificate, key: Zeroizing::new(key.serialize_pem()), serial })
+    }
+}
+
+fn distinguished(common: &str) -> DistinguishedName {
+    let mut name = DistinguishedName::new();
+    name.push(DnType::CommonName, common);
+    name
+}
+
+/// Sets a serial number at random and the time of validity; gives the number.
+fn term(params: &mut CertificateParams, lifetime: Duration) -> Result<String, AuthorityError> {
+    let mut serial = [0; 16];
+    aws_lc_rs::rand::fill(&mut serial).map_err(|_| AuthorityError::Randomness)?;
+    // Positive, and with a first digit that is no zero (RFC 5280 section 4.1.2.2).
+    serial[0] = serial[0] & 0x7f | 0x40;
+    params.serial_number = Some(SerialNumber::from_slice(&serial));
+    let now = SystemTime::now();
+    let end = now.checked_add(lifetime).ok_or(AuthorityError::Lifetime)?;
+    params.not_before = OffsetDateTime::from(now - EARLIER);
+    // A year of five digits stands in no certificate.
+    let end = end.duration_since(SystemTime::UNIX_EPOCH).map_err(|_| AuthorityError::Lifetime)?;
+    let end = i64::try_from(end.as_secs()).map_err(|_| AuthorityError::Lifetime)?;
+    params.not_after = OffsetDateTime::from_unix_timestamp(end).map_err(|_| AuthorityError::Lifetime)?;
+    Ok(serial.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// The site that an authority's certificate names, once the key is seen to be its own.
+fn read(certificate: &str, key: &KeyPair) -> Result<String, AuthorityError> {
+    let (_, pem) =
+        x509_parser::pem::parse_x509_pem(certificate.as_bytes()).map_err(|_| AuthorityError::Siteless)?;
+    let parsed = pem.parse_x509().map_err(|_| AuthorityError::Siteless)?;
+    if parsed.public_key().subject_public_key.data != key.public_key_raw() {
+        return Err(AuthorityError::Mismatch);
+    }
+    let names = parsed.subject_alternative_name().ok().flatten();
+    let names = names.iter().flat_map(|names| &names.value.general_names);
+    let mut sites = names.filter_map(|name| match name {
+        GeneralName::URI(uri) => uri.strip_prefix("spiffe://").map(str::to_owned),
+        _ => None,
+    });
+    sites.next().ok_or(AuthorityError::Siteless)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn an_authority_issues_names_of_its_own_site() {
+        let made = Authority::create("site.example", AUTHORITY_LIFETIME).unwrap();
+        let authority = Authority::open(&made.certificate, &made.key).unwrap();
+        assert_eq!(authority.site(), "site.example");
+        let agent = authority.issue(Role::Agent, "office-pc", PARTY_LIFETIME).unwrap();
+        let (_, pem) = x509_parser::pem::parse_x509_pem(agent.certificate.as_bytes()).unwrap();
+        let certified = crate::identity::name_of(&pem.contents.into()).unwrap();
+        assert_eq!(certified.name.to_string(), "spiffe://site.example/agent/office-pc");
+        assert_eq!(certified.serial, agent.serial);
+        assert!(matches!(
+            authority.issue(Role::Agent, "a/b", PARTY_LIFETIME),
+            Err(AuthorityError::Name(NameError::Name))
+        ));
+        assert!(matches!(authority.issue(Role::Agent, "a", Duration::MAX), Err(AuthorityError::Lifetime)));
+    }
+
+    #[test]
+    fn a_key_of_another_authority_is_refused() {
+        let (one, other) = (
+            Authority::create("one", AUTHORITY_LIFETIME).unwrap(),
+            Authority::create("one", AUTHORITY_LIFETIME).unwrap(),
+        );
+        assert!(Authority::open(&one.certificate, "nothing").is_err());
+        assert!(Authority::open("nothing", &one.key).is_err());
+        // What it signed is not of the authority that the certificate names.
+        let mixed = Authority::open(&one.certificate, &other.key);
+        assert!(matches!(mixed, Err(AuthorityError::Mismatch)));
+    }
+}

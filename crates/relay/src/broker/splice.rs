@@ -1,0 +1,113 @@
+//! Bytes from one carrier to another, both ways, until either ends.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::{Buf, BytesMut};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_util::io::poll_read_buf;
+
+/// What one read takes at most, in bytes.
+const READ: usize = 64 << 10;
+
+/// How many bytes went which way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Spliced {
+    pub(super) up: u64,
+    pub(super) down: u64,
+}
+
+/// One direction: what was read and is not written yet. Idle, it holds no buffer.
+#[derive(Default)]
+struct Lane {
+    held: BytesMut,
+    unflushed: bool,
+    bytes: u64,
+}
+
+/// Carries bytes both ways. An end of either direction ends both: whoever goes on attaches anew.
+pub(super) async fn splice<A, B>(up: &mut A, down: &mut B) -> Spliced
+where
+    A: AsyncRead + AsyncWrite + Unpin,
+    B: AsyncRead + AsyncWrite + Unpin,
+{
+    let (mut upward, mut downward) = (Lane::default(), Lane::default());
+    // How it ended is no matter: a break and an end are the same to a session. What one side has said before it ended still
+    // gets to the other.
+    poll_fn(|cx| {
+        let (first, second) = (upward.poll(cx, up, down), downward.poll(cx, down, up));
+        if first.is_ready() || second.is_ready() { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    Spliced { up: upward.bytes, down: downward.bytes }
+}
+
+impl Lane {
+    fn poll<A, B>(&mut self, cx: &mut Context<'_>, from: &mut A, to: &mut B) -> Poll<io::Result<()>>
+    where
+        A: AsyncRead + Unpin,
+        B: AsyncWrite + Unpin,
+    {
+        loop {
+            while !self.held.is_empty() {
+                match Pin::new(&mut *to).poll_write(cx, &self.held) {
+                    Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                    Poll::Ready(Ok(written)) => self.held.advance(written),
+                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                    Poll::Pending => return Poll::Pending,
+                }
+                self.unflushed = true;
+            }
+            self.held.reserve(READ);
+            match poll_read_buf(Pin::new(&mut *from), cx, &mut self.held) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Ok(())),
+                Poll::Ready(Ok(read)) => self.bytes += read as u64,
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => {
+                    self.held = BytesMut::new();
+                    if self.unflushed {
+                        match Pin::new(&mut *to).poll_flush(cx) {
+                            Poll::Ready(Ok(())) => self.unflushed = false,
+                            Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                            Poll::Pending => {}
+                        }
+                    }
+                    return Poll::Pending;
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    #[tokio::test]
+    async fn bytes_go_both_ways_until_one_side_ends() {
+        let (mut client, mut near) = tokio::io::duplex(64);
+        let (mut agent, mut far) = tokio::io::duplex(16);
+        let spliced = tokio::spawn(async move { splice(&mut near, &mut far).await });
+        let sent: Vec<u8> = (0..=255).cycle().take(10_000).collect();
+        let (mut from_client, mut to_agent) = (vec![0; sent.len()], vec![0; 5]);
+        let (mut read, mut write) = tokio::io::split(agent);
+        let echo = async {
+            read.read_exact(&mut from_client).await.unwrap();
+            write.write_all(b"taken").await.unwrap();
+        };
+        let ask = async {
+            client.write_all(&sent).await.unwrap();
+            client.read_exact(&mut to_agent).await.unwrap();
+        };
+        tokio::join!(echo, ask);
+        assert_eq!((from_client, &*to_agent), (sent, &b"taken"[..]));
+        agent = read.unsplit(write);
+        drop(client);
+        assert_eq!(spliced.await.unwrap(), Spliced { up: 10_000, down: 5 });
+        assert_eq!(agent.read(&mut [0; 1]).await.unwrap(), 0);
+    }
+}

@@ -1,0 +1,10 @@
+//! Carrier `websocket`: bytes in binary messages, whose borders mean nothing.
+
+mod dial;
+mod pipe;
+
+pub use dial::{DialError, Dialer, Gateway};
+pub use pipe::WebSocketPipe;
+
+/// What both ends speak inside the WebSocket.
+pub const SUBPROTOCOL: &str = "wicketgate.v1";

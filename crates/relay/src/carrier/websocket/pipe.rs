@@ -1,0 +1,363 @@
+//! A byte pipe in the binary messages of a WebSocket.
+//!
+//! What stands between may cut messages otherwise than they were sent, so a frame's border says nothing. Payload goes on in
+//! pieces as it comes: no length that a peer claims costs memory.
+
+use std::io;
+use std::ops::Range;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes, BytesMut};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use wicketgate_wire::{
+    CloseCode, Control, DataKind, Event, FrameLimits, Header, Opcode, Role, Rsv, Scanner, mask,
+};
+
+/// What one read takes at most, in bytes.
+const READ: usize = 64 << 10;
+/// How much may wait to be written before the writer waits, in bytes.
+const HIGH: usize = 128 << 10;
+/// The payload of one frame, in bytes: what the pickiest firewalls let pass.
+const FRAME: usize = 16 << 10;
+/// Pongs that may wait behind a writer that waits; a peer that pings more is answered once for many (RFC 6455
+/// section 5.5.3).
+const MAX_PONGS: usize = 4;
+
+/// Streamed, so that no frame or message costs more than the buffer.
+const LIMITS: FrameLimits = FrameLimits { frame: u64::MAX, message: u64::MAX, fragments: u32::MAX };
+
+/// Payload in the buffer that the reader has not taken yet.
+#[derive(Debug)]
+struct Ready {
+    payload: Range<usize>,
+    mask: Option<[u8; 4]>,
+    phase: usize,
+}
+
+/// A WebSocket as a stream of bytes.
+#[derive(Debug)]
+pub struct WebSocketPipe<S> {
+    io: S,
+    scanner: Scanner,
+    /// What we are: a client masks what it sends.
+    ours: Role,
+    input: BytesMut,
+    /// Where in `input` the scanner stands.
+    at: usize,
+    ready: Option<Ready>,
+    /// The peer has said that it ends.
+    closed: bool,
+    output: BytesMut,
+    pongs: usize,
+    /// We have said that we end.
+    closing: bool,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketPipe<S> {
+    /// A pipe over a WebSocket that is open; `early` came with its handshake.
+    pub fn new(io: S, ours: Role, early: &Bytes) -> Self {
+        let theirs = match ours {
+            Role::Client => Role::Server,
+            Role::Server => Role::Client,
+        };
+        Self {
+            io,
+            scanner: Scanner::new(theirs, Rsv::NONE),
+            ours,
+            input: BytesMut::from(&**early),
+            at: 0,
+            ready: None,
+            closed: false,
+            output: BytesMut::new(),
+            pongs: 0,
+            closing: false,
+        }
+    }
+
+    /// Gives what is ready to the reader.
+    fn give(&mut self, out: &mut ReadBuf<'_>) {
+        let Some(ready) = &mut self.ready else { return };
+        let length = out.remaining().min(ready.payload.len());
+        let source = &self.input[ready.payload.start..ready.payload.start + length];
+        match ready.mask {
+            None => out.put_slice(source),
+            Some(key) => {
+                mask::copy(source, out.initialize_unfilled_to(length), key, ready.phase);
+                out.advance(length);
+                ready.phase = (ready.phase + length) % 4;
+            }
+        }
+        ready.payload.start += length;
+        if ready.payload.is_empty() {
+            self.ready = None;
+        }
+    }
+
+    /// Takes in what stands next in the buffer; `false` where more has to be read.
+    fn scan(&mut self) -> io::Result<bool> {
+        match self.scanner.next(&LIMITS, &self.input, &mut self.at) {
+            Err(violation) => {
+                self.close(violation.close_code());
+                Err(io::Error::new(io::ErrorKind::InvalidData, violation.to_string()))
+            }
+            Ok(None) => {
+                self.input.advance(self.at);
+                self.at = 0;
+                Ok(false)
+            }
+            Ok(Some(Event::Data(piece))) if piece.kind == DataKind::Text => {
+                self.close(CloseCode::UNSUPPORTED);
+                Err(io::Error::new(io::ErrorKind::InvalidData, "a text message"))
+            }
+            Ok(Some(Event::Data(piece))) => {
+                self.ready = (!piece.payload.is_empty()).then_some(Ready {
+                    payload: piece.payload,
+                    mask: piece.mask,
+                    phase: piece.phase,
+                });
+                Ok(true)
+            }
+            Ok(Some(Event::Control(control))) => {
+                self.take_control(&control);
+                Ok(true)
+            }
+        }
+    }
+
+    fn take_control(&mut self, control: &Control) {
+        match control.opcode {
+            Opcode::Close => {
+                self.closed = true;
+                self.close(CloseCode::NORMAL);
+            }
+            Opcode::Ping if self.pongs < MAX_PONGS => {
+                let mut payload = [0; 125];
+                let payload = &mut payload[..control.payload.len()];
+                payload.copy_from_slice(&self.input[control.payload.clone()]);
+                if let Some(key) = control.mask {
+                    mask::apply(payload, key, 0);
+                }
+                self.pongs += 1;
+                self.frame(Opcode::Pong, payload);
+            }
+            _ => {}
+        }
+    }
+
+    fn close(&mut self, code: CloseCode) {
+        if !self.closing {
+            self.closing = true;
+            self.frame(Opcode::Close, &code.0.to_be_bytes());
+        }
+    }
+
+    fn key(&self) -> Option<[u8; 4]> {
+        (self.ours == Role::Client).then(rand::random)
+    }
+
+    fn frame(&mut self, opcode: Opcode, payload: &[u8]) {
+        let key = self.key();
+        let header = Header { fin: true, rsv: Rsv::NONE, opcode, mask: key, length: payload.len() as u64 };
+        self.output.extend_from_slice(&header.encode());
+        let start = self.output.len();
+        match key {
+            None => self.output.extend_from_slice(payload),
+            Some(key) => {
+                self.output.resize(start + payload.len(), 0);
+                mask::copy(payload, &mut self.output[start..], key, 0);
+            }
+        }
+    }
+
+    /// Writes what waits.
+    fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.output.is_empty() {
+            let written = ready!(Pin::new(&mut self.io).poll_write(cx, &self.output))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.output.advance(written);
+        }
+        self.pongs = 0;
+        // An idle pipe holds no buffer.
+        self.output = BytesMut::new();
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for WebSocketPipe<S> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let before = out.filled().len();
+        loop {
+            this.give(out);
+            if this.ready.is_some() || out.remaining() == 0 {
+                return Poll::Ready(Ok(()));
+            }
+            if this.closed {
+                return Poll::Ready(Ok(()));
+            }
+            if this.scan()? {
+                continue;
+            }
+            // Something is given: no system call for more.
+            if out.filled().len() > before {
+                return Poll::Ready(Ok(()));
+            }
+            if this.pongs > 0 {
+                // Whether it is written now or later is no matter of the reader's.
+                let _ = this.poll_drain(cx)?;
+            }
+            this.input.reserve(READ);
+            let read = tokio_util::io::poll_read_buf(Pin::new(&mut this.io), cx, &mut this.input);
+            match read {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Ok(())),
+                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => {
+                    if this.input.is_empty() {
+                        this.input = BytesMut::new();
+                    }
+                    return Poll::Pending;
+                }
+            }
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for WebSocketPipe<S> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        if this.closing {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
+        if this.output.len() >= HIGH {
+            ready!(this.poll_drain(cx))?;
+        }
+        let room = HIGH.saturating_sub(this.output.len()).max(FRAME);
+        let taken = data.len().min(room);
+        for payload in data[..taken].chunks(FRAME) {
+            this.frame(Opcode::Binary, payload);
+        }
+        Poll::Ready(Ok(taken))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        ready!(this.poll_drain(cx))?;
+        Pin::new(&mut this.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        this.close(CloseCode::NORMAL);
+        ready!(this.poll_drain(cx))?;
+        Pin::new(&mut this.io).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+    use wicketgate_wire::write_control;
+
+    use super::*;
+
+    type Pipe = WebSocketPipe<DuplexStream>;
+
+    fn pair(buffer: usize) -> (Pipe, Pipe) {
+        let (near, far) = duplex(buffer);
+        let pipe = |io, role| WebSocketPipe::new(io, role, &Bytes::new());
+        (pipe(near, Role::Client), pipe(far, Role::Server))
+    }
+
+    #[tokio::test]
+    async fn bytes_go_both_ways_however_the_carrier_is_cut() {
+        for buffer in [1, 7, 4096, 1 << 20] {
+            let (mut client, mut server) = pair(buffer);
+            let length = if buffer == 1 { 20_000 } else { 300_000 };
+            let sent: Vec<u8> = (0..=250).cycle().take(length).collect();
+            let want = sent.clone();
+            let echo = tokio::spawn(async move {
+                let mut piece = [0; 5000];
+                loop {
+                    let read = server.read(&mut piece).await.unwrap();
+                    if read == 0 {
+                        return server.shutdown().await;
+                    }
+                    server.write_all(&piece[..read]).await.unwrap();
+                    server.flush().await.unwrap();
+                }
+            });
+            let (mut read, mut write) = tokio::io::split(client);
+            let writer = tokio::spawn(async move {
+                write.write_all(&sent).await.unwrap();
+                write.flush().await.unwrap();
+                write
+            });
+            let mut back = vec![0; length];
+            read.read_exact(&mut back).await.unwrap();
+            assert!(back == want, "buffer of {buffer}");
+            client = read.unsplit(writer.await.unwrap());
+            client.shutdown().await.unwrap();
+            assert_eq!(client.read(&mut [0; 1]).await.unwrap(), 0);
+            echo.await.unwrap().unwrap();
+        }
+    }
+
+    /// What the server's side of a pipe makes of raw bytes from a client.
+    async fn takes(bytes: &[u8]) -> (io::Result<Vec<u8>>, Vec<u8>) {
+        let (mut near, far) = duplex(1 << 20);
+        let mut pipe = WebSocketPipe::new(far, Role::Server, &Bytes::copy_from_slice(bytes));
+        near.shutdown().await.unwrap();
+        let mut payload = Vec::new();
+        let read = pipe.read_to_end(&mut payload).await;
+        let _ = pipe.shutdown().await;
+        drop(pipe);
+        let mut answered = Vec::new();
+        near.read_to_end(&mut answered).await.unwrap();
+        (read.map(|_| payload), answered)
+    }
+
+    fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+        let mut frame = vec![first, 0x80 | u8::try_from(payload.len()).unwrap(), 1, 2, 3, 4];
+        frame.extend(payload.iter().zip([1, 2, 3, 4].iter().cycle()).map(|(byte, key)| byte ^ key));
+        frame
+    }
+
+    #[tokio::test]
+    async fn borders_of_messages_say_nothing_and_pings_are_answered() {
+        let mut ping = Vec::new();
+        write_control(Opcode::Ping, Some([9; 4]), b"still there?", &mut ping);
+        let bytes =
+            [frame(0x02, b"a"), ping, frame(0x00, b""), frame(0x80, b"bc"), frame(0x82, b"d")].concat();
+        let (payload, answered) = takes(&bytes).await;
+        assert_eq!(payload.unwrap(), b"abcd");
+        assert!(answered.starts_with(b"\x8a\x0cstill there?"), "{answered:?}");
+        assert!(answered.ends_with(b"\x88\x02\x03\xe8"), "{answered:?}");
+    }
+
+    #[tokio::test]
+    async fn what_is_no_pipe_is_refused_with_its_code() {
+        for (bytes, code) in [
+            (frame(0x81, b"text"), 1003_u16),
+            (frame(0x83, b"?"), 1002),
+            (vec![0x82, 0x01, b'x'], 1002),
+            (frame(0xc2, b"deflated"), 1002),
+        ] {
+            let (payload, answered) = takes(&bytes).await;
+            assert_eq!(payload.unwrap_err().kind(), io::ErrorKind::InvalidData, "{code}");
+            assert_eq!(answered, [&[0x88, 2][..], &code.to_be_bytes()].concat());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_flood_of_pings_takes_no_memory() {
+        let ping = frame(0x89, &[7; 125]);
+        let (payload, answered) = takes(&ping.repeat(10_000)).await;
+        assert_eq!(payload.unwrap(), b"");
+        assert!(answered.len() < 64 * 127, "{} bytes of pongs", answered.len());
+    }
+}

@@ -1,0 +1,198 @@
+//! The client: on the side of whoever reaches an agent's services.
+
+pub mod config;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::timeout;
+
+use self::config::ClientConfig;
+use crate::control::version::Version;
+use crate::endpoint::control::{Control, ControlError, State, control};
+use crate::endpoint::link::{Event, LABEL, LinkHandle, link};
+use crate::endpoint::streams::{self, OpenError, Opener};
+use crate::identity::HandshakeError;
+use crate::name::{Name, NameError, Role};
+use crate::session::{Ended, Limits, Reason, Role as End, SessionId};
+
+/// How long the agent may take to prove who it is.
+const HANDSHAKE: Duration = Duration::from_secs(60);
+
+/// What a person at a client wants to know.
+#[derive(Debug)]
+pub enum Progress {
+    /// The gateway is there.
+    Gateway {
+        /// Who it is.
+        name: Name,
+        /// Its version.
+        version: Version,
+    },
+    /// There is no gateway, and it is dialled again.
+    NoGateway(String),
+    /// The gateway lets the session be.
+    Granted(SessionId),
+    /// The agent has proved who it is: from now on nobody else reads or changes a byte.
+    Verified(Name),
+    /// The session has a carrier again.
+    Resumed {
+        /// Bytes that are sent again.
+        again: u64,
+    },
+    /// The carrier is gone, and another is dialled.
+    Broken(String),
+    /// No carrier could be had, and it is tried again.
+    NoCarrier(String),
+}
+
+/// Hears of progress.
+pub type Told = Arc<dyn Fn(&Progress) + Send + Sync>;
+
+/// Why there is no session.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// No agent can have this name.
+    #[error("`{0}` is the name of no agent: {1}")]
+    Agent(String, NameError),
+    /// The gateway says no, or is not there.
+    #[error(transparent)]
+    Control(#[from] ControlError),
+    /// Whoever answered is not the agent.
+    #[error("the agent did not prove who it is: {0}")]
+    Handshake(#[from] HandshakeError),
+    /// The agent has not answered.
+    #[error("the agent does not answer")]
+    Late,
+    /// The session has ended before it began.
+    #[error("the session {0}")]
+    Ended(Ended),
+}
+
+/// A session with an agent.
+#[derive(Debug)]
+pub struct Connected {
+    opener: Opener,
+    handle: LinkHandle,
+    carriers: JoinHandle<Ended>,
+    streams: JoinHandle<()>,
+    keeper: JoinHandle<()>,
+    _control: Control,
+}
+
+/// Opens a session with an agent, for some of its services.
+///
+/// # Errors
+/// What stood in the way.
+pub async fn connect(
+    config: &ClientConfig,
+    agent: &str,
+    services: Vec<String>,
+    told: Told,
+) -> Result<Connected, ConnectError> {
+    let name = config.identity.name.peer(Role::Agent, agent);
+    let name = name.map_err(|error| ConnectError::Agent(agent.to_owned(), error))?;
+    let (control, keeper, _) = control(config.dialer.clone(), config.identity.clone());
+    let tells = told.clone();
+    let keeper = tokio::spawn(keeper.run(move |state| match state {
+        State::Connected { gateway, version } => {
+            tells(&Progress::Gateway { name: gateway.clone(), version: *version });
+        }
+        State::Lost(error) => tells(&Progress::NoGateway(error.to_string())),
+    }));
+    let granted = control.open(agent, services).await?;
+    told(&Progress::Granted(granted.session));
+    let session = granted.session;
+    let (stream, handle, carriers) =
+        link(End::Client, granted, config.dialer.clone(), control.clone(), Limits::default());
+    let tells = told.clone();
+    let carriers = tokio::spawn(carriers.run(move |event| match event {
+        Event::Attached { first: true, .. } => {}
+        Event::Attached { again, .. } => tells(&Progress::Resumed { again: *again }),
+        Event::Broken(why) => tells(&Progress::Broken(why.clone())),
+        Event::Undialled(why) => tells(&Progress::NoCarrier(why.clone())),
+    }));
+    let established = match timeout(HANDSHAKE, config.identity.connect_agent(stream, &name)).await {
+        Ok(Ok(established)) => established,
+        failed => {
+            let ended = handle.ended();
+            handle.close(Reason::Normal, "");
+            return Err(match (ended, failed) {
+                (Some(ended), _) => ConnectError::Ended(ended),
+                (None, Ok(Err(error))) => error.into(),
+                (None, _) => ConnectError::Late,
+            });
+        }
+    };
+    handle.prove(&established.secret(LABEL, &session.0).map_err(HandshakeError::from)?);
+    told(&Progress::Verified(established.peer.name.clone()));
+    let (opener, run) = streams::client(established.stream);
+    let streams = tokio::spawn(async move {
+        if let Err(error) = run.await {
+            tracing::debug!("the session's streams have ended: {error}");
+        }
+    });
+    Ok(Connected { opener, handle, carriers, streams, keeper, _control: control })
+}
+
+impl Connected {
+    /// Carries one stream to a service, to the end of both its directions.
+    ///
+    /// # Errors
+    /// The agent says no, or the session has ended.
+    pub async fn forward<S>(&self, service: &str, stream: &mut S) -> Result<(u64, u64), OpenError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        carry(&self.opener, service, stream).await
+    }
+
+    /// Takes connections and carries each to a service, until the session has ended.
+    pub async fn listen(&mut self, service: &str, listener: &TcpListener) -> Option<Ended> {
+        let mut forwards = JoinSet::new();
+        loop {
+            tokio::select! {
+                accepted = listener.accept() => {
+                    let Ok((mut socket, _)) = accepted else { continue };
+                    let (opener, service) = (self.opener.clone(), service.to_owned());
+                    forwards.spawn(async move {
+                        let _ = socket.set_nodelay(true);
+                        if let Err(error) = carry(&opener, &service, &mut socket).await {
+                            tracing::warn!("{service}: {error}");
+                        }
+                    });
+                }
+                Some(_) = forwards.join_next() => {}
+                ended = &mut self.carriers => return ended.ok(),
+            }
+        }
+    }
+
+    /// Ends the session once everything that was written is there.
+    pub async fn end(self) -> Option<Ended> {
+        let Self { opener, handle, carriers, streams, keeper, _control } = self;
+        drop(opener);
+        let _ = timeout(Duration::from_secs(10), streams).await;
+        handle.close(Reason::Normal, "");
+        let ended = timeout(Duration::from_secs(5), carriers).await;
+        keeper.abort();
+        ended.ok()?.ok()
+    }
+}
+
+async fn carry<S>(opener: &Opener, service: &str, stream: &mut S) -> Result<(u64, u64), OpenError>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut far = match opener.open(service).await {
+        Ok(far) => far,
+        Err(error) => {
+            let _ = stream.shutdown().await;
+            return Err(error);
+        }
+    };
+    Ok(streams::carry(&mut far, stream).await?)
+}

@@ -1,0 +1,230 @@
+//! A session over one carrier, to the end of either.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::{Buf, Bytes, BytesMut};
+use tokio::io::{AsyncWrite, AsyncWriteExt};
+use tokio::time::{Instant, Sleep};
+use tokio_util::io::poll_read_buf;
+
+use super::link::{Event, Shared};
+use crate::carrier::BoxedCarrier;
+use crate::session::{Break, Ended, Reason};
+
+/// What one read takes at most, in bytes.
+const READ: usize = 64 << 10;
+/// How much is put together for writing, in bytes.
+const WRITE: usize = 128 << 10;
+/// How long the other end may take to attach: the gateway waits for it as long as it is told to.
+const ATTACH: Duration = Duration::from_secs(60);
+
+/// Why a session is without a carrier.
+pub(super) struct Broken {
+    /// The other end had attached.
+    pub(super) attached: bool,
+    pub(super) why: String,
+}
+
+/// A carrier that a session runs over.
+struct Ride<'a, F> {
+    shared: &'a Shared,
+    carrier: &'a mut BoxedCarrier,
+    input: BytesMut,
+    output: BytesMut,
+    unflushed: bool,
+    attached: bool,
+    deadline: Pin<Box<Sleep>>,
+    until_attached: Instant,
+    told: F,
+}
+
+/// Attaches the session to a carrier, and moves its records until the carrier breaks or the session ends.
+pub(super) async fn carry(shared: &Shared, carrier: &mut BoxedCarrier, told: impl Fn(&Event)) -> Broken {
+    let offer = shared.lock().core.offer(shared.now());
+    let Some(offer) = offer else {
+        let farewell = {
+            let mut state = shared.lock();
+            state.core.close(Reason::Unverified, "the carrier broke before the session had its key");
+            state.core.ended().map(Ended::record).unwrap_or_default()
+        };
+        let _ = carrier.write_all(&farewell).await;
+        let _ = carrier.shutdown().await;
+        return Broken { attached: false, why: "the session cannot be resumed".into() };
+    };
+    let until_attached = Instant::now() + ATTACH;
+    let mut ride = Ride {
+        shared,
+        carrier,
+        input: BytesMut::new(),
+        output: BytesMut::from(&*offer),
+        unflushed: false,
+        attached: false,
+        deadline: Box::pin(tokio::time::sleep_until(until_attached)),
+        until_attached,
+        told,
+    };
+    let why = poll_fn(|cx| ride.poll(cx)).await;
+    let attached = ride.attached;
+    let farewell = ride.farewell(&why);
+    if let Some(record) = farewell {
+        ride.output.extend_from_slice(&record);
+    }
+    // What is left to say is said if the carrier takes it now.
+    let _ = tokio::time::timeout(Duration::from_secs(1), ride.finish()).await;
+    let mut state = shared.lock();
+    state.core.detach(shared.now());
+    state.carrier = None;
+    state.wake_users();
+    Broken { attached, why: why.to_string() }
+}
+
+/// Why a ride is over.
+#[derive(Debug, thiserror::Error)]
+enum Over {
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    #[error("the other side has ended the connection")]
+    Ended,
+    #[error("the other end of the session did not come in time")]
+    Alone,
+    #[error("{0}")]
+    Break(Break),
+}
+
+impl<F: Fn(&Event)> Ride<'_, F> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Over> {
+        match self.step(cx) {
+            Ok(()) => Poll::Pending,
+            Err(over) => Poll::Ready(over),
+        }
+    }
+
+    /// Moves what can be moved.
+    fn step(&mut self, cx: &mut Context<'_>) -> Result<(), Over> {
+        loop {
+            let wrote = self.write(cx)?;
+            let read = self.read(cx)?;
+            if !wrote && !read {
+                break;
+            }
+        }
+        self.wait(cx)
+    }
+
+    /// `true` where more may be written.
+    fn write(&mut self, cx: &mut Context<'_>) -> Result<bool, Over> {
+        let mut moved = false;
+        loop {
+            if self.output.len() < WRITE {
+                let mut state = self.shared.lock();
+                let room = WRITE - self.output.len();
+                while state.core.transmit(&mut self.output, room.max(512)) > 0 {
+                    if self.output.len() >= WRITE {
+                        break;
+                    }
+                }
+            }
+            if self.output.is_empty() {
+                if self.unflushed && Pin::new(&mut *self.carrier).poll_flush(cx)?.is_ready() {
+                    self.unflushed = false;
+                }
+                return Ok(moved);
+            }
+            match Pin::new(&mut *self.carrier).poll_write(cx, &self.output) {
+                Poll::Ready(Ok(0)) => return Err(Over::Ended),
+                Poll::Ready(Ok(written)) => self.output.advance(written),
+                Poll::Ready(Err(error)) => return Err(error.into()),
+                Poll::Pending => return Ok(moved),
+            }
+            (self.unflushed, moved) = (true, true);
+        }
+    }
+
+    /// `true` where something has come.
+    fn read(&mut self, cx: &mut Context<'_>) -> Result<bool, Over> {
+        self.input.reserve(READ);
+        match poll_read_buf(Pin::new(&mut *self.carrier), cx, &mut self.input) {
+            Poll::Pending => {
+                if self.input.is_empty() {
+                    // An idle session holds no buffer.
+                    self.input = BytesMut::new();
+                }
+                return Ok(false);
+            }
+            Poll::Ready(Ok(0)) => return Err(Over::Ended),
+            Poll::Ready(Ok(_)) => {}
+            Poll::Ready(Err(error)) => return Err(error.into()),
+        }
+        let now = self.shared.now();
+        let mut state = self.shared.lock();
+        if !self.attached {
+            match state.core.accept(&mut self.input, now).map_err(Over::Break)? {
+                None => return Ok(true),
+                Some(attached) => {
+                    self.attached = true;
+                    (self.told)(&Event::Attached { first: attached.first, again: attached.again });
+                }
+            }
+        }
+        let received = state.core.receive(&mut self.input, now);
+        state.wake_users();
+        received.map_err(Over::Break)?;
+        Ok(true)
+    }
+
+    /// Arranges to be woken, and does what is due.
+    fn wait(&mut self, cx: &mut Context<'_>) -> Result<(), Over> {
+        loop {
+            let mut state = self.shared.lock();
+            state.carrier = Some(cx.waker().clone());
+            let now = self.shared.now();
+            if self.attached {
+                state.core.handle_timeout(now).map_err(Over::Break)?;
+            }
+            if state.dropped && state.core.is_flushed() {
+                state.core.close(Reason::Normal, "");
+            }
+            let mut more = BytesMut::new();
+            let due = state.core.transmit(&mut more, WRITE);
+            if let Some(ended) = state.core.ended().cloned()
+                && self.output.is_empty()
+                && due == 0
+            {
+                return Err(Over::Break(Break::Ended(ended)));
+            }
+            let at = state.core.poll_timeout().map_or(self.until_attached, |at| self.shared.instant(at));
+            drop(state);
+            let at = if self.attached { at } else { at.min(self.until_attached) };
+            if due > 0 {
+                self.output.unsplit(more);
+                self.write(cx)?;
+                continue;
+            }
+            self.deadline.as_mut().reset(at);
+            if self.deadline.as_mut().poll(cx).is_pending() {
+                return Ok(());
+            }
+            if !self.attached && Instant::now() >= self.until_attached {
+                return Err(Over::Alone);
+            }
+        }
+    }
+
+    /// What the peer is told of a carrier that it has spoilt.
+    fn farewell(&self, why: &Over) -> Option<Bytes> {
+        match why {
+            Over::Break(Break::Ended(ended)) if !self.attached => Some(ended.record()),
+            _ => None,
+        }
+    }
+
+    async fn finish(&mut self) -> io::Result<()> {
+        let output = std::mem::take(&mut self.output);
+        self.carrier.write_all(&output).await?;
+        self.carrier.shutdown().await
+    }
+}

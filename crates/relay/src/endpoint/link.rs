@@ -1,0 +1,359 @@
+//! One end of a session at work: a byte stream for TLS, and a task that keeps a carrier under it.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use aws_lc_rs::hmac;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::Backoff;
+use super::carry::{Broken, carry};
+use super::control::{Control, ControlError, Granted};
+use crate::broker::Preamble;
+use crate::carrier::BoxedCarrier;
+use crate::carrier::websocket::{DialError, Dialer};
+use crate::control::message::Refusal;
+use crate::session::{Authenticator, Counters, Ended, Limits, Reason, Role, Session, SessionId};
+use crate::ticket::Sealed;
+
+/// What the secret is exported from TLS for.
+pub const LABEL: &[u8] = b"EXPORTER-wicketgate-session-attach";
+/// After this long a ticket is exchanged before a carrier is opened with it.
+const TICKET_AGE: Duration = Duration::from_secs(240);
+
+/// One end of a session, as a byte stream. What is written is kept until the other end has it, whatever becomes of carriers.
+#[derive(Debug)]
+pub struct Link {
+    shared: Arc<Shared>,
+}
+
+/// The same, for whoever looks after the session rather than use it.
+#[derive(Clone, Debug)]
+pub struct LinkHandle {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+pub(super) struct Shared {
+    state: Mutex<State>,
+    start: Instant,
+    /// Told when there may be nothing left to dial for.
+    ended: Notify,
+}
+
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) core: Session,
+    reader: Option<Waker>,
+    writer: Option<Waker>,
+    pub(super) carrier: Option<Waker>,
+    /// Nobody reads or writes any more.
+    pub(super) dropped: bool,
+}
+
+impl Shared {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The time as the session counts it.
+    pub(super) fn now(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    /// The moment that the session's time stands for.
+    pub(super) fn instant(&self, at: Duration) -> Instant {
+        // Farther than any session lives: as good as never.
+        self.start.checked_add(at).unwrap_or_else(|| self.start + Duration::from_secs(1 << 30))
+    }
+}
+
+impl State {
+    /// Wakes whoever waits for bytes, room, or the end.
+    pub(super) fn wake_users(&mut self) {
+        let users = [self.reader.take(), self.writer.take()];
+        users.into_iter().flatten().for_each(Waker::wake);
+    }
+
+    fn wake_carrier(&mut self) {
+        if let Some(carrier) = self.carrier.take() {
+            carrier.wake();
+        }
+    }
+
+    fn failure(&self) -> Option<io::Error> {
+        let ended = self.core.ended()?;
+        let kind = match ended.reason {
+            Reason::Normal => io::ErrorKind::BrokenPipe,
+            _ => io::ErrorKind::ConnectionAborted,
+        };
+        Some(io::Error::new(kind, ended.to_string()))
+    }
+}
+
+/// Proves that an attaching end is the one that TLS was made with.
+struct Proof(hmac::Key);
+
+impl Authenticator for Proof {
+    fn tag(&self, data: &[u8]) -> [u8; 32] {
+        let mut tag = [0; 32];
+        tag.copy_from_slice(hmac::sign(&self.0, data).as_ref());
+        tag
+    }
+}
+
+impl LinkHandle {
+    /// Lets the session outlive its carriers, by a secret that only its two ends have.
+    pub fn prove(&self, secret: &[u8; 32]) {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
+        self.shared.lock().core.set_key(Box::new(Proof(key)));
+    }
+
+    /// Ends the session.
+    pub fn close(&self, reason: Reason, text: &str) {
+        let mut state = self.shared.lock();
+        state.core.close(reason, text);
+        state.wake_users();
+        state.wake_carrier();
+        self.shared.ended.notify_one();
+    }
+
+    /// How the session has ended, if it has.
+    pub fn ended(&self) -> Option<Ended> {
+        self.shared.lock().core.ended().cloned()
+    }
+
+    /// What was moved so far.
+    pub fn counters(&self) -> Counters {
+        self.shared.lock().core.counters()
+    }
+}
+
+impl AsyncRead for Link {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let mut state = self.shared.lock();
+        let before = out.filled().len();
+        while out.remaining() > 0 {
+            let bytes = state.core.peek();
+            let length = bytes.len().min(out.remaining());
+            if length == 0 {
+                break;
+            }
+            out.put_slice(&bytes[..length]);
+            state.core.consume(length);
+        }
+        if out.filled().len() > before {
+            // The peer may be waiting for room.
+            state.wake_carrier();
+            return Poll::Ready(Ok(()));
+        }
+        if state.core.is_at_end() || out.remaining() == 0 {
+            return Poll::Ready(Ok(()));
+        }
+        match state.failure() {
+            Some(error) if error.kind() == io::ErrorKind::BrokenPipe => Poll::Ready(Ok(())),
+            Some(error) => Poll::Ready(Err(error)),
+            None => {
+                state.reader = Some(cx.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl AsyncWrite for Link {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        let mut state = self.shared.lock();
+        if let Some(error) = state.failure() {
+            return Poll::Ready(Err(error));
+        }
+        match state.core.write(data) {
+            0 if !data.is_empty() => {
+                state.writer = Some(cx.waker().clone());
+                Poll::Pending
+            }
+            written => {
+                state.wake_carrier();
+                Poll::Ready(Ok(written))
+            }
+        }
+    }
+
+    /// What is written will get there, so that there is nothing to wait for.
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut state = self.shared.lock();
+        state.core.finish();
+        state.wake_carrier();
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        let mut state = self.shared.lock();
+        state.dropped = true;
+        state.wake_carrier();
+        self.shared.ended.notify_one();
+    }
+}
+
+/// What happens to the carriers of a session.
+#[derive(Debug)]
+pub enum Event {
+    /// A carrier is there; `again` bytes are sent a second time.
+    Attached {
+        /// The session's first.
+        first: bool,
+        /// Bytes that are sent again.
+        again: u64,
+    },
+    /// It is gone, and another is dialled.
+    Broken(String),
+    /// None could be had, and it is tried again.
+    Undialled(String),
+}
+
+/// Keeps carriers under one end of a session, to be [run](Carriers::run) in a task.
+#[derive(Debug)]
+pub struct Carriers {
+    shared: Arc<Shared>,
+    dialer: Dialer,
+    control: Control,
+    granted: Granted,
+    since: Instant,
+}
+
+/// One end of a session that has been granted.
+pub fn link(
+    role: Role,
+    granted: Granted,
+    dialer: Dialer,
+    control: Control,
+    limits: Limits,
+) -> (Link, LinkHandle, Carriers) {
+    let core = Session::new(role, granted.session, limits, rand::random(), Duration::ZERO);
+    let state = State { core, reader: None, writer: None, carrier: None, dropped: false };
+    let shared = Arc::new(Shared { state: Mutex::new(state), start: Instant::now(), ended: Notify::new() });
+    let carriers = Carriers { shared: shared.clone(), dialer, control, granted, since: Instant::now() };
+    (Link { shared: shared.clone() }, LinkHandle { shared }, carriers)
+}
+
+impl Carriers {
+    /// The session.
+    pub fn session(&self) -> SessionId {
+        self.granted.session
+    }
+
+    /// Dials carriers until the session has ended. `told` hears what becomes of them.
+    pub async fn run(mut self, told: impl Fn(&Event)) -> Ended {
+        let mut backoff = Backoff::default();
+        // The last attempt has come to nothing, which may be the ticket's fault.
+        let mut in_vain = false;
+        loop {
+            if let Some(ended) = self.ended() {
+                return ended;
+            }
+            let shared = self.shared.clone();
+            let dialled = tokio::select! {
+                dialled = self.dial(in_vain) => dialled,
+                () = shared.ended.notified() => continue,
+            };
+            match dialled {
+                Ok(mut carrier) => match carry(&self.shared, &mut carrier, &told).await {
+                    Broken { attached: true, why } => {
+                        backoff.reset();
+                        in_vain = false;
+                        if self.ended().is_none() {
+                            told(&Event::Broken(why));
+                        }
+                    }
+                    Broken { attached: false, why } => {
+                        in_vain = true;
+                        told(&Event::Undialled(why));
+                    }
+                },
+                Err(error) => {
+                    in_vain = true;
+                    told(&Event::Undialled(error.to_string()));
+                }
+            }
+            self.rest(backoff.wait()).await;
+        }
+    }
+
+    /// How the session has ended; its time without a carrier counts here.
+    fn ended(&self) -> Option<Ended> {
+        let mut state = self.shared.lock();
+        // What it says of the end stands in the session.
+        let _ = state.core.handle_timeout(self.shared.now());
+        if state.dropped && state.core.is_flushed() {
+            state.core.close(Reason::Normal, "");
+        }
+        let ended = state.core.ended().cloned();
+        if ended.is_some() {
+            state.wake_users();
+        }
+        ended
+    }
+
+    async fn dial(&mut self, in_vain: bool) -> Result<BoxedCarrier, Undialled> {
+        if in_vain || self.since.elapsed() > TICKET_AGE {
+            match self.control.renew(&self.granted.ticket).await {
+                Ok(granted) => {
+                    self.granted = granted;
+                    self.since = Instant::now();
+                }
+                // It will not be carried again, whatever the ticket says.
+                Err(ControlError::Refused { reason: Refusal::Access | Refusal::Revoked, text }) => {
+                    self.shared.lock().core.close(Reason::Forbidden, &text);
+                    return Err(Undialled::Forbidden(text));
+                }
+                // The ticket may serve without the gateway's being asked first.
+                Err(_) => {}
+            }
+        }
+        attach(&self.dialer, &self.granted.ticket).await
+    }
+
+    /// Waits, unless there is nothing left to wait for.
+    async fn rest(&self, time: Duration) {
+        let _ = tokio::time::timeout(time, self.shared.ended.notified()).await;
+    }
+}
+
+/// Opens a carrier of the session that a ticket is for.
+///
+/// # Errors
+/// What stood in the way.
+pub async fn attach(dialer: &Dialer, ticket: &Sealed) -> Result<BoxedCarrier, Undialled> {
+    let preamble = Preamble(ticket.clone()).encode().ok_or(Undialled::Ticket)?;
+    let mut carrier = dialer.dial().await?;
+    carrier.write_all(&preamble).await?;
+    Ok(carrier)
+}
+
+/// Why there is no carrier.
+#[derive(Debug, thiserror::Error)]
+pub enum Undialled {
+    /// It could not be dialled.
+    #[error(transparent)]
+    Dial(#[from] DialError),
+    /// It broke at once.
+    #[error("the carrier broke: {0}")]
+    Io(#[from] io::Error),
+    /// No gateway makes such a ticket.
+    #[error("the gateway's ticket is longer than any")]
+    Ticket,
+    /// The gateway carries the session no more.
+    #[error("{0}")]
+    Forbidden(String),
+}

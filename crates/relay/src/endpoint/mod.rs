@@ -1,0 +1,10 @@
+//! What agents and clients have in common: one control connection to the gateway, and sessions whose carriers they dial.
+
+mod backoff;
+mod carry;
+pub mod config;
+pub mod control;
+pub mod link;
+pub mod streams;
+
+pub use backoff::Backoff;

@@ -1,0 +1,207 @@
+//! TLS between two parties of a site.
+
+use std::io;
+use std::sync::Arc;
+
+use rustls::client::Resumption;
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::pki_types::ServerName;
+use rustls::server::WebPkiClientVerifier;
+use rustls::{ClientConfig, CommonState, ConfigBuilder, ConfigSide, ServerConfig, SupportedProtocolVersion};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
+
+use super::Identity;
+use super::verify::{Certified, ExpectName, Expected, name_of};
+use crate::name::{Name, Role};
+
+/// What both ends of a connection of ours speak; another version of the relay gets another name.
+pub(crate) const ALPN: &[u8] = b"wicketgate/1";
+/// What both ends of a session speak inside.
+const END_TO_END: &[u8] = b"wicketgate-session/1";
+
+const VERSIONS: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13];
+
+/// TLS that stands, and who is at its other end.
+#[derive(Debug)]
+pub struct Established<S> {
+    /// The stream.
+    pub stream: TlsStream<S>,
+    /// The other end.
+    pub peer: Certified,
+}
+
+/// Why TLS with another party of the site did not come about.
+#[derive(Debug, thiserror::Error)]
+pub enum HandshakeError {
+    /// The handshake failed, or the other end is of another site, name or role.
+    #[error("TLS with the other party failed: {0}")]
+    Tls(#[from] io::Error),
+    /// It speaks something else.
+    #[error("the other party does not speak this relay's protocol")]
+    Protocol,
+    /// Our own identity cannot be used.
+    #[error("this identity cannot be used: {0}")]
+    Identity(#[from] rustls::Error),
+}
+
+/// The one provider of cryptography here: the hybrid key exchange alone.
+pub(super) fn provider() -> Arc<CryptoProvider> {
+    static PROVIDER: std::sync::LazyLock<Arc<CryptoProvider>> = std::sync::LazyLock::new(|| {
+        Arc::new(CryptoProvider {
+            kx_groups: vec![aws_lc_rs::kx_group::X25519MLKEM768],
+            ..aws_lc_rs::default_provider()
+        })
+    });
+    PROVIDER.clone()
+}
+
+/// Whether the key is that of the certificate.
+pub(super) fn check_key(identity: &Identity) -> Result<(), rustls::Error> {
+    identity.server(None).map(drop)
+}
+
+impl Identity {
+    /// As the client of TLS to a gateway of the site.
+    ///
+    /// # Errors
+    /// The handshake failed, or the other end is none.
+    pub async fn connect_gateway<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        stream: S,
+    ) -> Result<Established<S>, HandshakeError> {
+        let expected = Expected::Any(self.name.site.clone(), Role::Gateway);
+        self.connect(stream, expected, ALPN).await
+    }
+
+    /// As the client of TLS end to end, with this agent and no other.
+    ///
+    /// # Errors
+    /// The handshake failed, or the other end is another.
+    pub async fn connect_agent<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        stream: S,
+        agent: &Name,
+    ) -> Result<Established<S>, HandshakeError> {
+        self.connect(stream, Expected::Party(agent.clone()), END_TO_END).await
+    }
+
+    /// As the server of TLS to an endpoint of the site, an agent or a client: a gateway's part.
+    ///
+    /// # Errors
+    /// The handshake failed, or the other end is none.
+    pub async fn accept_endpoint<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        stream: S,
+    ) -> Result<Established<S>, HandshakeError> {
+        let agent = Expected::Any(self.name.site.clone(), Role::Agent);
+        let client = Expected::Any(self.name.site.clone(), Role::Client);
+        self.accept(stream, &[agent, client], ALPN).await
+    }
+
+    /// As the server of TLS end to end, with this client and no other: an agent's part.
+    ///
+    /// # Errors
+    /// The handshake failed, or the other end is another.
+    pub async fn accept_client<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        stream: S,
+        client: &Name,
+    ) -> Result<Established<S>, HandshakeError> {
+        self.accept(stream, &[Expected::Party(client.clone())], END_TO_END).await
+    }
+
+    async fn connect<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        stream: S,
+        expected: Expected,
+        protocol: &[u8],
+    ) -> Result<Established<S>, HandshakeError> {
+        let connector = TlsConnector::from(Arc::new(self.client(expected, protocol)?));
+        // No name travels: whom we expect, we know by its certificate.
+        let nobody = ServerName::IpAddress(std::net::Ipv4Addr::UNSPECIFIED.into());
+        let stream = TlsStream::from(connector.connect(nobody, stream).await?);
+        established(stream, protocol)
+    }
+
+    async fn accept<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        stream: S,
+        expected: &[Expected],
+        protocol: &[u8],
+    ) -> Result<Established<S>, HandshakeError> {
+        let acceptor = TlsAcceptor::from(Arc::new(self.server(Some(protocol))?));
+        let stream = TlsStream::from(acceptor.accept(stream).await?);
+        let established = established(stream, protocol)?;
+        if !expected.iter().any(|expected| expected.is(&established.peer.name)) {
+            let unexpected = io::Error::new(io::ErrorKind::PermissionDenied, "another party than expected");
+            return Err(HandshakeError::Tls(unexpected));
+        }
+        Ok(established)
+    }
+
+    fn client(&self, expected: Expected, protocol: &[u8]) -> Result<ClientConfig, rustls::Error> {
+        let verifier = ExpectName { expected, roots: self.roots.clone(), provider: provider() };
+        let mut config = versions(ClientConfig::builder_with_provider(provider()))?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(verifier))
+            .with_client_auth_cert(self.chain.clone(), self.key.clone_key())?;
+        config.alpn_protocols = vec![protocol.to_vec()];
+        config.enable_sni = false;
+        // Each connection proves anew who is at its other end.
+        config.resumption = Resumption::disabled();
+        Ok(config)
+    }
+
+    fn server(&self, protocol: Option<&[u8]>) -> Result<ServerConfig, rustls::Error> {
+        let clients = WebPkiClientVerifier::builder_with_provider(self.roots.clone(), provider())
+            .build()
+            .map_err(|error| rustls::Error::General(error.to_string()))?;
+        let mut config = versions(ServerConfig::builder_with_provider(provider()))?
+            .with_client_cert_verifier(clients)
+            .with_single_cert(self.chain.clone(), self.key.clone_key())?;
+        config.alpn_protocols = protocol.into_iter().map(<[u8]>::to_vec).collect();
+        config.send_tls13_tickets = 0;
+        config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
+        Ok(config)
+    }
+}
+
+fn versions<Side: ConfigSide>(
+    builder: ConfigBuilder<Side, rustls::WantsVersions>,
+) -> Result<ConfigBuilder<Side, rustls::WantsVerifier>, rustls::Error> {
+    builder.with_protocol_versions(VERSIONS)
+}
+
+fn established<S>(stream: TlsStream<S>, protocol: &[u8]) -> Result<Established<S>, HandshakeError> {
+    let state: &CommonState = match &stream {
+        TlsStream::Client(stream) => stream.get_ref().1,
+        TlsStream::Server(stream) => stream.get_ref().1,
+    };
+    if state.alpn_protocol() != Some(protocol) {
+        return Err(HandshakeError::Protocol);
+    }
+    let certificate = state.peer_certificates().and_then(<[_]>::first);
+    let peer = name_of(certificate.ok_or(rustls::Error::NoCertificatesPresented)?)?;
+    Ok(Established { stream, peer })
+}
+
+/// The length of what the session's records are authenticated by, in bytes.
+const SECRET: usize = 32;
+
+impl<S> Established<S> {
+    /// What only the two ends of this connection know (RFC 8446 section 7.5).
+    ///
+    /// # Errors
+    /// TLS that is not established.
+    pub fn secret(&self, label: &[u8], context: &[u8]) -> Result<[u8; SECRET], rustls::Error> {
+        match &self.stream {
+            TlsStream::Client(stream) => {
+                stream.get_ref().1.export_keying_material([0; SECRET], label, Some(context))
+            }
+            TlsStream::Server(stream) => {
+                stream.get_ref().1.export_keying_material([0; SECRET], label, Some(context))
+            }
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! Private sessions between a client and an agent, which both only dial out.
+//!
+//! - [`name`], [`authority`], [`identity`]: who is who at a site, and TLS between them
+//! - [`session`]: a byte stream that outlives the connections it runs over; no sockets, no clock
+//! - [`carrier`]: such connections
+//! - [`control`], [`ticket`]: what endpoints and gateways say to each other
+//! - [`broker`]: the gateway's part
+//! - [`endpoint`]: what both ends have in common; [`agent`] and [`client`]: what each has alone
+
+pub mod access;
+pub mod agent;
+pub mod authority;
+pub mod broker;
+pub mod carrier;
+pub mod client;
+pub mod config;
+pub mod control;
+pub mod endpoint;
+pub mod identity;
+pub mod name;
+pub mod session;
+mod session_id;
+pub mod ticket;

@@ -1,0 +1,43 @@
+//! `wicketgate agent`: on the machine to be reached.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use tokio_util::sync::CancellationToken;
+use wicketgate_relay::agent::config::RawAgent;
+
+use super::configuration::{BAD_CONFIGURATION, show};
+use super::endpoint;
+use super::run::Stop;
+
+/// Let clients in to services of this machine: dial a gateway, and wait for invitations.
+#[derive(Args)]
+pub(crate) struct Agent {
+    /// The agent's configuration.
+    #[arg(long, short, value_name = "PATH", default_value = "/etc/wicketgate/agent.yaml")]
+    config: PathBuf,
+}
+
+impl Agent {
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        let loaded = wicketgate_relay::endpoint::config::load(&self.config, RawAgent::check);
+        let Some(config) = show(&self.config, loaded) else { return Ok(ExitCode::from(BAD_CONFIGURATION)) };
+        endpoint::log("info");
+        endpoint::runtime()?.block_on(async {
+            let mut stop = Stop::new()?;
+            let ending = CancellationToken::new();
+            let agent = wicketgate_relay::agent::run(config, ending.clone());
+            tokio::pin!(agent);
+            tokio::select! {
+                () = &mut agent => {}
+                signal = stop.told() => {
+                    tracing::info!(signal, "stopping");
+                    ending.cancel();
+                    agent.await;
+                }
+            }
+            Ok(ExitCode::SUCCESS)
+        })
+    }
+}

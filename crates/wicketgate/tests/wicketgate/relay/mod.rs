@@ -1,0 +1,185 @@
+//! Private sessions: an authority, a gateway, agents and clients as programs of their own.
+
+mod privacy;
+mod refusals;
+mod resume;
+mod service;
+mod wire;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::task::AbortOnDropHandle;
+use wicketgate_testkit::dir::Dir;
+use wicketgate_testkit::gateway::Gateway;
+use wicketgate_testkit::ports::Port;
+use wicketgate_testkit::process::{Process, Ready};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_wicketgate");
+/// How long anything here may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A site: its authority, and a folder for each of its parties.
+struct Site {
+    dir: Dir,
+    /// Where the gateway listens, plain.
+    gateway: Port,
+}
+
+impl Site {
+    fn new() -> Self {
+        let site = Self { dir: Dir::new().unwrap(), gateway: Port::free().unwrap() };
+        site.ca(&["init", "site.example"]);
+        for (role, name) in [("gateway", "front"), ("agent", "office"), ("client", "alice")] {
+            site.issue(role, name);
+        }
+        site.dir.write("ticket-secret", "0123456789abcdef0123456789abcdef").unwrap();
+        site
+    }
+
+    fn ca(&self, arguments: &[&str]) -> String {
+        let output =
+            Command::new(BINARY).arg("ca").args(arguments).current_dir(self.dir.path()).output().unwrap();
+        assert!(output.status.success(), "{}", text(&output));
+        text(&output)
+    }
+
+    fn issue(&self, role: &str, name: &str) -> String {
+        self.ca(&["issue", role, name])
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+
+    /// The gateway's configuration; `relay` holds more keys of its section.
+    fn config(&self, relay: &str) -> String {
+        let folder = self.path("front");
+        let folder = folder.display();
+        format!(
+            "listeners: [{{name: plain, bind: {gateway}}}]
+routes: [{{name: private, match: {{path: /relay}}, relay: on}}, {{name: rest, respond: {{status: 200, body: rest}}}}]
+relay:
+  authority: {folder}/authority.pem
+  certificate: {folder}/certificate.pem
+  key: {folder}/key.pem
+  ticket_secret: {{file: {secret}}}
+  {relay}
+log: {{level: debug}}
+",
+            gateway = self.gateway.addr(),
+            secret = self.path("ticket-secret").display(),
+        )
+    }
+
+    async fn start(&self) -> Gateway {
+        self.start_with("access: [{clients: alice, agents: office, services: [echo, absent, hidden]}]").await
+    }
+
+    async fn start_with(&self, relay: &str) -> Gateway {
+        Gateway::start(BINARY, &self.config(relay), Ready::port(self.gateway.addr())).await.unwrap()
+    }
+
+    /// What `gateway:` says of a way to the gateway without TLS.
+    fn plain(&self, addr: SocketAddr) -> String {
+        format!("{{url: http://{addr}/relay}}")
+    }
+
+    /// Starts the agent `office` by this way to the gateway; `echo` is where its service is.
+    async fn agent(&self, gateway: &str, echo: SocketAddr) -> Process {
+        self.agent_with(gateway, &format!("services: {{echo: {echo}, hidden: {echo}}}")).await
+    }
+
+    async fn agent_with(&self, gateway: &str, more: &str) -> Process {
+        let identity = self.path("office");
+        let config = format!("gateway: {gateway}\nidentity: {}\n{more}\n", identity.display());
+        let config = self.dir.write("agent.yaml", config).unwrap();
+        let mut command = Command::new(BINARY);
+        command.arg("agent").arg("--config").arg(config).env("RUST_LOG", "wicketgate_relay=debug");
+        Process::spawn(command, Ready::Line("connected".into())).await.unwrap()
+    }
+
+    /// The command by which a client reaches a service.
+    fn connect(&self, client: &str, gateway: &str, agent: &str, service: &str) -> Command {
+        let identity = self.path(client);
+        let config = format!("gateway: {gateway}\nidentity: {}\n", identity.display());
+        let config = self.dir.write(format!("{client}.yaml"), config).unwrap();
+        let mut command = Command::new(BINARY);
+        command
+            .args(["connect", agent, service, "--config"])
+            .arg(config)
+            .env("RUST_LOG", "wicketgate_relay=debug");
+        command
+    }
+
+    /// Starts a client that listens, and gives the address that leads to the service.
+    async fn client(&self, gateway: &str, service: &str) -> (Process, SocketAddr) {
+        let mut command = self.connect("alice", gateway, "office", service);
+        command.args(["--listen", "127.0.0.1:0"]);
+        let process = Process::spawn(command, Ready::Line("leads to".into())).await.unwrap();
+        let line = process.line("leads to", PATIENCE).await.unwrap();
+        let address = line.split_whitespace().find_map(|word| word.parse().ok());
+        (process, address.unwrap_or_else(|| panic!("no address in {line}")))
+    }
+
+    /// Runs a client that is to fail, and gives what it says.
+    fn refused(&self, client: &str, agent: &str, service: &str) -> String {
+        let gateway = self.plain(self.gateway.addr());
+        let mut command = self.connect(client, &gateway, agent, service);
+        let output = command.args(["--listen", "127.0.0.1:0"]).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+        text(&output)
+    }
+}
+
+fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+/// A service that sends back what comes.
+async fn echo() -> (SocketAddr, AbortOnDropHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let serve = async move {
+        while let Ok((mut socket, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let (mut read, mut write) = socket.split();
+                let _ = tokio::io::copy(&mut read, &mut write).await;
+                let _ = write.shutdown().await;
+            });
+        }
+    };
+    (addr, AbortOnDropHandle::new(tokio::spawn(serve)))
+}
+
+/// Bytes that are not alike anywhere.
+fn pattern(length: usize, seed: u64) -> Vec<u8> {
+    let mut state = seed | 1;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state
+    };
+    (0..length.div_ceil(8)).flat_map(|_| next().to_le_bytes()).take(length).collect()
+}
+
+/// Sends bytes to a service that echoes, and sees that they come back: each of them, once, and no other.
+async fn echoes(service: SocketAddr, length: usize, seed: u64) {
+    let stream = TcpStream::connect(service).await.unwrap();
+    let (mut read, mut write) = stream.into_split();
+    let sent = pattern(length, seed);
+    let want = sent.clone();
+    let writer = tokio::spawn(async move {
+        write.write_all(&sent).await.unwrap();
+        write.shutdown().await.unwrap();
+    });
+    let mut back = Vec::with_capacity(length);
+    read.read_to_end(&mut back).await.unwrap();
+    writer.await.unwrap();
+    assert!(back == want, "{} bytes came back of {length}, or others", back.len());
+}
