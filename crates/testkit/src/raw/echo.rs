@@ -146,18 +146,39 @@ fn granting(head: &Head, settings: &EchoSettings) -> Result<String> {
     {
         text.push_str(&format!("Sec-WebSocket-Protocol: {chosen}\r\n"));
     }
-    if settings.deflate && head.all("sec-websocket-extensions").join(",").split(',').any(can_echo_deflate) {
-        text.push_str("Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; client_no_context_takeover\r\n");
+    let offers = head.all("sec-websocket-extensions").join(",");
+    if settings.deflate
+        && let Some(granted) = offers.split(',').find_map(grant_deflate)
+    {
+        text.push_str(&format!("Sec-WebSocket-Extensions: {granted}\r\n"));
     }
     text.push_str("\r\n");
     Ok(text)
 }
 
-/// An offer that a server can keep whose answers are the client's own compressed bytes: without a limit on its window.
-fn can_echo_deflate(offer: &str) -> bool {
+/// The answer to an offer that a server can keep whose messages are the client's own compressed bytes: what limits the
+/// server's window has to limit the client's (RFC 7692 section 7.1.2).
+fn grant_deflate(offer: &str) -> Option<String> {
     let mut words = offer.split(';').map(str::trim);
-    let free = ["client_max_window_bits", "client_no_context_takeover", "server_no_context_takeover"];
-    words.next() == Some("permessage-deflate") && words.all(|word| free.contains(&word))
+    let mut granted = words
+        .next()
+        .filter(|name| *name == "permessage-deflate")
+        .map(|name| format!("{name}; server_no_context_takeover; client_no_context_takeover"))?;
+    let (mut server, mut client) = (None, None);
+    for word in words {
+        match word.split_once('=').unwrap_or((word, "")) {
+            ("client_no_context_takeover" | "server_no_context_takeover", "") => {}
+            ("server_max_window_bits", bits) => server = Some(bits.parse::<u8>().ok()?),
+            ("client_max_window_bits", "") => client = Some(15),
+            ("client_max_window_bits", bits) => client = Some(bits.parse::<u8>().ok()?),
+            _ => return None,
+        }
+    }
+    if let Some(server) = server {
+        let bits = client?.min(server);
+        granted.push_str(&format!("; server_max_window_bits={server}; client_max_window_bits={bits}"));
+    }
+    Some(granted)
 }
 
 /// Counts an open session as long as it lives.

@@ -6,13 +6,11 @@ use wicketgate_testkit::{
     peers::{
         Hop, Intermediary, Upstream,
         kosoku::{Cases, compare},
-        python,
     },
-    process::{Process, Ready},
     raw::{Echo, EchoBackend, EchoSettings},
 };
 
-use super::{Front, all, clients::script, one_route};
+use super::{Front, all, one_route};
 
 /// How the cases reach the gateway.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -43,15 +41,11 @@ async fn hold(way: Way, route: &str, cases: &[&str], committed: &str) {
 }
 
 async fn hold_compressed(way: Way, route: &str, committed: &str) {
-    let backend =
-        Process::spawn(python::script(&script("echo_deflate.py")).unwrap(), Ready::Line("port ".into()))
-            .await
-            .unwrap();
-    let line = backend.line("port ", Duration::from_secs(1)).await.unwrap();
-    let port: u16 = line.trim_start_matches("port ").parse().unwrap();
-    // One at a time: kosoku gives each case 20 seconds, of which it needs up to ten for itself.
+    // It sends back what came, compressed as it came: kosoku gives each case 20 seconds, most of which it needs for itself.
+    let settings = EchoSettings { echo: Echo::Messages, deflate: true, ..EchoSettings::default() };
+    let backend = EchoBackend::with(settings).await.unwrap();
     let cases = Cases::matching(&COMPRESSION).parallel(1);
-    run(way, route, ([127, 0, 0, 1], port).into(), cases, committed).await;
+    run(way, route, backend.addr().unwrap(), cases, committed).await;
 }
 
 async fn run(way: Way, route: &str, backend: SocketAddr, cases: Cases, committed: &str) {

@@ -25,7 +25,7 @@ const MODES: [(&str, &str, bool); 4] = [
 ];
 
 /// A script beside this file.
-pub(super) fn script(name: &str) -> PathBuf {
+fn script(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wicketgate/peers/scripts").join(name)
 }
 
