@@ -324,10 +324,18 @@ impl Snapshot {
     /// Gives a live session its route's settings; or says why it has to end.
     fn judge(&self, live: &Live) -> Result<(), End> {
         let route = self.route(&live.route).ok_or(End::Drained)?;
-        let Target::Proxy(proxy) = &route.target else { return Err(End::Drained) };
-        let config = proxy.websocket.as_ref().ok_or(End::Drained)?;
+        let settings = match &route.target {
+            Target::Proxy(proxy) => {
+                let config = proxy.websocket.as_ref().ok_or(End::Drained)?;
+                Some(Order::Settings(config.clone(), proxy.policy.clone()))
+            }
+            Target::Relay(_) => None,
+            Target::Redirect(_) | Target::Respond(_) => return Err(End::Drained),
+        };
         self.holds(route, live).map_err(|lost| route.lost(lost))?;
-        live.control.give(Order::Settings(config.clone(), proxy.policy.clone()));
+        if let Some(settings) = settings {
+            live.control.give(settings);
+        }
         live.control.give(Order::Until(route.until(&live.standing)));
         Ok(())
     }

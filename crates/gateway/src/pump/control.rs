@@ -1,10 +1,11 @@
 //! Orders to a live session from outside its task: new settings, a later end, or an end at once.
 
+use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Waker;
+use std::task::{Poll, Waker};
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 use wicketgate_policy::{Facts, Policy};
 
 use super::config::WebSocketConfig;
@@ -49,6 +50,34 @@ impl Control {
         *lock(&self.waker) = Some(waker.clone());
     }
 
+    /// Waits for the order to end. For sessions whose messages nobody looks at: orders about those mean nothing here.
+    pub async fn ended(&self) -> End {
+        let mut until: Option<(Instant, End)> = None;
+        loop {
+            let orders = poll_fn(|cx| {
+                self.listen(cx.waker());
+                match self.take() {
+                    orders if orders.is_empty() => Poll::Pending,
+                    orders => Poll::Ready(orders),
+                }
+            });
+            let orders = match until {
+                None => orders.await,
+                Some((at, end)) => match timeout_at(at, orders).await {
+                    Ok(orders) => orders,
+                    Err(_) => return end,
+                },
+            };
+            for order in orders {
+                match order {
+                    Order::End(end) => return end,
+                    Order::Until(other) => until = other,
+                    Order::Settings(..) | Order::Facts(_) | Order::Say(_) => {}
+                }
+            }
+        }
+    }
+
     /// Orders that came since the last call.
     #[inline]
     pub(super) fn take(&self) -> Vec<Order> {
@@ -62,4 +91,28 @@ impl Control {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_end_is_waited_for_whatever_else_is_ordered() {
+        let control = Control::default();
+        control.give(Order::Say("nobody hears it".into()));
+        control.give(Order::Until(Some((Instant::now() + Duration::from_secs(60), End::Idle))));
+        let start = Instant::now();
+        assert_eq!(control.ended().await, End::Idle);
+        assert_eq!(start.elapsed().as_secs(), 60);
+        control.give(Order::Until(Some((Instant::now() + Duration::from_secs(60), End::Idle))));
+        control.give(Order::Until(None));
+        let (end, ()) = tokio::join!(control.ended(), async {
+            tokio::time::sleep(Duration::from_secs(3600)).await;
+            control.give(Order::End(End::Drained));
+        });
+        assert_eq!(end, End::Drained);
+    }
 }

@@ -7,7 +7,7 @@ use tokio::io::BufReader;
 use tokio::sync::mpsc;
 
 use super::registry::Registered;
-use super::{Broker, Controlled, Origin, ServeError, within};
+use super::{Broker, Origin, ServeError, within};
 use crate::carrier::BoxedCarrier;
 use crate::config::RelayConfig;
 use crate::control::Channel;
@@ -35,7 +35,7 @@ pub(super) async fn serve(
     config: &Arc<RelayConfig>,
     carrier: BufReader<BoxedCarrier>,
     origin: Origin,
-) -> Result<Controlled, ServeError> {
+) -> Result<(), ServeError> {
     let established = within(config.handshake_timeout, config.identity.accept_endpoint(carrier)).await??;
     let peer = established.peer;
     let mut channel = Channel::new(established.stream);
@@ -66,7 +66,7 @@ pub(super) async fn serve(
     }
     let ended = attend(broker, &mut channel, &peer, registered).await;
     tracing::info!(endpoint = %peer.name, "gone");
-    ended.map(|()| Controlled { name: peer.name })
+    ended
 }
 
 /// Whether an endpoint's software and ours take each other; else what to tell it.

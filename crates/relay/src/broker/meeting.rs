@@ -17,6 +17,8 @@ use crate::ticket::Ticket;
 /// One end of a session: its carrier, and what is given back when it ends.
 pub(super) struct End {
     pub(super) carrier: BoxedCarrier,
+    /// Cancelled when whoever brought it has been told to take it away.
+    pub(super) leaves: CancellationToken,
     pub(super) _held: Box<dyn Any + Send>,
 }
 
@@ -112,7 +114,11 @@ mod tests {
     use super::*;
 
     fn end(mark: u8) -> End {
-        End { carrier: Box::new(tokio::io::duplex(1).0), _held: Box::new(mark) }
+        End {
+            carrier: Box::new(tokio::io::duplex(1).0),
+            leaves: CancellationToken::new(),
+            _held: Box::new(mark),
+        }
     }
 
     fn ticket(session: u8, holder: Role) -> Ticket {

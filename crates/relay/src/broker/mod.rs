@@ -16,7 +16,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::io::{AsyncBufReadExt, BufReader};
 
-pub use preamble::{MAGIC, Preamble, PreambleError};
+pub use preamble::{Preamble, PreambleError};
 
 use self::meeting::Meeting;
 use self::registry::Registry;
@@ -25,8 +25,6 @@ use crate::config::RelayConfig;
 use crate::control::ChannelError;
 use crate::control::message::Refusal;
 use crate::identity::HandshakeError;
-use crate::name::Name;
-use crate::session::SessionId;
 use crate::ticket::{Seal, TicketError};
 
 /// What brings endpoints together. It outlives reloads: connected endpoints stay.
@@ -43,31 +41,6 @@ pub struct Broker {
 pub struct Origin {
     /// The address of the endpoint, as far as it is known.
     pub address: Option<IpAddr>,
-}
-
-/// What a carrier was for, and what came of it.
-#[derive(Debug)]
-pub enum Served {
-    /// A control connection that has ended.
-    Control(Controlled),
-    /// One end of a session that has ended, or waited in vain.
-    Data(Carried),
-}
-
-/// A control connection that has ended.
-#[derive(Debug)]
-pub struct Controlled {
-    /// Whose it was.
-    pub name: Name,
-}
-
-/// The end of one end of a session.
-#[derive(Debug)]
-pub struct Carried {
-    /// The session.
-    pub session: SessionId,
-    /// Bytes from the end that came first, and towards it.
-    pub bytes: (u64, u64),
 }
 
 /// Why a carrier was not served.
@@ -138,11 +111,6 @@ impl Broker {
         self.config.store(Arc::new(config));
     }
 
-    /// How many agents are connected.
-    pub fn agents(&self) -> usize {
-        self.agents.len()
-    }
-
     /// Serves a carrier to its end. `held` is given back when the carrier has ended.
     ///
     /// # Errors
@@ -152,14 +120,14 @@ impl Broker {
         carrier: BoxedCarrier,
         origin: Origin,
         held: H,
-    ) -> Result<Served, ServeError> {
+    ) -> Result<(), ServeError> {
         let config = self.config.load_full();
         let mut carrier = BufReader::with_capacity(preamble::LOOK, carrier);
         let first = within(config.handshake_timeout, carrier.fill_buf()).await??;
         match first.first() {
             // The first byte of a TLS handshake (RFC 8446 section 5.1).
-            Some(0x16) => control::serve(self, &config, carrier, origin).await.map(Served::Control),
-            _ => data::serve(self, &config, carrier, held).await.map(Served::Data),
+            Some(0x16) => control::serve(self, &config, carrier, origin).await,
+            _ => data::serve(self, &config, carrier, held).await,
         }
     }
 }

@@ -7,7 +7,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use crate::ticket::{MAX_SEALED, Sealed};
 
 /// How it begins; no TLS record does.
-pub const MAGIC: &[u8; 4] = b"WGR\x01";
+const MAGIC: &[u8; 4] = b"WGR\x01";
 /// The magic and a length.
 const HEAD: usize = MAGIC.len() + size_of::<u16>();
 /// What the first look at a carrier may take in, in bytes.

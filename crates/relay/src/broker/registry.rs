@@ -66,7 +66,8 @@ impl Registry {
         agent.messages.try_send(message).map_err(|_| Refusal::AgentAbsent)
     }
 
-    pub(super) fn len(&self) -> usize {
+    #[cfg(test)]
+    fn len(&self) -> usize {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 }

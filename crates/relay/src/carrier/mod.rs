@@ -11,19 +11,3 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Carrier for S {}
 
 /// A byte pipe of whichever kind.
 pub type BoxedCarrier = Box<dyn Carrier>;
-
-/// Which kinds of carriers there are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// In binary messages of a WebSocket.
-    WebSocket,
-}
-
-impl Kind {
-    /// As it stands in logs.
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::WebSocket => "websocket",
-        }
-    }
-}

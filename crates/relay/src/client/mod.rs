@@ -9,6 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
+use tokio_util::task::AbortOnDropHandle;
 
 use self::config::ClientConfig;
 use crate::control::version::Version;
@@ -79,7 +80,7 @@ pub struct Connected {
     handle: LinkHandle,
     carriers: JoinHandle<Ended>,
     streams: JoinHandle<()>,
-    keeper: JoinHandle<()>,
+    keeper: AbortOnDropHandle<()>,
     _control: Control,
 }
 
@@ -97,12 +98,12 @@ pub async fn connect(
     let name = name.map_err(|error| ConnectError::Agent(agent.to_owned(), error))?;
     let (control, keeper, _) = control(config.dialer.clone(), config.identity.clone());
     let tells = told.clone();
-    let keeper = tokio::spawn(keeper.run(move |state| match state {
+    let keeper = AbortOnDropHandle::new(tokio::spawn(keeper.run(move |state| match state {
         State::Connected { gateway, version } => {
             tells(&Progress::Gateway { name: gateway.clone(), version: *version });
         }
         State::Lost(error) => tells(&Progress::NoGateway(error.to_string())),
-    }));
+    })));
     let granted = control.open(agent, services).await?;
     told(&Progress::Granted(granted.session));
     let session = granted.session;
@@ -178,7 +179,7 @@ impl Connected {
         let _ = timeout(Duration::from_secs(10), streams).await;
         handle.close(Reason::Normal, "");
         let ended = timeout(Duration::from_secs(5), carriers).await;
-        keeper.abort();
+        drop(keeper);
         ended.ok()?.ok()
     }
 }

@@ -17,12 +17,18 @@ pub(crate) struct Agent {
     /// The agent's configuration.
     #[arg(long, short, value_name = "PATH", default_value = "/etc/wicketgate/agent.yaml")]
     config: PathBuf,
+    /// Look through the configuration, and end.
+    #[arg(long)]
+    check: bool,
 }
 
 impl Agent {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let loaded = wicketgate_relay::endpoint::config::load(&self.config, RawAgent::check);
         let Some(config) = show(&self.config, loaded) else { return Ok(ExitCode::from(BAD_CONFIGURATION)) };
+        if self.check {
+            return Ok(ExitCode::SUCCESS);
+        }
         endpoint::log("info");
         endpoint::runtime()?.block_on(async {
             let mut stop = Stop::new()?;

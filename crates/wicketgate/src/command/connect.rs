@@ -27,7 +27,7 @@ pub(crate) struct Connect {
     /// The service.
     service: String,
     /// Take connections at this address, and carry each to the service.
-    #[arg(long, value_name = "HOST:PORT", required_unless_present = "stdio")]
+    #[arg(long, value_name = "HOST:PORT", required_unless_present_any = ["stdio", "check"])]
     listen: Option<String>,
     /// Carry standard input and output to the service, as for ssh: -o ProxyCommand='wicketgate connect %h ssh --stdio'
     #[arg(long, conflicts_with = "listen")]
@@ -35,6 +35,9 @@ pub(crate) struct Connect {
     /// The client's configuration. Without it: wicketgate/client.yaml in the folder for your configuration.
     #[arg(long, short, value_name = "PATH")]
     config: Option<PathBuf>,
+    /// Look through the configuration, and end.
+    #[arg(long)]
+    check: bool,
     /// Say nothing but what goes wrong.
     #[arg(long, short)]
     quiet: bool,
@@ -48,6 +51,9 @@ impl Connect {
         };
         let loaded = wicketgate_relay::endpoint::config::load(&path, RawClient::check);
         let Some(config) = show(&path, loaded) else { return Ok(ExitCode::from(BAD_CONFIGURATION)) };
+        if self.check {
+            return Ok(ExitCode::SUCCESS);
+        }
         endpoint::log("warn");
         endpoint::runtime()?.block_on(async {
             let mut stop = Stop::new()?;

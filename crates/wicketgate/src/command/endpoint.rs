@@ -1,6 +1,6 @@
 //! What the commands of both kinds of endpoint have in common.
 
-use std::io;
+use std::io::{self, IsTerminal};
 
 use tokio::runtime::{Builder, Runtime};
 use tracing_subscriber::EnvFilter;
@@ -13,5 +13,11 @@ pub(super) fn runtime() -> io::Result<Runtime> {
 /// Writes what happens to standard error; `RUST_LOG` says how much.
 pub(super) fn log(level: &str) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false).init();
+    let colours = io::stderr().is_terminal();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_target(false)
+        .with_ansi(colours)
+        .init();
 }

@@ -88,6 +88,22 @@ fn every_example_passes_check() {
 }
 
 #[test]
+fn endpoints_of_the_relay_can_use_their_examples() {
+    let dir = Dir::new().unwrap();
+    site(&dir);
+    for arguments in [
+        &["agent", "--config", "agent.yaml"][..],
+        &["connect", "office-pc", "ssh", "--config", "client.yaml"],
+    ] {
+        let mut command = Command::new(BINARY);
+        command.current_dir(root().join("examples/relay")).args(arguments).arg("--check");
+        let output = command.env_clear().env("IDENTITIES", dir.path()).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success() && said.is_empty(), "{arguments:?}: {said}");
+    }
+}
+
+#[test]
 fn the_hardened_example_meets_every_profile() {
     let authority = Authority::new().unwrap();
     let (certificates, _) = certificates(&authority);

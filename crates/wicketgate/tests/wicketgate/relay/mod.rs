@@ -1,12 +1,15 @@
 //! Private sessions: an authority, a gateway, agents and clients as programs of their own.
 
+mod operation;
 mod privacy;
 mod refusals;
 mod resume;
 mod service;
 mod wire;
 
+use std::fs;
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 use std::time::Duration;
@@ -37,7 +40,8 @@ impl Site {
         for (role, name) in [("gateway", "front"), ("agent", "office"), ("client", "alice")] {
             site.issue(role, name);
         }
-        site.dir.write("ticket-secret", "0123456789abcdef0123456789abcdef").unwrap();
+        let secret = site.dir.write("ticket-secret", "0123456789abcdef0123456789abcdef").unwrap();
+        fs::set_permissions(secret, fs::Permissions::from_mode(0o600)).unwrap();
         site
     }
 
@@ -70,8 +74,11 @@ relay:
   ticket_secret: {{file: {secret}}}
   {relay}
 log: {{level: debug}}
+drain: {{timeout: 1s}}
+admin: {{bind: 'unix:{admin}'}}
 ",
             gateway = self.gateway.addr(),
+            admin = self.path("admin.sock").display(),
             secret = self.path("ticket-secret").display(),
         )
     }

@@ -134,3 +134,30 @@ async fn what_is_no_carrier_is_refused_and_the_next_one_served() {
     let (_client, address) = site.client(&way, "echo").await;
     echoes(address, 1000, 1).await;
 }
+
+#[test]
+fn a_wrong_configuration_is_told_whole_with_places_and_remedies() {
+    let site = Site::new();
+    let config = format!(
+        "gateway: {{url: ftp://remote.example/relay}}\nidentity: {}\nservices:\n  ssh: localhost\n  'a b': 127.0.0.1:1\naccess:\n  - {{clients: [], services: '*'}}\nmax_sessions: 0\n",
+        site.path("alice").display()
+    );
+    let path = site.dir.write("agent.yaml", config).unwrap();
+    let output = Command::new(BINARY).args(["agent", "--check", "--config"]).arg(&path).output().unwrap();
+    let told = super::text(&output);
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    for part in [
+        "agent.yaml:1:16",
+        "`ftp://remote.example/relay` is no gateway",
+        "agent.yaml:2:11",
+        "`spiffe://site.example/client/alice` is the name of no agent",
+        "wicketgate ca issue agent NAME",
+        "agent.yaml:4:8",
+        "`localhost` is no address",
+        "no service is named `a b`",
+        "this rule names no clients",
+        "max_sessions",
+    ] {
+        assert!(told.contains(part), "no {part:?} in {told}");
+    }
+}
