@@ -200,6 +200,18 @@ mod tests {
     }
 
     #[test]
+    fn a_character_that_breaks_off_hides_nothing_behind_it() {
+        for lead in
+            [&b"\xc3"[..], b"\xe2", b"\xe2\x80", b"\xef\xbc", b"\xf0\x9d", b"\xf0\x9d\x90", b"\xf1\x80\x80"]
+        {
+            let mut out = Vec::new();
+            assert!(!layer(lead, &mut out), "{lead:x?}");
+            assert!(layer(&[lead, b"%3C"].concat(), &mut out), "{lead:x?}");
+            assert_eq!(out, [lead, b"<"].concat());
+        }
+    }
+
+    #[test]
     fn overlong_forms_are_read_as_their_letter() {
         for text in [
             &b"\xc0\xaf"[..],

@@ -25,22 +25,31 @@ pub(super) fn read(text: &[u8]) -> Folded {
         0xc2 => match byte(1) {
             0xa0 => Letter(b' ', 2),
             0xad => Nothing(2),
-            _ => Kept(2),
+            _ => kept(text, 2),
         },
         0xc4 if byte(1) == 0xb1 => Letter(b'i', 2),
         0xc5 if byte(1) == 0xbf => Letter(b's', 2),
         0xca if byte(1) == 0xbc => Letter(b'\'', 2),
-        0xe2 => general(byte(1), byte(2)),
+        0xe2 => general(text, byte(1), byte(2)),
         0xe3 if byte(1) == 0x80 && byte(2) == 0x80 => Letter(b' ', 3),
-        0xef => compatible(byte(1), byte(2)),
-        0xf0 if byte(1) == 0x9d => mathematical(byte(2), byte(3)),
+        0xef => compatible(text, byte(1), byte(2)),
+        0xf0 if byte(1) == 0x9d && follows(byte(2)) && follows(byte(3)) => mathematical(byte(2), byte(3)),
         // MySQL takes a bare no-break space for white space.
         0xa0 => Letter(b' ', 1),
-        0xc3..=0xdf => Kept(2),
-        0xe0..=0xef => Kept(3),
-        0xf0..=0xf4 => Kept(4),
+        0xc3..=0xdf => kept(text, 2),
+        0xe0..=0xef => kept(text, 3),
+        0xf0..=0xf4 => kept(text, 4),
         _ => Kept(1),
     }
+}
+
+const fn follows(byte: u8) -> bool {
+    byte & 0xc0 == 0x80
+}
+
+/// A character of so many bytes, as far as they are there and its own: what breaks it off is read for itself.
+fn kept(text: &[u8], length: usize) -> Folded {
+    Kept(1 + text.iter().take(length).skip(1).take_while(|byte| follows(**byte)).count())
 }
 
 /// A form that is longer than the character needs.
@@ -49,7 +58,7 @@ fn overlong(text: &[u8], length: usize) -> Folded {
     let lead = u32::from(bytes[0]) & (0x7f >> length);
     let code = bytes[1..]
         .iter()
-        .try_fold(lead, |code, byte| (byte & 0xc0 == 0x80).then_some(code << 6 | u32::from(byte & 0x3f)));
+        .try_fold(lead, |code, byte| follows(*byte).then_some(code << 6 | u32::from(byte & 0x3f)));
     match code {
         Some(0) => Nothing(length),
         Some(code @ 1..=0x7f) => Letter(code as u8, length),
@@ -58,7 +67,7 @@ fn overlong(text: &[u8], length: usize) -> Folded {
 }
 
 /// U+2000 to U+2FFF.
-fn general(second: u8, third: u8) -> Folded {
+fn general(text: &[u8], second: u8, third: u8) -> Folded {
     match (second, third) {
         (0x80, 0x80..=0x8a | 0xaf) | (0x81, 0x9f) => Letter(b' ', 3),
         (0x80, 0x8b..=0x8f | 0xaa..=0xae) | (0x81, 0xa0..=0xa4) => Nothing(3),
@@ -76,12 +85,12 @@ fn general(second: u8, third: u8) -> Folded {
         (0x93, 0x80..=0x8f) => Letter(third - 0x80 + b'K', 3),
         (0x93, 0x90..=0xa9) => Letter(third - 0x90 + b'a', 3),
         (0x93, 0xaa) => Letter(b'0', 3),
-        _ => Kept(3),
+        _ => kept(text, 3),
     }
 }
 
 /// U+F000 to U+FFFF: wide and small forms, the byte order mark.
-fn compatible(second: u8, third: u8) -> Folded {
+fn compatible(text: &[u8], second: u8, third: u8) -> Folded {
     match (second, third) {
         (0xbc, 0x81..=0xbf) => Letter(third - 0x81 + b'!', 3),
         (0xbd, 0x80..=0x9e) => Letter(third - 0x80 + b'`', 3),
@@ -89,7 +98,7 @@ fn compatible(second: u8, third: u8) -> Folded {
         (0xb9, 0xa5) => Letter(b'>', 3),
         (0xb9, 0xa8) => Letter(b'\\', 3),
         (0xbb, 0xbf) => Nothing(3),
-        _ => Kept(3),
+        _ => kept(text, 3),
     }
 }
 
