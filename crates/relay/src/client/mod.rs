@@ -23,6 +23,9 @@ use crate::session::{Ended, Limits, Reason, Role as End, SessionId};
 /// How long the agent may take to prove who it is.
 const HANDSHAKE: Duration = Duration::from_secs(60);
 
+/// Before another try to accept when that failed.
+const PAUSE: Duration = Duration::from_millis(50);
+
 /// What a person at a client wants to know.
 #[derive(Debug)]
 pub enum Progress {
@@ -157,7 +160,11 @@ impl Connected {
         loop {
             tokio::select! {
                 accepted = listener.accept() => {
-                    let Ok((mut socket, _)) = accepted else { continue };
+                    let Ok((mut socket, _)) = accepted else {
+                        // No file handle left for now, or a connection that was reset before it was accepted.
+                        tokio::time::sleep(PAUSE).await;
+                        continue;
+                    };
                     let (opener, service) = (self.opener.clone(), service.to_owned());
                     forwards.spawn(async move {
                         let _ = socket.set_nodelay(true);
@@ -195,5 +202,5 @@ where
             return Err(error);
         }
     };
-    Ok(streams::carry(&mut far, stream).await?)
+    Ok(streams::carry(&mut far.stream, stream).await?)
 }

@@ -2,15 +2,19 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::sync::Arc;
 use std::task::Poll;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_util::compat::{Compat, FuturesAsyncReadCompatExt, TokioAsyncReadCompatExt};
 use yamux::{Config, Connection, ConnectionError, Mode};
 
-/// The most streams of one session at once.
+/// The most streams of one session at once, as either end counts them; one more ends the session.
 const MAX_STREAMS: usize = 128;
+/// The most that a client opens at once: further ones wait. Fewer than there may be, since a stream that has ended counts until
+/// both ends know.
+const MAX_OPEN: usize = MAX_STREAMS / 2;
 /// What all streams of a session may hold that nobody has read, in bytes: each has 256 KiB at first, and more where the way is
 /// long.
 const WINDOW: usize = 64 << 20;
@@ -33,7 +37,18 @@ fn config() -> Config {
 
 /// Opens streams: the client's side.
 #[derive(Clone, Debug)]
-pub struct Opener(mpsc::Sender<oneshot::Sender<Result<Stream, ConnectionError>>>);
+pub struct Opener {
+    asks: mpsc::Sender<oneshot::Sender<Result<Stream, ConnectionError>>>,
+    places: Arc<Semaphore>,
+}
+
+/// A stream that a client has opened, and its place among those that there may be.
+#[derive(Debug)]
+pub struct Opened {
+    /// The stream.
+    pub stream: Stream,
+    _place: OwnedSemaphorePermit,
+}
 
 /// Why a stream was not opened.
 #[derive(Debug, thiserror::Error)]
@@ -57,12 +72,13 @@ impl Opener {
     ///
     /// # Errors
     /// The session has ended, or the agent says no.
-    pub async fn open(&self, service: &str) -> Result<Stream, OpenError> {
+    pub async fn open(&self, service: &str) -> Result<Opened, OpenError> {
+        let place = self.places.clone().acquire_owned().await.map_err(|_| OpenError::Ended)?;
         let (answer, answered) = oneshot::channel();
-        self.0.send(answer).await.map_err(|_| OpenError::Ended)?;
+        self.asks.send(answer).await.map_err(|_| OpenError::Ended)?;
         let mut stream = answered.await.map_err(|_| OpenError::Ended)??;
         ask(&mut stream, service).await?;
-        Ok(stream)
+        Ok(Opened { stream, _place: place })
     }
 }
 
@@ -110,7 +126,7 @@ where
         })
         .await
     };
-    (Opener(opens), run)
+    (Opener { asks: opens, places: Arc::new(Semaphore::new(MAX_OPEN)) }, run)
 }
 
 /// Streams that a client opens over an established session: each is given to `take`, until the session ends.

@@ -42,6 +42,22 @@ async fn a_service_is_reached_directly_and_through_walls_that_end_tls() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn more_connections_than_streams_wait_and_end_nothing() {
+    let (site, (service, _serving)) = (Site::new(), echo().await);
+    let _gateway = site.start().await;
+    let way = site.plain(site.gateway.addr());
+    let _agent = site.agent(&way, service).await;
+    let (client, address) = site.client(&way, "echo").await;
+    let all = async {
+        let forwards: Vec<_> = (0..300).map(|seed| tokio::spawn(echoes(address, 10_000, seed))).collect();
+        for forward in forwards {
+            forward.await.unwrap();
+        }
+    };
+    assert!(timeout(PATIENCE, all).await.is_ok(), "{}", client.output());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn standard_input_and_output_are_carried_to_a_service() {
     let (site, (service, _serving)) = (Site::new(), echo().await);
     let _gateway = site.start().await;
