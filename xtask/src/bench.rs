@@ -22,6 +22,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         Some("policy") => peers::install(&["waf"])?,
         _ => peers::install(&["bench"])?,
     }
-    let mut command = cargo(&["run", "--locked", "--release", "--package", "wicketgate-bench", "--"]);
+    // As packages have it: admission and policy are measured within the benchmark itself.
+    let mut command = cargo(&["run", "--locked", "--profile", "dist", "--package", "wicketgate-bench", "--"]);
     shell::run(command.args(&arguments.rest).env("WICKETGATE_PEERS", peers::folder()))
 }
