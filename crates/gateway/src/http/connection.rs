@@ -21,6 +21,7 @@ use super::patience::{Patient, UnderWay};
 use crate::gateway::Shared;
 use crate::listener::{self, Accepted, Listener, Permit, Protocol};
 use crate::net::Stream;
+use crate::sessions::Way;
 use crate::tls::Chain;
 
 /// How a client came.
@@ -41,6 +42,11 @@ pub struct Arrival {
 }
 
 impl Arrival {
+    /// What a session keeps of how it came.
+    pub fn way(&self) -> Way {
+        Way { listener: self.listener.config.name.clone(), chain: self.chain.clone() }
+    }
+
     /// Who asks with these headers: the connection's other end, or the client that it speaks for as a trusted proxy.
     ///
     /// # Errors
@@ -96,6 +102,7 @@ pub async fn serve(arrived: Result<Accepted, listener::Refusal>, shared: Arc<Sha
         _open: Counted(open),
     });
     let result = match protocol {
+        Protocol::Carrier => return Box::pin(super::carrier::serve(stream, arrival, shared)).await,
         Protocol::Http1 => serve_http1(stream, arrival, shared).await,
         Protocol::Http2 => Box::pin(serve_http2(stream, arrival, shared)).await,
     };

@@ -29,6 +29,15 @@ pub enum FromEndpoint {
         /// The ticket that it has, which may have expired not longer ago than sessions may be apart.
         ticket: Sealed,
     },
+    /// An agent tells of the end of a session.
+    Ended {
+        /// Its ticket.
+        ticket: Sealed,
+        /// Why, by the code of CLOSE records.
+        reason: u16,
+        /// How often it was without a carrier.
+        breaks: u64,
+    },
     /// Nothing but that it is there.
     Ping,
 }
@@ -75,6 +84,11 @@ pub enum FromGateway {
         /// The same for people.
         text: String,
     },
+    /// What the site's authority has revoked.
+    Revocations {
+        /// The authority's list: DER, in base64.
+        list: String,
+    },
     /// The answer to `Ping`.
     Pong,
 }
@@ -114,6 +128,9 @@ pub enum Refusal {
     /// A limit.
     #[error("limit")]
     Limit,
+    /// An operator has ended it.
+    #[error("operator")]
+    Operator,
     /// A ticket that is none, or is another's.
     #[error("ticket")]
     Ticket,

@@ -12,10 +12,12 @@ mod init;
 mod key;
 mod operator;
 mod reference;
+mod relay;
 mod revoke;
 mod run;
 mod schema;
 mod sessions;
+mod table;
 mod test_policy;
 
 use std::process::ExitCode;
@@ -48,6 +50,8 @@ pub(crate) enum Command {
     TestPolicy(test_policy::TestPolicy),
     /// Ask, follow, verify or export the audit store.
     Audit(audit::Audit),
+    /// List the agents, clients and private sessions of the running gateway, or end some.
+    Relay(relay::Relay),
     /// Let clients in to services of this machine.
     Agent(agent::Agent),
     /// Reach a service of an agent.
@@ -74,6 +78,7 @@ impl Command {
             Self::Revoke(revoke) => revoke.run(),
             Self::TestPolicy(test) => test.run(),
             Self::Audit(audit) => audit.run(),
+            Self::Relay(relay) => relay.run(),
             Self::Agent(agent) => agent.run(),
             Self::Connect(connect) => connect.run(),
             Self::Ca(ca) => ca.run(),

@@ -3,7 +3,7 @@
 mod dial;
 mod pipe;
 
-pub use dial::{DialError, Dialer, Gateway};
+pub(super) use dial::open;
 pub use pipe::WebSocketPipe;
 
 /// What both ends speak inside the WebSocket.
