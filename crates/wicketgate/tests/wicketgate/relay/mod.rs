@@ -7,6 +7,7 @@ mod refusals;
 mod resume;
 mod revocation;
 mod service;
+mod ssh;
 mod wire;
 
 use std::fs;
