@@ -2,7 +2,7 @@
 //!
 //! - [`process`] starts a program, waits until it is ready, reads its cost, ends it with all its workers
 //! - [`ports`], [`dir`], [`tls`] free ports, temporary folders, a certificate authority of the test's own
-//! - [`peers`] nginx, HAProxy, Caddy, Envoy, Python, Node, Chromium, an OpenID provider, Autobahn's cases
+//! - [`peers`] nginx, HAProxy, Apache, Varnish, Caddy, Envoy, Python, Node, Chromium, an OpenID provider, Autobahn's cases
 //! - [`raw`] clients and backends that write the very bytes they are told to
 //! - [`attack`] rejected, not forwarded, and the next honest client served: one line an attack
 //! - [`issuer`] signed tokens, good and forged, and whoever publishes their keys
