@@ -132,6 +132,14 @@ pub async fn connect(
         }
     };
     handle.prove(&established.secret(LABEL, &session.0).map_err(HandshakeError::from)?);
+    // Until the agent has the end of the handshake it has no key, and the session does not outlive its carrier.
+    if timeout(HANDSHAKE, handle.flushed()).await.is_err() {
+        handle.close(Reason::Normal, "");
+        return Err(ConnectError::Late);
+    }
+    if let Some(ended) = handle.ended() {
+        return Err(ConnectError::Ended(ended));
+    }
     told(&Progress::Verified(established.peer.name.clone()));
     let (opener, run) = streams::client(established.stream);
     let streams = tokio::spawn(async move {
