@@ -43,6 +43,9 @@ pub enum ControlError {
     /// The gateway has taken too long.
     #[error("the gateway does not answer")]
     Late,
+    /// There is no connection now, and it is dialled again.
+    #[error("there is no way to the gateway: {0}")]
+    Down(String),
     /// The gateway says no.
     #[error("{text}")]
     Refused {
@@ -153,18 +156,20 @@ impl Keeper {
     pub async fn run(mut self, told: impl Fn(&State)) {
         let mut backoff = Backoff::default();
         loop {
-            match self.connect().await {
+            let error = match self.connect().await {
                 Ok(mut open) => {
                     backoff.reset();
                     told(&State::Connected { gateway: open.gateway.clone(), version: open.version });
                     match self.attend(&mut open.channel).await {
                         Ok(()) => return open.channel.end().await,
-                        Err(error) => told(&State::Lost(error)),
+                        Err(error) => error,
                     }
                 }
-                Err(error) => told(&State::Lost(error)),
-            }
-            if !self.rest(backoff.wait()).await {
+                Err(error) => error,
+            };
+            let why = error.to_string();
+            told(&State::Lost(error));
+            if !self.rest(backoff.wait(), &why).await {
                 return;
             }
         }
@@ -251,15 +256,15 @@ impl Keeper {
         }
     }
 
-    /// Waits, and answers meanwhile that the gateway is not there. `false` where every handle is gone.
-    async fn rest(&mut self, time: Duration) -> bool {
+    /// Waits, and answers meanwhile why the gateway is not there. `false` where every handle is gone.
+    async fn rest(&mut self, time: Duration, why: &str) -> bool {
         let rest = tokio::time::sleep(time);
         tokio::pin!(rest);
         loop {
             tokio::select! {
                 () = &mut rest => return true,
                 request = self.requests.recv() => match request {
-                    Some(request) => drop(request.answer.send(Err(ControlError::Late))),
+                    Some(request) => drop(request.answer.send(Err(ControlError::Down(why.to_owned())))),
                     None => return false,
                 }
             }
