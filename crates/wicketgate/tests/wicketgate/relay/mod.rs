@@ -6,6 +6,7 @@ mod privacy;
 mod refusals;
 mod resume;
 mod service;
+mod walls;
 mod wire;
 
 use std::fs;
