@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use wicketgate_testkit::gateway::Gateway;
 use wicketgate_testkit::middlebox::{Answer, Borders, Faults, Headers, Masking, Middlebox};
 use wicketgate_testkit::process::Process;
-use wicketgate_testkit::raw::Endpoint;
+use wicketgate_testkit::raw::{Ended, Endpoint, Frame, RawClient, Upgrade};
 use wicketgate_testkit::tls::Authority;
 
 use super::{PATIENCE, Site, echo, echoes, echoes_across, pattern, text};
@@ -204,6 +204,17 @@ async fn masks_that_were_taken_off_by_whom_nobody_trusts_are_refused() {
     let agent = walled.site.agent(&walled.site.plain(walled.site.gateway.addr()), service).await;
     let (client, address) = walled.site.client(&walled.way, "echo").await;
     echoes(address, 1000, 1).await;
+    for (frame, code) in [
+        (Frame::binary("WGR"), 1002),
+        (Frame::text("WGR").masked([1, 2, 3, 4]), 1003),
+        (Frame::binary("WGR").masked([1, 2, 3, 4]).rsv(4), 1002),
+    ] {
+        let mut raw = RawClient::connect(&Endpoint::plain(walled.site.gateway.addr())).await.unwrap();
+        let upgrade = Upgrade::new("/relay").with("Sec-WebSocket-Protocol", "wicketgate.v1");
+        raw.upgrade(&upgrade).await.unwrap();
+        raw.send_frame(&frame).await.unwrap();
+        assert_eq!(raw.ended().await.unwrap(), Ended::Closed(Some(code)), "{frame:?}");
+    }
     let unmasked = Faults { masking: Masking::Unmask, ..Faults::default() };
     let moved = echoes_across(address, 1 << 20, |second| async {
         let (refused, resumed) =
