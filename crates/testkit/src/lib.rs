@@ -2,7 +2,8 @@
 //!
 //! - [`process`] starts a program, waits until it is ready, reads its cost, ends it with all its workers
 //! - [`ports`], [`dir`], [`tls`] free ports, temporary folders, a certificate authority of the test's own
-//! - [`peers`] nginx, HAProxy, Caddy, Envoy, Python, Node, Chromium, an OpenID provider, Autobahn's cases
+//! - [`peers`] nginx, HAProxy, Apache, Varnish, Caddy, Envoy, Python, Node, Chromium, an OpenID provider, Autobahn's cases
+//! - [`middlebox`] what F5 and Cloudflare do to WebSockets, in this process and on demand
 //! - [`raw`] clients and backends that write the very bytes they are told to
 //! - [`attack`] rejected, not forwarded, and the next honest client served: one line an attack
 //! - [`issuer`] signed tokens, good and forged, and whoever publishes their keys
@@ -12,6 +13,7 @@ pub mod attack;
 pub mod dir;
 pub mod gateway;
 pub mod issuer;
+pub mod middlebox;
 pub mod peers;
 pub mod ports;
 pub mod process;

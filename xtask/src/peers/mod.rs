@@ -36,7 +36,6 @@ struct Peer {
 
 const BOTH: &[&str] = &["test", "bench"];
 const TEST: &[&str] = &["test"];
-const WAF: &[&str] = &["waf"];
 
 const PEERS: &[Peer] = &[
     Peer {
@@ -50,7 +49,7 @@ const PEERS: &[Peer] = &[
             package: "libnginx-mod-http-modsecurity",
             program: "/usr/lib/nginx/modules/ngx_http_modsecurity_module.so",
         },
-        sets: WAF,
+        sets: &["test", "waf"],
     },
     Peer {
         name: "crs",
@@ -58,10 +57,12 @@ const PEERS: &[Peer] = &[
             package: "modsecurity-crs",
             program: "/usr/share/modsecurity-crs/owasp-crs.load",
         },
-        sets: WAF,
+        sets: &["test", "waf"],
     },
     Peer { name: "haproxy", source: Source::Apt { package: "haproxy", program: "haproxy" }, sets: BOTH },
     Peer { name: "openssh", source: Source::Apt { package: "openssh-server", program: "sshd" }, sets: TEST },
+    Peer { name: "apache", source: Source::Apt { package: "apache2", program: "apache2" }, sets: TEST },
+    Peer { name: "varnish", source: Source::Apt { package: "varnish", program: "varnishd" }, sets: TEST },
     Peer { name: "pebble", source: Source::Apt { package: "pebble", program: "pebble" }, sets: TEST },
     Peer { name: "chromium", source: Source::Apt { package: "chromium", program: "chromium" }, sets: TEST },
     Peer {

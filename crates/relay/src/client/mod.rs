@@ -149,6 +149,14 @@ pub async fn connect(
         return Err(ConnectError::Revoked(name));
     }
     handle.prove(&established.secret(LABEL, &session.0).map_err(HandshakeError::from)?);
+    // Until the agent has the end of the handshake it has no key, and the session does not outlive its carrier.
+    if timeout(HANDSHAKE, handle.flushed()).await.is_err() {
+        handle.close(Reason::Normal, "");
+        return Err(ConnectError::Late);
+    }
+    if let Some(ended) = handle.ended() {
+        return Err(ConnectError::Ended(ended));
+    }
     let watched = handle.clone();
     let watch = AbortOnDropHandle::new(tokio::spawn(async move {
         revoked.covered(&serial).await;

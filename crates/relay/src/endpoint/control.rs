@@ -53,8 +53,8 @@ pub enum ControlError {
         /// The same for people.
         text: String,
     },
-    /// There is no connection now.
-    #[error("no way to the gateway: {0}")]
+    /// There is no connection now, and it is dialled again.
+    #[error("there is no way to the gateway: {0}")]
     Unreachable(String),
     /// The endpoint ends.
     #[error("this endpoint ends")]
@@ -313,7 +313,7 @@ impl Keeper {
         Ok(())
     }
 
-    /// Waits, and answers meanwhile that the gateway is not there. `false` where every handle is gone.
+    /// Waits, and answers meanwhile why the gateway is not there. `false` where every handle is gone.
     async fn rest(&mut self, time: Duration, why: &str) -> bool {
         let rest = tokio::time::sleep(time);
         tokio::pin!(rest);

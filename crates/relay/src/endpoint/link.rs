@@ -1,5 +1,6 @@
 //! One end of a session at work: a byte stream for TLS, and a task that keeps a carrier under it.
 
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -50,6 +51,7 @@ pub(super) struct State {
     pub(super) core: Session,
     reader: Option<Waker>,
     writer: Option<Waker>,
+    flusher: Option<Waker>,
     pub(super) carrier: Option<Waker>,
     /// Nobody reads or writes any more.
     pub(super) dropped: bool,
@@ -75,7 +77,7 @@ impl Shared {
 impl State {
     /// Wakes whoever waits for bytes, room, or the end.
     pub(super) fn wake_users(&mut self) {
-        let users = [self.reader.take(), self.writer.take()];
+        let users = [self.reader.take(), self.writer.take(), self.flusher.take()];
         users.into_iter().flatten().for_each(Waker::wake);
     }
 
@@ -120,6 +122,19 @@ impl LinkHandle {
         state.wake_users();
         state.wake_carrier();
         self.shared.ended.notify_one();
+    }
+
+    /// Waits until the other end has everything that was written, or the session has ended.
+    pub async fn flushed(&self) {
+        poll_fn(|cx| {
+            let mut state = self.shared.lock();
+            if state.core.is_flushed() || state.core.ended().is_some() {
+                return Poll::Ready(());
+            }
+            state.flusher = Some(cx.waker().clone());
+            Poll::Pending
+        })
+        .await;
     }
 
     /// How the session has ended, if it has.
@@ -242,7 +257,7 @@ pub fn link(
     limits: Limits,
 ) -> (Link, LinkHandle, Carriers) {
     let core = Session::new(role, granted.session, limits, rand::random(), Duration::ZERO);
-    let state = State { core, reader: None, writer: None, carrier: None, dropped: false };
+    let state = State { core, reader: None, writer: None, flusher: None, carrier: None, dropped: false };
     let shared = Arc::new(Shared { state: Mutex::new(state), start: Instant::now(), ended: Notify::new() });
     let carriers = Carriers { shared: shared.clone(), dialer, control, granted, since: Instant::now() };
     (Link { shared: shared.clone() }, LinkHandle { shared }, carriers)

@@ -20,12 +20,10 @@ pub(super) fn command(plan: &Plan<'_>) -> Result<Command> {
 
 fn config(plan: &Plan<'_>) -> Value {
     let Plan { hop, listen, .. } = plan;
-    let idle = format!("{}s", hop.idle.as_secs());
-    let manager = json!({
+    let mut manager = json!({
         "@type": format!("{TYPES}.filters.network.http_connection_manager.v3.HttpConnectionManager"),
         "stat_prefix": "hop",
         "codec_type": if hop.alpn == Alpn::Http2 { "AUTO" } else { "HTTP1" },
-        "stream_idle_timeout": idle,
         "upgrade_configs": [{"upgrade_type": "websocket"}],
         "http2_protocol_options": {"allow_connect": true},
         "use_remote_address": true,
@@ -41,6 +39,9 @@ fn config(plan: &Plan<'_>) -> Value {
             ],
         }]},
     });
+    if let Some(idle) = hop.idle {
+        manager["stream_idle_timeout"] = json!(format!("{}s", idle.as_secs()));
+    }
     let mut chain = json!({"filters": [{"name": "http", "typed_config": manager}]});
     if let Some(identity) = &hop.identity {
         chain["transport_socket"] = downstream_tls(identity, hop.alpn);

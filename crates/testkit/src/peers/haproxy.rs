@@ -25,7 +25,13 @@ pub(super) fn command(plan: &Plan<'_>, mode: Mode) -> Result<Command> {
 
 fn config(plan: &Plan<'_>, mode: Mode) -> String {
     let Plan { hop, listen, .. } = plan;
-    let idle = hop.idle.as_millis();
+    // Debian's /etc/haproxy/haproxy.cfg; HAProxy itself knows no end where none is said.
+    let timeouts = match hop.idle.map(|idle| idle.as_millis()) {
+        Some(idle) => {
+            format!("  timeout client {idle}ms\n  timeout server {idle}ms\n  timeout tunnel {idle}ms")
+        }
+        None => "  timeout client 50s\n  timeout server 50s".to_owned(),
+    };
     let buffers = hop.buffer_bytes.map(|bytes| format!("  tune.bufsize {bytes}")).unwrap_or_default();
     let mode_line = match mode {
         Mode::Http => {
@@ -43,9 +49,8 @@ fn config(plan: &Plan<'_>, mode: Mode) -> String {
         "listen hop",
         mode_line,
         &format!("  bind {listen}{}", bind_words(plan)),
-        &format!(
-            "  timeout connect 5s\n  timeout client {idle}ms\n  timeout server {idle}ms\n  timeout tunnel {idle}ms"
-        ),
+        "  timeout connect 5s",
+        &timeouts,
         &format!("  server upstream {}{}", hop.upstream.addr, server_words(plan, mode)),
     ])
 }

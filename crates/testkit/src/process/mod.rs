@@ -172,6 +172,13 @@ impl Process {
         self.wait(STOP_DEADLINE).await
     }
 
+    /// Ends the program and all its workers at once, without a chance to say anything, and waits until they are gone.
+    pub fn kill(mut self) -> Result<()> {
+        kill_process_group(self.pid, Signal::KILL).with_context(|| format!("cannot kill {}", self.name))?;
+        self.end();
+        Ok(())
+    }
+
     /// Processor time and memory of the program and all its workers until now.
     pub fn usage(&self) -> Result<Usage> {
         Usage::of_group(self.pid()).with_context(|| format!("cannot read what {} uses", self.name))

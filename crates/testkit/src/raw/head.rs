@@ -19,7 +19,7 @@ pub struct Head {
 
 impl Head {
     /// Takes a head off the front of `buffer`, reading more as needed. `None` at the end of the stream.
-    pub(super) async fn read(stream: &mut dyn Io, buffer: &mut Vec<u8>) -> Result<Option<Self>> {
+    pub(crate) async fn read(stream: &mut dyn Io, buffer: &mut Vec<u8>) -> Result<Option<Self>> {
         loop {
             if let Some(head) = Self::take(buffer) {
                 return Ok(Some(head));

@@ -198,8 +198,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for WebSocketPipe<S> {
             if this.closed {
                 return Poll::Ready(Ok(()));
             }
-            if this.scan()? {
-                continue;
+            match this.scan() {
+                Ok(true) => continue,
+                Ok(false) => {}
+                Err(error) => {
+                    // Whoever reads drops the pipe now: the peer is told the code at once or never.
+                    let _ = Pin::new(&mut *this).poll_flush(cx);
+                    return Poll::Ready(Err(error));
+                }
             }
             // Something is given: no system call for more.
             if out.filled().len() > before {

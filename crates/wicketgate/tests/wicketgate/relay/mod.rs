@@ -1,6 +1,7 @@
 //! Private sessions: an authority, a gateway, agents and clients as programs of their own.
 
 mod choice;
+mod matrix;
 mod operation;
 mod privacy;
 mod refusals;
@@ -8,17 +9,20 @@ mod resume;
 mod revocation;
 mod service;
 mod ssh;
+mod walls;
 mod wire;
 
 use std::fs;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::process::{Command, Output};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 use wicketgate_testkit::dir::Dir;
@@ -204,4 +208,36 @@ async fn echoes(service: SocketAddr, length: usize, seed: u64) {
     read.read_to_end(&mut back).await.unwrap();
     writer.await.unwrap();
     assert!(back == want, "{} bytes came back of {length}, or others", back.len());
+}
+
+/// Sends the second half to the service, once it is awaited.
+type SecondHalf = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Sends bytes to a service that echoes, and sees that they come back, though `breaks` breaks the way when a quarter is back.
+/// The session takes the second half while the way is broken, if `breaks` awaits it then.
+async fn echoes_across<T, F>(service: SocketAddr, length: usize, breaks: impl FnOnce(SecondHalf) -> F) -> T
+where
+    F: Future<Output = T>,
+{
+    let (mut read, mut write) = TcpStream::connect(service).await.unwrap().into_split();
+    let sent = pattern(length, length as u64);
+    let want = sent.clone();
+    let (broken, breaking) = oneshot::channel();
+    let writer = tokio::spawn(async move {
+        let (before, after) = sent.split_at(length / 2);
+        write.write_all(before).await.unwrap();
+        breaking.await.unwrap();
+        write.write_all(after).await.unwrap();
+        write.shutdown().await.unwrap();
+    });
+    let mut back = vec![0; length / 4];
+    read.read_exact(&mut back).await.unwrap();
+    let second_half = async move {
+        broken.send(()).unwrap();
+        writer.await.unwrap();
+    };
+    let broke = breaks(Box::pin(second_half)).await;
+    read.read_to_end(&mut back).await.unwrap();
+    assert!(back == want, "{} bytes came back of {length}, or others", back.len());
+    broke
 }
