@@ -18,6 +18,8 @@ use super::{BINARY, PATIENCE, SecondHalf, Site, echo, echoes, echoes_across};
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/relay-matrix.md");
 /// How long one cell of the table may take.
 const CELL: Duration = Duration::from_secs(120);
+/// How long a session may take to be carried again, with a middlebox that starts slowly and waits that have grown.
+const OUTAGE: Duration = Duration::from_secs(60);
 /// Longer than nginx, HAProxy, Apache and Varnish let a connection be silent: 50 or 60 s.
 const SILENCE: Duration = Duration::from_secs(75);
 
@@ -149,18 +151,18 @@ impl Column {
 }
 
 impl Running {
-    /// Kills the middlebox, or where there is none the gateway; starts it again when the second half is sent.
+    /// Kills the middlebox, or where there is none the gateway; starts it again when the second half may go.
     async fn outage(self, column: &Column, second: SecondHalf) -> Self {
         match self.middlebox {
             Some(proxy) => {
                 let down = proxy.kill().unwrap();
-                second.await;
+                second.send(()).unwrap();
                 Self { middlebox: Some(down.start().await.unwrap()), ..self }
             }
             None => {
                 self.gateway.process().signal(Signal::KILL).unwrap();
                 drop(self.gateway);
-                second.await;
+                second.send(()).unwrap();
                 Self { gateway: column.gateway().await, ..self }
             }
         }
@@ -177,14 +179,17 @@ struct Extent {
 async fn cell(column: Arc<Column>, middlebox: Middlebox, extent: Extent, passes: Arc<AtomicBool>) {
     let (service, _serving) = echo().await;
     let mut running = column.start(middlebox).await;
-    let _agent = column.site.agent(&running.way, service).await;
+    let agent = column.site.agent(&running.way, service).await;
     let (client, address) = column.site.client(&running.way, "echo").await;
     echoes(address, extent.bytes, 1).await;
     assert_eq!(client.lines_with("dialling again"), 0, "{}", client.output());
     passes.store(true, Ordering::Relaxed);
     for _ in 0..extent.outages {
         let resumed = client.lines_with("resumed");
-        running = echoes_across(address, 1 << 20, |second| running.outage(&column, second)).await;
+        let across = echoes_across(address, 1 << 20, |second| running.outage(&column, second));
+        running = timeout(OUTAGE, across)
+            .await
+            .unwrap_or_else(|_| panic!("still not resumed: {}\n{}", client.output(), agent.output()));
         client.more_lines("resumed", resumed, PATIENCE).await.unwrap();
     }
     assert!(client.stop().await.unwrap().success());

@@ -16,7 +16,6 @@ use std::fs;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::pin::Pin;
 use std::process::{Command, Output};
 use std::time::Duration;
 
@@ -210,11 +209,11 @@ async fn echoes(service: SocketAddr, length: usize, seed: u64) {
     assert!(back == want, "{} bytes came back of {length}, or others", back.len());
 }
 
-/// Sends the second half to the service, once it is awaited.
-type SecondHalf = Pin<Box<dyn Future<Output = ()> + Send>>;
+/// Lets the second half go.
+type SecondHalf = oneshot::Sender<()>;
 
-/// Sends bytes to a service that echoes, and sees that they come back, though `breaks` breaks the way when a quarter is back.
-/// The session takes the second half while the way is broken, if `breaks` awaits it then.
+/// Sends bytes to a service that echoes, and sees that they come back, though `breaks` breaks the way when a quarter is back. It
+/// lets the second half go when the way is broken, so that it all has to come over the next one.
 async fn echoes_across<T, F>(service: SocketAddr, length: usize, breaks: impl FnOnce(SecondHalf) -> F) -> T
 where
     F: Future<Output = T>,
@@ -232,12 +231,9 @@ where
     });
     let mut back = vec![0; length / 4];
     read.read_exact(&mut back).await.unwrap();
-    let second_half = async move {
-        broken.send(()).unwrap();
-        writer.await.unwrap();
-    };
-    let broke = breaks(Box::pin(second_half)).await;
+    let broke = breaks(broken).await;
     read.read_to_end(&mut back).await.unwrap();
+    writer.await.unwrap();
     assert!(back == want, "{} bytes came back of {length}, or others", back.len());
     broke
 }

@@ -11,7 +11,7 @@ use wicketgate_testkit::process::Process;
 use wicketgate_testkit::raw::{Ended, Endpoint, Frame, RawClient, Upgrade};
 use wicketgate_testkit::tls::Authority;
 
-use super::{PATIENCE, Site, echo, echoes, echoes_across, pattern, text};
+use super::{PATIENCE, SecondHalf, Site, echo, echoes, echoes_across, pattern, text};
 
 /// A site whose endpoints all come through a middlebox.
 struct Walled {
@@ -159,9 +159,9 @@ async fn a_session_outlives_whatever_cuts_it() {
     walled.becomes(none, &agent, &client).await;
     for _ in 0..3 {
         let resumed = client.lines_with("resumed");
-        let restart = |second| async {
+        let restart = |second: SecondHalf| async {
             walled.middlebox.restart();
-            second.await;
+            second.send(()).unwrap();
         };
         let moved = timeout(PATIENCE, echoes_across(address, 4 << 20, restart)).await;
         assert!(moved.is_ok(), "{}\n{}", client.output(), agent.output());
@@ -216,12 +216,12 @@ async fn masks_that_were_taken_off_by_whom_nobody_trusts_are_refused() {
         assert_eq!(raw.ended().await.unwrap(), Ended::Closed(Some(code)), "{frame:?}");
     }
     let unmasked = Faults { masking: Masking::Unmask, ..Faults::default() };
-    let moved = echoes_across(address, 1 << 20, |second| async {
+    let moved = echoes_across(address, 1 << 20, |second: SecondHalf| async {
         let (refused, resumed) =
             (walled.gateway.process().lines_with("is not masked"), client.lines_with("resumed"));
         walled.middlebox.set(unmasked);
         walled.middlebox.restart();
-        second.await;
+        second.send(()).unwrap();
         // Neither those that are there are let in again, nor others.
         client.more_lines("no way to the gateway", 0, PATIENCE).await.unwrap();
         walled.refused();
