@@ -3,7 +3,7 @@
 //! - [`name`], [`authority`], [`identity`]: who is who at a site, and TLS between them
 //! - [`session`]: a byte stream that outlives the connections it runs over; no sockets, no clock
 //! - [`carrier`]: such connections
-//! - [`control`], [`ticket`]: what endpoints and gateways say to each other
+//! - [`control`], [`ticket`], [`probe`]: what endpoints and gateways say to each other
 //! - [`broker`]: the gateway's part
 //! - [`endpoint`]: what both ends have in common; [`agent`] and [`client`]: what each has alone
 
@@ -18,6 +18,7 @@ pub mod control;
 pub mod endpoint;
 pub mod identity;
 pub mod name;
+pub mod probe;
 pub mod session;
 mod session_id;
 pub mod ticket;

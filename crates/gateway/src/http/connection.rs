@@ -41,6 +41,11 @@ pub struct Arrival {
 }
 
 impl Arrival {
+    /// Whether the connection's other end is a proxy that is believed.
+    pub fn is_trusted_proxy(&self) -> bool {
+        self.listener.config.trusted_proxies.as_ref().is_some_and(|proxies| proxies.trusts_peer(self.peer))
+    }
+
     /// Who asks with these headers: the connection's other end, or the client that it speaks for as a trusted proxy.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use tokio::io::BufReader;
 use tokio::sync::mpsc;
 
 use super::registry::Registered;
-use super::{Broker, Origin, ServeError, within};
+use super::{Broker, Origin, ServeError, probe, within};
 use crate::carrier::BoxedCarrier;
 use crate::config::RelayConfig;
 use crate::control::Channel;
@@ -39,11 +39,20 @@ pub(super) async fn serve(
     let established = within(config.handshake_timeout, config.identity.accept_endpoint(carrier)).await??;
     let peer = established.peer;
     let mut channel = Channel::new(established.stream);
-    let hello = within(config.handshake_timeout, channel.receive()).await??;
+    let (hello, probes) = match within(config.handshake_timeout, channel.receive()).await?? {
+        FromEndpoint::Probe(hello) => (FromEndpoint::Hello(hello), true),
+        other => (other, false),
+    };
     if let Err((reason, text)) = judge(config, &hello) {
         within(SEND, channel.send(&FromGateway::Refused { request: 0, reason, text })).await??;
         channel.end().await;
         return Err(ServeError::Refused(reason));
+    }
+    if probes {
+        let granted = probe::grant(broker, &peer);
+        within(SEND, channel.send(&granted)).await??;
+        channel.end().await;
+        return Ok(());
     }
     let registered = match peer.name.role {
         Role::Agent => match broker.agents.register(&peer.name, &peer.serial, config.max_agents) {
@@ -132,7 +141,9 @@ impl Broker {
             FromEndpoint::Ping => return FromGateway::Pong,
             FromEndpoint::Open { request, agent, services } => (request, self.open(peer, &agent, services)),
             FromEndpoint::Renew { request, ticket } => (request, self.renew(peer, &ticket)),
-            FromEndpoint::Hello(_) => (0, Err((Refusal::Protocol, "a second hello".to_owned()))),
+            FromEndpoint::Hello(_) | FromEndpoint::Probe(_) => {
+                (0, Err((Refusal::Protocol, "a second hello".to_owned())))
+            }
         };
         match answer {
             Ok((session, ticket)) => FromGateway::Ticket { request, session, ticket },

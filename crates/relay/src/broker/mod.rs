@@ -6,6 +6,7 @@ mod control;
 mod data;
 mod meeting;
 mod preamble;
+mod probe;
 mod registry;
 mod splice;
 
@@ -19,12 +20,14 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 pub use preamble::{Preamble, PreambleError};
 
 use self::meeting::Meeting;
+use self::probe::Probes;
 use self::registry::Registry;
 use crate::carrier::BoxedCarrier;
 use crate::config::RelayConfig;
 use crate::control::ChannelError;
 use crate::control::message::Refusal;
 use crate::identity::HandshakeError;
+use crate::probe::Arrived;
 use crate::ticket::{Seal, TicketError};
 
 /// What brings endpoints together. It outlives reloads: connected endpoints stay.
@@ -34,13 +37,16 @@ pub struct Broker {
     seal: ArcSwap<Seal>,
     agents: Registry,
     meeting: Meeting,
+    probes: Probes,
 }
 
 /// Whence a carrier came.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Origin {
     /// The address of the endpoint, as far as it is known.
     pub address: Option<IpAddr>,
+    /// The WebSocket that it came by; none where it came otherwise.
+    pub websocket: Option<Arc<Arrived>>,
 }
 
 /// Why a carrier was not served.
@@ -99,6 +105,7 @@ impl Broker {
             config: ArcSwap::from_pointee(config),
             agents: Registry::default(),
             meeting: Meeting::default(),
+            probes: Probes::default(),
         }
     }
 
@@ -127,6 +134,7 @@ impl Broker {
         match first.first() {
             // The first byte of a TLS handshake (RFC 8446 section 5.1).
             Some(0x16) => control::serve(self, &config, carrier, origin).await,
+            first if first == preamble::PROBE.first() => probe::serve(self, &config, carrier, origin).await,
             _ => data::serve(self, &config, carrier, held).await,
         }
     }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::version::Version;
 use crate::name::Name;
+use crate::probe::ProbeKey;
 use crate::session::SessionId;
 use crate::ticket::Sealed;
 
@@ -29,6 +30,8 @@ pub enum FromEndpoint {
         /// The ticket that it has, which may have expired not longer ago than sessions may be apart.
         ticket: Sealed,
     },
+    /// In place of `Hello`: it wants a ticket to look at the way here, and no more. An agent that does so keeps its place.
+    Probe(Hello),
     /// Nothing but that it is there.
     Ping,
 }
@@ -66,7 +69,16 @@ pub enum FromGateway {
         /// What the agent opens a carrier of the session with.
         ticket: Sealed,
     },
-    /// The answer to what is not granted; to `Hello`, the last message.
+    /// The answer to `Probe`, and the last message.
+    Probe {
+        /// The gateway's version.
+        version: Version,
+        /// What carriers are opened with that nothing but looks at the way.
+        ticket: Sealed,
+        /// What its holder is known by on them.
+        key: ProbeKey,
+    },
+    /// The answer to what is not granted; to `Hello` and `Probe`, the last message.
     Refused {
         /// What it answers; 0 for `Hello`.
         request: u64,

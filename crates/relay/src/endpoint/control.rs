@@ -244,7 +244,7 @@ impl Keeper {
                 let _ = self.calls.try_send(Call::Wanted(Granted { session, ticket }));
                 return;
             }
-            FromGateway::Pong | FromGateway::Welcome(_) => return,
+            FromGateway::Pong | FromGateway::Welcome(_) | FromGateway::Probe { .. } => return,
         };
         if let Some(waits) = waiting.remove(&request) {
             let _ = waits.send(answer);

@@ -9,7 +9,8 @@ use hyper::upgrade::OnUpgrade;
 use wicketgate_admission::SessionRight;
 use wicketgate_audit::Event;
 use wicketgate_relay::broker::{Broker, Origin, ServeError};
-use wicketgate_relay::carrier::websocket::{SUBPROTOCOL, WebSocketPipe};
+use wicketgate_relay::carrier::websocket::{Frames, SUBPROTOCOL, WebSocketPipe};
+use wicketgate_relay::probe::Arrived;
 use wicketgate_wire::{CloseCode, Role};
 
 use super::session::upgraded;
@@ -33,7 +34,11 @@ pub(in crate::http) fn relay(
     let response = upgrade.answer(Some(chosen), &[])?.map(|()| Answer::text(""));
     let way =
         Way { listener: routed.arrival.listener.config.name.clone(), chain: routed.arrival.chain.clone() };
-    let origin = Origin { address: routed.scope.client_address };
+    let frames = Arc::<Frames>::default();
+    let arrived = Arrived::new(frames.clone(), parts.version, &parts.headers);
+    let origin = Origin { address: routed.scope.client_address, websocket: Some(Arc::new(arrived)) };
+    // Some firewalls take the masks off; nobody else may.
+    let unmasked = routed.arrival.is_trusted_proxy();
     let (shared, route, broker) = (routed.shared.clone(), routed.route.clone(), broker.clone());
     let SessionRight { standing, slots, .. } = routed.admitted.into_session();
     let registered = shared.sessions.register(&route.name, way, standing);
@@ -43,10 +48,11 @@ pub(in crate::http) fn relay(
         route.metrics.sessions.inc();
         registered.control.give(Order::Until(route.until(&registered.standing)));
         shared.catch_up(&registered);
-        let carrier = Box::new(WebSocketPipe::new(stream, Role::Server, &early));
+        let carrier =
+            WebSocketPipe::new(stream, Role::Server, &early).with_frames(frames).with_unmasked(unmasked);
         // Where it ends here, at a drain too, the endpoint dials again, and finds another gateway or the successor.
         let outcome = tokio::select! {
-            served = broker.serve(carrier, origin, slots) => Outcome::Served(served),
+            served = broker.serve(Box::new(carrier), origin, slots) => Outcome::Served(served),
             end = registered.control.ended() => Outcome::Ended(end),
             () = shared.ending.cancelled() => Outcome::Ended(End::Drained),
         };
