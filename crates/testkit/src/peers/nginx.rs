@@ -10,7 +10,7 @@ pub(super) fn command(plan: &Plan<'_>) -> Result<Command> {
     let Plan { hop, dir, .. } = plan;
     ensure!(hop.upstream.alpn == Alpn::Http1, "nginx speaks HTTP/1.1 to its upstreams");
     ensure!(hop.upstream.proxy_header.is_none(), "nginx's HTTP module sends no PROXY header");
-    let config = dir.write("nginx.conf", config(plan))?;
+    let config = dir.write("nginx.conf", hop.edited(config(plan))?)?;
     let mut command = Command::new(&plan.program);
     command.arg("-c").arg(config).arg("-p").arg(dir.path()).args(["-e", "stderr"]);
     Ok(command)
