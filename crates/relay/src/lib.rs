@@ -5,6 +5,7 @@
 //! - [`carrier`]: such connections
 //! - [`control`], [`ticket`], [`probe`]: what endpoints and gateways say to each other
 //! - [`broker`]: the gateway's part
+//! - [`doctor`]: what stands on the way to a gateway
 //! - [`endpoint`]: what both ends have in common; [`agent`] and [`client`]: what each has alone
 
 pub mod access;
@@ -15,6 +16,7 @@ pub mod carrier;
 pub mod client;
 pub mod config;
 pub mod control;
+pub mod doctor;
 pub mod endpoint;
 pub mod identity;
 pub mod name;

@@ -13,6 +13,7 @@ use rustls::RootCertStore;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 pub use files::{IdentityFault, IdentityFiles};
+pub(crate) use tls::ALPN;
 pub use tls::{Established, HandshakeError};
 pub use verify::{Certified, name_of};
 

@@ -21,10 +21,10 @@ use crate::carrier::BoxedCarrier;
 /// Where a gateway is found: a URL whose host is that of whatever stands in front of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gateway {
-    uri: Uri,
-    host: String,
-    port: u16,
-    secure: bool,
+    pub(crate) uri: Uri,
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    pub(crate) secure: bool,
 }
 
 impl Gateway {
