@@ -240,6 +240,27 @@ impl Guard {
         self.conclude(parts, client, asked, upgrade, proven, slots).map(Step::Admitted)
     }
 
+    /// Asks what the route asks of sessions, of one that came without a request: what cannot be asked of it then is not passed.
+    ///
+    /// # Errors
+    /// The first check that the client does not pass.
+    pub fn admit_stream(&self, client: &Client, asked: Asked<'_>) -> Result<SessionRight, Refusal> {
+        if !self.networks.admits(client.address) {
+            return Err(Refusal::Network);
+        }
+        let mut slots = match self.limits_for(true) {
+            Some((limits, claim)) => limits.address(limits.now(), claim, client.address)?,
+            None => Slots::default(),
+        };
+        if self.authentication.is_some() {
+            return Err(Denied::Missing.into());
+        }
+        let (parts, ()) = http::Request::new(()).into_parts();
+        let (facts, rates) = self.settle(&parts, client, asked, true, None, &mut slots)?;
+        let standing = Standing::new(facts.unwrap_or_default(), None);
+        Ok(SessionRight { standing, slots, rates })
+    }
+
     /// Goes on where [`Self::admit`] had to wait for the first message, which brought this token.
     ///
     /// # Errors

@@ -6,7 +6,8 @@ use bytes::Bytes;
 
 use crate::cell::Timestamp;
 use crate::payload::Payload;
-use crate::record::{Record, text};
+use crate::private::Private;
+use crate::record::{Record, micros, text};
 use crate::who::Who;
 
 /// Something that an auditor asks for.
@@ -57,6 +58,8 @@ pub enum Event<'a> {
         /// How much of it is kept.
         content: Content<'a>,
     },
+    /// Something happened to an agent, a client or a private session.
+    Private(Private<'a>),
     /// The configuration was read anew.
     Reloaded {
         /// Why.
@@ -174,6 +177,7 @@ impl Event<'_> {
             Self::Revoked { .. } => "credential.revoked",
             Self::Finding(_) => "message.finding",
             Self::Recorded { .. } => "message.recorded",
+            Self::Private(private) => private.name(),
             Self::Reloaded { .. } => "configuration.reloaded",
             Self::Started { .. } => "gateway.started",
             Self::Stopped { .. } => "gateway.stopped",
@@ -201,7 +205,7 @@ impl Event<'_> {
                 reason: text(reason),
                 code: Some(*code),
                 by: text(by),
-                duration_us: Some(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)),
+                duration_us: Some(micros(*duration)),
                 ..record
             },
             Self::Kicked { selector, sessions } => {
@@ -212,6 +216,7 @@ impl Event<'_> {
             Self::Recorded { message, verdict, content } => {
                 Record { verdict: Some(verdict.label()), ..message.on(content.on(record)) }
             }
+            Self::Private(private) => private.on(record),
             Self::Reloaded { reason, is_followed } => Record {
                 reason: text(reason),
                 outcome: Some(if *is_followed { "done" } else { "refused" }),

@@ -13,6 +13,7 @@ mod counts;
 mod event;
 mod json;
 mod payload;
+pub mod private;
 mod queue;
 mod record;
 pub mod reference;

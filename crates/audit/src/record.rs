@@ -1,6 +1,7 @@
 //! A record: one flat list of typed fields, the same for the store, its export, and whoever else gets it.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use crate::cell::{Cell, Field, Kind, Timestamp};
 use crate::payload::Payload;
@@ -103,7 +104,8 @@ record! {
     "by" by: Option<String>,
     /// How long it lasted, in microseconds.
     "duration_us" duration_us: Option<u64>,
-    /// What an operator picked by: `subject`, `address`, `token_id`, `session` or `route`.
+    /// What an operator picked by: `subject`, `address`, `token_id`, `session` or `route`; of the relay `private_session`, `agent` or
+    /// `client`.
     "selector" selector: Option<String>,
     /// The value of what was picked by.
     "value" value: Option<String>,
@@ -147,10 +149,33 @@ record! {
     "count" count: Option<u64>,
     /// A row of the store and its hash: `SEQUENCE:HASH`.
     "anchor" anchor: Option<String>,
+    /// The private session, by the name that both its ends log too.
+    "private_session" private_session: Option<String>,
+    /// The agent of the private session.
+    "agent" agent: Option<String>,
+    /// The services of the agent, with commas between them.
+    "services" services: Option<String>,
+    /// The agent's address.
+    "agent_address" agent_address: Option<IpAddr>,
+    /// The kind of the carrier: `tls` or `websocket`.
+    "carrier" carrier: Option<&'static str>,
+    /// The kind of the agent's carrier.
+    "agent_carrier" agent_carrier: Option<&'static str>,
+    /// Bytes from the client to the agent.
+    "sent" sent: Option<u64>,
+    /// Bytes from the agent to the client.
+    "received" received: Option<u64>,
+    /// How often the session was without a carrier.
+    "breaks" breaks: Option<u64>,
 }
 
 /// The longest text in a record, in bytes; what is longer is cut.
 pub const TEXT_MAX: usize = 2048;
+
+/// A length of time as a record holds it.
+pub(crate) fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
 
 /// A text as a record holds it.
 pub(crate) fn text(text: &str) -> Option<String> {

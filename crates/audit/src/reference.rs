@@ -71,6 +71,43 @@ pub const EVENTS: &[EventInfo] = &[
         &["direction", "kind", "type", "size", "verdict", "excerpt", "payload", "recipient"],
     ),
     event(
+        "relay.connected",
+        "An agent or client has proved who it is, on its control connection.",
+        true,
+        &["version", "carrier"],
+    ),
+    event("relay.disconnected", "It is gone.", true, &["reason", "duration_us"]),
+    event(
+        "relay.granted",
+        "A client may have a private session with an agent.",
+        true,
+        &["private_session", "agent", "services"],
+    ),
+    event(
+        "relay.refused",
+        "A client, or an end of a private session, may not.",
+        true,
+        &["private_session", "agent", "services", "reason"],
+    ),
+    event(
+        "relay.joined",
+        "Both ends of a private session are there: at first, and after every break.",
+        true,
+        &["private_session", "agent", "services", "agent_address", "carrier", "agent_carrier"],
+    ),
+    event(
+        "relay.parted",
+        "An end of a private session is gone. Both may come again.",
+        true,
+        &["private_session", "agent", "services", "reason", "duration_us", "sent", "received"],
+    ),
+    event(
+        "relay.ended",
+        "A private session has ended, as its agent says.",
+        true,
+        &["private_session", "agent", "services", "reason", "breaks"],
+    ),
+    event(
         "configuration.reloaded",
         "The configuration was read anew, and is followed or not.",
         true,
@@ -200,12 +237,14 @@ mod tests {
     use super::*;
     use crate::cell::Cell;
     use crate::event::{About, Content, Event, Finding, Outcome, Selector};
+    use crate::private::{self, Private};
     use crate::record::Record;
     use crate::who::Who;
 
     /// Every event, with all that it may have.
     fn all() -> Vec<Event<'static>> {
         let selector = Selector { kind: "subject", value: "ann" };
+        let about = private::About { session: Some("s"), agent: "office", services: "ssh" };
         let message = About { direction: "to_client", kind: Some("chat"), is_text: true, size: 3 };
         let finding = Finding {
             direction: "to_client",
@@ -227,6 +266,24 @@ mod tests {
             Event::Revoked { selector },
             Event::Finding(finding),
             Event::Recorded { message, verdict: Outcome::Closed, content: Content::Excerpt("***") },
+            Event::Private(Private::Connected { version: "1", carrier: "tls" }),
+            Event::Private(Private::Disconnected { reason: "gone", duration: Duration::from_secs(1) }),
+            Event::Private(Private::Granted(about)),
+            Event::Private(Private::Refused { about, reason: "relay_access" }),
+            Event::Private(Private::Joined {
+                about,
+                agent_address: "192.0.2.2".parse().ok(),
+                carrier: "tls",
+                agent_carrier: "websocket",
+            }),
+            Event::Private(Private::Parted {
+                about,
+                reason: "client_gone",
+                duration: Duration::from_secs(1),
+                sent: 1,
+                received: 2,
+            }),
+            Event::Private(Private::Ended { about, reason: "normal", breaks: 1 }),
             Event::Reloaded { reason: "SIGHUP", is_followed: true },
             Event::Started { version: "1" },
             Event::Stopped { reason: "SIGTERM", sessions: 0 },

@@ -123,7 +123,7 @@ impl Shared {
         let LimitsConfig { assembly_memory, inflate_memory, .. } = config.limits;
         let bytes = |limit: u64| usize::try_from(limit).unwrap_or(usize::MAX);
         let counts = Arc::new(Counts::new(&config.limits.tracked));
-        let lasting = Lasting { metrics: &metrics, changes: &changes, counts: &counts };
+        let lasting = Lasting { metrics: &metrics, changes: &changes, counts: &counts, audit: &audit };
         Ok(Self {
             snapshot: ArcSwap::from_pointee(Snapshot::build(config, &lasting, None)?),
             changes,
@@ -162,8 +162,8 @@ impl Shared {
     /// An upstream that cannot be started; then nothing has changed.
     pub fn reload(&self, config: &Config, drain: Duration) -> Result<(), UpstreamError> {
         let last = self.snapshot();
-        let Self { metrics, changes, counts, .. } = self;
-        let lasting = Lasting { metrics, changes, counts };
+        let Self { metrics, changes, counts, audit, .. } = self;
+        let lasting = Lasting { metrics, changes, counts, audit };
         let next = Arc::new(Snapshot::build(config, &lasting, Some(&last))?);
         let LimitsConfig { assembly_memory, inflate_memory, .. } = config.limits;
         self.assembly.set_limit(usize::try_from(assembly_memory).unwrap_or(usize::MAX));
@@ -193,6 +193,9 @@ impl Shared {
     /// Ends the sessions whose clients have lost the right to them since they were admitted.
     pub fn end_revoked(&self) {
         let snapshot = self.snapshot();
+        if let Some(relay) = snapshot.relay() {
+            relay.enforce();
+        }
         for live in self.sessions.all() {
             if let Some(route) = snapshot.route(&live.route)
                 && let Err(lost) = snapshot.holds(route, &live)
@@ -212,6 +215,7 @@ struct Lasting<'a> {
     metrics: &'a Metrics,
     changes: &'a Changes,
     counts: &'a Arc<Counts>,
+    audit: &'a Audit,
 }
 
 /// What routes lead to, and judge messages by.
@@ -231,7 +235,7 @@ fn policy(policies: &[Policy], name: Option<&str>) -> Option<Policy> {
 
 impl Snapshot {
     fn build(config: &Config, lasting: &Lasting<'_>, last: Option<&Self>) -> Result<Self, UpstreamError> {
-        let Lasting { metrics, changes, counts } = lasting;
+        let Lasting { metrics, changes, counts, audit } = lasting;
         let lookup = resolve::system();
         let mut upstreams: Vec<Arc<Upstream>> = Vec::with_capacity(config.upstreams.len());
         for wanted in &config.upstreams {
@@ -264,7 +268,7 @@ impl Snapshot {
                 broker.reload(wanted);
                 broker
             }
-            None => Arc::new(Broker::new(wanted)),
+            None => Arc::new(Broker::new(wanted, (*audit).clone())),
         });
         let names = config.routes.iter().flat_map(|route| route.admission.disclosure.names());
         let names: HashSet<HeaderName> = names.cloned().collect();
@@ -303,6 +307,19 @@ impl Snapshot {
     /// The route of this name.
     pub fn route(&self, name: &str) -> Option<&Arc<Route>> {
         self.by_name.iter().find(|route| *route.name == *name)
+    }
+
+    /// What brings the two ends of private sessions together, where there is such.
+    pub const fn relay(&self) -> Option<&Arc<Broker>> {
+        self.relay.as_ref()
+    }
+
+    /// The route that carriers belong to which came without a request.
+    pub fn relay_route(&self) -> Option<(&Arc<Route>, &Arc<Broker>)> {
+        self.by_name.iter().find_map(|route| match &route.target {
+            Target::Relay(broker) => Some((route, broker)),
+            _ => None,
+        })
     }
 
     /// Whether a live session's client would still be admitted to its route, on what is known of it.

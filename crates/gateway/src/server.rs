@@ -10,6 +10,7 @@ use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 use wicketgate_audit::Audit;
+use wicketgate_relay::carrier::Kind;
 
 use crate::config::{Config, DrainConfig};
 use crate::gateway::{SPREAD, Shared};
@@ -166,10 +167,13 @@ impl Server {
         inherited: &mut Inherited,
     ) -> Result<Vec<(Arc<Listener>, Socket)>, StartError> {
         let mut opened = Vec::new();
+        let relay = config.relay.as_ref().filter(|relay| relay.carriers.allows(Kind::Tls));
+        let relay = relay.map(|relay| relay.identity.certified_key().map(Arc::new)).transpose()?;
         for wanted in &config.listeners {
             let last = self.doors.iter().map(|door| door.listener.load_full());
             let last = last.into_iter().find(|last| last.config.name == wanted.name);
-            let listener = Listener::new((**wanted).clone(), last.as_deref(), &self.shared.challenges)?;
+            let listener =
+                Listener::new((**wanted).clone(), last.as_deref(), &self.shared.challenges, relay.as_ref())?;
             for address in &wanted.bind {
                 let kept = self.doors.iter().find(|door| door.socket.address == *address);
                 let socket = match kept {
@@ -332,6 +336,7 @@ fn watch(config: &Config, shared: &Shared) -> Result<FileWatcher, StartError> {
         [Some(Watched::Certificates(tls.resolver.clone())), clients].into_iter().flatten()
     });
     let policies = config.policies.iter().filter(|policy| !policy.files().is_empty());
-    let watched = certificates.chain(policies.cloned().map(Watched::Policy));
+    let relay = config.relay.iter().filter_map(|relay| relay.revocations.list.clone());
+    let watched = certificates.chain(policies.cloned().map(Watched::Policy)).chain(relay.map(Watched::Relay));
     Ok(FileWatcher::start(watched.collect(), shared.changes.clone())?)
 }

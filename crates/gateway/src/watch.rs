@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use wicketgate_admission::Changes;
 use wicketgate_policy::{Policy, Reloaded};
+use wicketgate_relay::revocation::{self as relay, WatchedList};
 
 use crate::tls::{CertificateResolver, ClientCertificates, Renewed};
 
@@ -27,6 +28,8 @@ pub enum Watched {
     Clients(Arc<ClientCertificates>),
     /// Lists that a policy reads from files.
     Policy(Policy),
+    /// Which agents and clients are revoked.
+    Relay(Arc<WatchedList>),
 }
 
 /// Watches the folders of files as long as it lives.
@@ -70,6 +73,7 @@ impl Watched {
             }
             Self::Clients(clients) => clients.files().cloned().collect(),
             Self::Policy(policy) => policy.files(),
+            Self::Relay(list) => vec![list.path().clone()],
         }
     }
 
@@ -78,6 +82,7 @@ impl Watched {
             Self::Certificates(resolver) => reload_certificates(resolver),
             Self::Clients(clients) => reload_clients(clients, changes),
             Self::Policy(policy) => reload_policy(policy),
+            Self::Relay(list) => reload_list(list, changes),
         }
     }
 }
@@ -109,6 +114,20 @@ fn reload_when_told(told: &Receiver<()>, watched: &[Watched], changes: &Changes)
         }
         for watched in watched {
             watched.reload(changes);
+        }
+    }
+}
+
+fn reload_list(list: &WatchedList, changes: &Changes) {
+    let path = list.path().display();
+    match list.reload() {
+        relay::Renewed::Same => {}
+        relay::Renewed::Replaced => {
+            tracing::info!(list = %path, "list of revocations replaced");
+            changes.tell();
+        }
+        relay::Renewed::Kept(why) => {
+            tracing::error!("`{path}` {why}: the list before stays in force");
         }
     }
 }

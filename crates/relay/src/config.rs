@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use wicketgate_config::{At, Item, Problems, RawSecret, Secret, Time};
+use wicketgate_config::{At, Item, OneOrMany, Problems, RawSecret, Secret, Time};
 
 use crate::access::{Access, RawAccess};
+use crate::carrier::{Kind, Kinds};
 use crate::control::version::{OLDEST, Version};
 use crate::identity::{Identity, IdentityFiles};
 use crate::name::Role;
+use crate::revocation::{RawRevocations, Revocations};
 use crate::ticket::Seal;
 
 /// Private sessions between clients and agents, which both dial out to this gateway: to a route with `relay: on`.
@@ -31,6 +33,19 @@ pub struct RawRelay {
     /// Which clients reach which services of which agents. What no rule allows is refused.
     #[serde(default)]
     pub access: Vec<Item<RawAccess>>,
+    /// The kinds of carriers that are taken: `websocket` on routes with `relay: on`, and `tls` on every listener with TLS, for endpoints
+    /// between whom and this gateway nothing ends TLS; they belong to the first route with `relay: on`. Default: both.
+    #[serde(default)]
+    pub carriers: Option<OneOrMany<At<Kind>>>,
+    /// Agents and clients that are not let in any more.
+    #[serde(default)]
+    pub revocations: RawRevocations,
+    /// The most sessions of one client at a time, 1 to 10000.
+    #[serde(default = "hundred")]
+    pub max_sessions_per_client: At<u32>,
+    /// The most sessions of one agent at a time, 1 to 10000.
+    #[serde(default = "thousand")]
+    pub max_sessions_per_agent: At<u32>,
     /// The oldest version of agents and clients that is let in.
     #[serde(default)]
     pub minimum_version: Option<At<String>>,
@@ -63,6 +78,14 @@ fn ten_seconds() -> At<Time> {
     At::nowhere(Time::secs(10))
 }
 
+fn hundred() -> At<u32> {
+    At::nowhere(100)
+}
+
+fn thousand() -> At<u32> {
+    At::nowhere(1000)
+}
+
 fn many() -> At<u32> {
     At::nowhere(10_000)
 }
@@ -82,6 +105,14 @@ pub struct RelayConfig {
     pub seal: Arc<Seal>,
     /// Which clients reach what.
     pub access: Access,
+    /// The kinds of carriers that are taken.
+    pub carriers: Kinds,
+    /// Who is not let in any more.
+    pub revocations: Revocations,
+    /// The most sessions of one client.
+    pub max_sessions_per_client: usize,
+    /// The most sessions of one agent.
+    pub max_sessions_per_agent: usize,
     /// The oldest version of endpoints.
     pub minimum_version: Version,
     /// How long a ticket serves.
@@ -136,14 +167,22 @@ impl RawRelay {
         if seal.is_none() {
             problems.error(places[0], "the system gives no randomness", "see that /dev/urandom can be read");
         }
+        let identity = identity.ok()?;
+        let most = |name: &str, value: &At<u32>, problems: &mut Problems| {
+            problems.in_range(name, value, 1..=10_000) as usize
+        };
         let config = RelayConfig {
+            revocations: self.revocations.check(&identity.authorities, &identity.name.site, problems),
+            max_sessions_per_client: most("max_sessions_per_client", &self.max_sessions_per_client, problems),
+            max_sessions_per_agent: most("max_sessions_per_agent", &self.max_sessions_per_agent, problems),
             access: Access::check(self.access, problems),
+            carriers: Kinds::check(self.carriers, places[0], problems),
             ticket_lifetime: time("ticket_lifetime", &self.ticket_lifetime, 60, 86_400, problems),
             join_timeout: time("join_timeout", &self.join_timeout, 1, 600, problems),
             handshake_timeout: time("handshake_timeout", &self.handshake_timeout, 1, 60, problems),
             max_agents: problems.in_range("max_agents", &self.max_agents, 1..=100_000) as usize,
             max_carriers: problems.in_range("max_carriers", &self.max_carriers, 2..=1_000_000) as usize,
-            identity: Arc::new(identity.ok()?),
+            identity: Arc::new(identity),
             seal: Arc::new(seal?),
             ticket_secret,
             minimum_version,

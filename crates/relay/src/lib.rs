@@ -3,6 +3,7 @@
 //! - [`name`], [`authority`], [`identity`]: who is who at a site, and TLS between them
 //! - [`session`]: a byte stream that outlives the connections it runs over; no sockets, no clock
 //! - [`carrier`]: such connections
+//! - [`revocation`]: who is not accepted any more
 //! - [`control`], [`ticket`], [`probe`]: what endpoints and gateways say to each other
 //! - [`broker`]: the gateway's part
 //! - [`doctor`]: what stands on the way to a gateway
@@ -21,6 +22,7 @@ pub mod endpoint;
 pub mod identity;
 pub mod name;
 pub mod probe;
+pub mod revocation;
 pub mod session;
 mod session_id;
 pub mod ticket;

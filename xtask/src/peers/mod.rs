@@ -61,6 +61,7 @@ const PEERS: &[Peer] = &[
         sets: WAF,
     },
     Peer { name: "haproxy", source: Source::Apt { package: "haproxy", program: "haproxy" }, sets: BOTH },
+    Peer { name: "openssh", source: Source::Apt { package: "openssh-server", program: "sshd" }, sets: TEST },
     Peer { name: "pebble", source: Source::Apt { package: "pebble", program: "pebble" }, sets: TEST },
     Peer { name: "chromium", source: Source::Apt { package: "chromium", program: "chromium" }, sets: TEST },
     Peer {

@@ -1,5 +1,6 @@
 //! The store's file: how it is made, recognised and opened.
 
+use std::collections::BTreeSet;
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -9,12 +10,12 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::error::{Fault, StoreError};
 use crate::cell::Kind;
-use crate::record::FIELDS;
+use crate::record::{FIELDS, FieldInfo};
 
 /// Says in the file's head whose it is: `wgau`.
 const APPLICATION: i64 = 0x7767_6175;
 /// The number of the schema below. A change of it needs a new number and a way from the old one.
-const SCHEMA: i64 = 1;
+const SCHEMA: i64 = 2;
 /// How long another process may hold the file: a gateway that takes over from this one writes it too.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The log of changes is cut back to this when it has been written into the file, in bytes.
@@ -31,6 +32,7 @@ pub(super) fn writable(path: &Path) -> Result<Connection, StoreError> {
         connection.busy_timeout(PATIENCE)?;
         match identify(&connection)? {
             Found::Nothing => create(&mut connection)?,
+            Found::Older => extend(&mut connection)?,
             Found::Store => {}
             Found::Other(fault) => return Ok(Err(fault)),
         }
@@ -61,7 +63,7 @@ pub(super) fn readable(path: &Path) -> Result<Connection, StoreError> {
             found = identify(&connection);
         }
         Ok(match found? {
-            Found::Store => Ok(connection),
+            Found::Store | Found::Older => Ok(connection),
             Found::Nothing => Err(Fault::Foreign),
             Found::Other(fault) => Err(fault),
         })
@@ -94,6 +96,8 @@ fn immutable(path: &Path) -> String {
 /// What a file is.
 enum Found {
     Nothing,
+    /// One whose rows lack the fields that came later.
+    Older,
     Store,
     Other(Fault),
 }
@@ -103,6 +107,7 @@ fn identify(connection: &Connection) -> rusqlite::Result<Found> {
     let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     Ok(match (number("application_id")?, number("user_version")?) {
         (APPLICATION, SCHEMA) => Found::Store,
+        (APPLICATION, 1..SCHEMA) => Found::Older,
         (APPLICATION, later) if later > SCHEMA => Found::Other(Fault::Newer(later)),
         (0, 0) if tables == 0 => Found::Nothing,
         _ => Found::Other(Fault::Foreign),
@@ -121,18 +126,37 @@ fn create(connection: &mut Connection) -> rusqlite::Result<()> {
     transaction.commit()
 }
 
+/// Gives rows the fields that came later. What an earlier row does not hold is not in its hash.
+fn extend(connection: &mut Connection) -> rusqlite::Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    if let Found::Older = identify(&transaction)? {
+        let there = columns(&transaction)?;
+        for field in FIELDS.iter().filter(|field| !there.contains(field.name)) {
+            transaction.execute_batch(&format!("ALTER TABLE record ADD COLUMN {}", column(field)))?;
+        }
+        transaction.pragma_update(None, "user_version", SCHEMA)?;
+    }
+    transaction.commit()
+}
+
+/// The columns that rows have.
+pub(super) fn columns(connection: &Connection) -> rusqlite::Result<BTreeSet<String>> {
+    let mut statement = connection.prepare("SELECT name FROM pragma_table_info('record')")?;
+    let names = statement.query_map([], |row| row.get(0))?;
+    names.collect()
+}
+
+fn column(field: &FieldInfo) -> String {
+    let kind = match field.kind {
+        Kind::Number | Kind::Time => "INTEGER",
+        Kind::Text => "TEXT",
+        Kind::Bytes => "BLOB",
+    };
+    format!("\"{}\" {kind}", field.name)
+}
+
 fn schema() -> String {
-    let columns: String = FIELDS
-        .iter()
-        .map(|field| {
-            let kind = match field.kind {
-                Kind::Number | Kind::Time => "INTEGER",
-                Kind::Text => "TEXT",
-                Kind::Bytes => "BLOB",
-            };
-            format!("\"{}\" {kind},\n", field.name)
-        })
-        .collect();
+    let columns: String = FIELDS.iter().map(|field| format!("{},\n", column(field))).collect();
     format!(
         "CREATE TABLE record (sequence INTEGER PRIMARY KEY,\n{columns}previous BLOB NOT NULL, hash BLOB NOT NULL) STRICT;
          CREATE INDEX record_timestamp ON record (timestamp);

@@ -10,7 +10,7 @@ use super::error::StoreError;
 use super::{file, hash, head, number};
 use crate::cell::{Cell, Timestamp};
 use crate::chain::Anchor;
-use crate::record::FIELDS;
+use crate::record::{FIELDS, FieldInfo};
 use crate::row::Row;
 
 /// The store, to be read.
@@ -18,6 +18,8 @@ use crate::row::Row;
 pub struct Reader {
     path: PathBuf,
     connection: Connection,
+    /// What is read of a row.
+    columns: String,
 }
 
 /// Which rows are meant: those to which everything applies that is given.
@@ -71,7 +73,9 @@ impl Reader {
     /// # Errors
     /// What is wrong with it, with a remedy.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        Ok(Self { path: path.to_owned(), connection: file::readable(path)? })
+        let connection = file::readable(path)?;
+        let columns = columns(&connection).map_err(|error| StoreError::sqlite(path, &error))?;
+        Ok(Self { path: path.to_owned(), connection, columns })
     }
 
     /// The newest rows that are meant, at most so many, the oldest of them first.
@@ -87,7 +91,7 @@ impl Reader {
         let (conditions, mut values) = filter.conditions();
         values.push(Value::Integer(i64::try_from(limit).unwrap_or(i64::MAX)));
         let inner =
-            format!("SELECT {} FROM record{} ORDER BY sequence DESC LIMIT ?", columns(), all(&conditions));
+            format!("SELECT {} FROM record{} ORDER BY sequence DESC LIMIT ?", self.columns, all(&conditions));
         self.select(&format!("SELECT * FROM ({inner}) ORDER BY sequence"), values, each)
     }
 
@@ -107,7 +111,7 @@ impl Reader {
             conditions.push("sequence >= ?");
             values.push(Value::Integer(i64::try_from(sequence).unwrap_or(i64::MAX)));
         }
-        let sql = format!("SELECT {} FROM record{} ORDER BY sequence", columns(), all(&conditions));
+        let sql = format!("SELECT {} FROM record{} ORDER BY sequence", self.columns, all(&conditions));
         self.select(&sql, values, each)
     }
 
@@ -126,7 +130,7 @@ impl Reader {
         let sql = format!(
             "SELECT {} FROM record WHERE sequence >= (SELECT min(sequence) FROM record WHERE timestamp >= ?1)
              AND sequence <= (SELECT max(sequence) FROM record WHERE timestamp <= ?2) ORDER BY sequence",
-            columns()
+            self.columns
         );
         let values = vec![moment(since.unwrap_or_default()), moment(until.unwrap_or(Timestamp(u64::MAX)))];
         self.select(&sql, values, each)
@@ -183,9 +187,15 @@ impl Reader {
     }
 }
 
-fn columns() -> String {
-    let names: String = FIELDS.iter().map(|field| format!(", \"{}\"", field.name)).collect();
-    format!("sequence{names}, previous, hash")
+/// What is read of a row. An earlier version's rows do not have all fields.
+fn columns(connection: &Connection) -> rusqlite::Result<String> {
+    let there = file::columns(connection)?;
+    let name = |field: &FieldInfo| match there.contains(field.name) {
+        true => format!(", \"{}\"", field.name),
+        false => ", NULL".to_owned(),
+    };
+    let names: String = FIELDS.iter().map(name).collect();
+    Ok(format!("sequence{names}, previous, hash"))
 }
 
 fn all(conditions: &[&str]) -> String {

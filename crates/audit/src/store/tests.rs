@@ -209,6 +209,23 @@ fn a_file_that_is_too_large_is_brought_down_and_stays_there() {
 }
 
 #[test]
+fn a_store_of_an_earlier_version_is_read_as_it_is_and_extended_when_it_is_written() {
+    let (_dir, path, store) = filled(3);
+    drop(store);
+    let earlier = Connection::open(&path).unwrap();
+    for field in ["private_session", "agent", "services", "breaks"] {
+        earlier.execute_batch(&format!("ALTER TABLE record DROP COLUMN {field}")).unwrap();
+    }
+    earlier.pragma_update(None, "user_version", 1).unwrap();
+    drop(earlier);
+    assert_eq!(verify(&path, &[]).unwrap().rows, 3);
+    let mut store = Store::open(&path).unwrap();
+    store.append(&[Record { breaks: Some(7), ..record(4) }]).unwrap();
+    assert_eq!(verify(&path, &[]).unwrap().rows, 4);
+    assert!(export(&path).lines().last().unwrap().contains("\"breaks\":7"));
+}
+
+#[test]
 fn bad_files_are_told_apart() {
     let dir = tempfile::tempdir().unwrap();
     let at = |name: &str| dir.path().join(name);

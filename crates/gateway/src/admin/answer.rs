@@ -1,14 +1,17 @@
 //! What is asked at the operator's listener, and who may ask it.
 
+use std::time::SystemTime;
+
 use bytes::Bytes;
 use http::header::{ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use serde::Serialize;
+use time::OffsetDateTime;
 use wicketgate_admission::Secret;
 
-use super::{Gate, metrics, revocations, sessions};
+use super::{Gate, metrics, relay, revocations, sessions};
 use crate::gateway::Shared;
 
 /// An answer, whole.
@@ -27,7 +30,7 @@ pub(super) async fn answer(shared: &Shared, gate: &Gate, request: Request<Incomi
         ("/readyz", &Method::GET | &Method::HEAD) => text(StatusCode::OK, "ready\n"),
         ("/metrics", &Method::GET | &Method::HEAD) => metrics::metrics(shared),
         ("/healthz" | "/readyz" | "/metrics", _) => not_allowed("GET, HEAD"),
-        ("/sessions" | "/revocations", method) => {
+        ("/sessions" | "/revocations" | "/relay" | "/relay/endpoints" | "/relay/sessions", method) => {
             if let Err(refusal) = gate.check(request.headers()) {
                 return *refusal;
             }
@@ -35,13 +38,19 @@ pub(super) async fn answer(shared: &Shared, gate: &Gate, request: Request<Incomi
                 ("/sessions", &Method::GET) => sessions::list(shared, request.uri().query()),
                 ("/sessions", &Method::DELETE) => sessions::kick(shared, request.uri().query()).await,
                 ("/sessions", _) => not_allowed("GET, DELETE"),
+                ("/relay", &Method::DELETE) => relay::kick(shared, request.uri().query()).await,
+                ("/relay", _) => not_allowed("DELETE"),
+                ("/relay/endpoints", &Method::GET) => relay::endpoints(shared),
+                ("/relay/sessions", &Method::GET) => relay::sessions(shared),
+                ("/relay/endpoints" | "/relay/sessions", _) => not_allowed("GET"),
                 (_, &Method::GET) => revocations::list(shared),
                 (_, &Method::POST) => revocations::add(shared, request).await,
                 _ => not_allowed("GET, POST"),
             }
         }
         _ => {
-            text(StatusCode::NOT_FOUND, "there are /metrics, /healthz, /readyz, /sessions and /revocations\n")
+            let there = "there are /metrics, /healthz, /readyz, /sessions, /revocations, /relay, /relay/endpoints and /relay/sessions\n";
+            text(StatusCode::NOT_FOUND, there)
         }
     }
 }
@@ -73,6 +82,12 @@ fn not_allowed(allowed: &'static str) -> Answer {
     let mut response = text(StatusCode::METHOD_NOT_ALLOWED, format!("only {allowed}\n"));
     response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
     response
+}
+
+/// A time without its fraction, which nobody asks for.
+pub(super) fn seconds(time: SystemTime) -> OffsetDateTime {
+    let time = OffsetDateTime::from(time);
+    time.replace_nanosecond(0).unwrap_or(time)
 }
 
 pub(super) fn json(body: &impl Serialize) -> Answer {

@@ -4,6 +4,7 @@
 mod answer;
 pub mod config;
 mod metrics;
+mod relay;
 mod revocations;
 mod selector;
 mod sessions;

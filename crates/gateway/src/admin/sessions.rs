@@ -1,13 +1,11 @@
 //! The live sessions, for an operator to see and to end.
 
-use std::time::SystemTime;
-
 use http::StatusCode;
 use serde::Serialize;
 use time::OffsetDateTime;
 use wicketgate_audit::{self as audit, Event, Who};
 
-use super::answer::{Answer, json, text};
+use super::answer::{Answer, json, seconds, text};
 use super::selector::Selector;
 use crate::gateway::Shared;
 use crate::pump::{End, Order};
@@ -52,12 +50,6 @@ impl Shown {
             expires: live.standing.expires().map(seconds),
         }
     }
-}
-
-/// Without its fraction, which nobody asks for.
-fn seconds(time: SystemTime) -> OffsetDateTime {
-    let time = OffsetDateTime::from(time);
-    time.replace_nanosecond(0).unwrap_or(time)
 }
 
 /// The sessions that the query means.

@@ -21,6 +21,7 @@ use super::patience::{Patient, UnderWay};
 use crate::gateway::Shared;
 use crate::listener::{self, Accepted, Listener, Permit, Protocol};
 use crate::net::Stream;
+use crate::sessions::Way;
 use crate::tls::Chain;
 
 /// How a client came.
@@ -44,6 +45,11 @@ impl Arrival {
     /// Whether the connection's other end is a proxy that is believed.
     pub fn is_trusted_proxy(&self) -> bool {
         self.listener.config.trusted_proxies.as_ref().is_some_and(|proxies| proxies.trusts_peer(self.peer))
+    }
+
+    /// What a session keeps of how it came.
+    pub fn way(&self) -> Way {
+        Way { listener: self.listener.config.name.clone(), chain: self.chain.clone() }
     }
 
     /// Who asks with these headers: the connection's other end, or the client that it speaks for as a trusted proxy.
@@ -101,6 +107,7 @@ pub async fn serve(arrived: Result<Accepted, listener::Refusal>, shared: Arc<Sha
         _open: Counted(open),
     });
     let result = match protocol {
+        Protocol::Carrier => return Box::pin(super::carrier::serve(stream, arrival, shared)).await,
         Protocol::Http1 => serve_http1(stream, arrival, shared).await,
         Protocol::Http2 => Box::pin(serve_http2(stream, arrival, shared)).await,
     };

@@ -10,6 +10,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use futures_util::FutureExt;
 use rustix::io::Errno;
+use rustls::sign::CertifiedKey;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep};
@@ -70,7 +71,8 @@ impl Intake {
 
 impl Listener {
     /// Makes what the connections need: rustls' configuration, the counters. Where a limit is what it was, the
-    /// connections of the `last` listener go on to count. Certificate authorities find the answers to their `challenges`.
+    /// connections of the `last` listener go on to count. Certificate authorities find the answers to their `challenges`, agents and
+    /// clients the certificate by which they know this gateway, if there is one.
     ///
     /// # Errors
     /// When rustls cannot be set up.
@@ -78,13 +80,14 @@ impl Listener {
         config: ListenerConfig,
         last: Option<&Self>,
         challenges: &Arc<Challenges>,
+        relay: Option<&Arc<CertifiedKey>>,
     ) -> Result<Arc<Self>, rustls::Error> {
         let same = last.filter(|last| last.config.connections == config.connections);
         let connections = same.map(|last| last.connections.clone());
         let same = last.filter(|last| last.config.per_address == config.per_address);
         let addresses = same.and_then(|last| last.addresses.clone());
         let alpn: Vec<_> = config.protocols.iter().copied().map(Protocol::alpn).collect();
-        let tls = config.tls.clone().map(|tls| TlsServer::new(tls, alpn, challenges)).transpose()?;
+        let tls = config.tls.clone().map(|tls| TlsServer::new(tls, alpn, challenges, relay)).transpose()?;
         Ok(Arc::new(Self {
             tls,
             addresses: addresses.or_else(|| config.per_address.map(Addresses::new)),

@@ -40,7 +40,7 @@ fn listener(yaml: &str) -> Arc<Listener> {
     let mut problems = Problems::default();
     let config = raw.check(&mut problems);
     assert!(!problems.has_errors(), "{problems:?}");
-    Listener::new(config, None, &Arc::default()).unwrap()
+    Listener::new(config, None, &Arc::default(), None).unwrap()
 }
 
 impl Served {

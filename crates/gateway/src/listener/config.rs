@@ -68,6 +68,9 @@ pub enum Protocol {
     /// HTTP/2.
     #[serde(rename = "h2")]
     Http2,
+    /// No HTTP: the carrier of an agent or a client. It is the section `relay` that allows it.
+    #[serde(skip)]
+    Carrier,
 }
 
 /// Whether connections begin with a PROXY protocol header, and who may say so.

@@ -9,6 +9,7 @@ use rustls::ProtocolVersion;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, timeout, timeout_at};
 use wicketgate_admission::identity::ClientCertificate;
+use wicketgate_relay::carrier::tls::ALPN as CARRIER;
 
 use super::accept::Listener;
 use super::config::{Protocol, ProxyMode};
@@ -190,7 +191,8 @@ pub(super) async fn prepare(
             }
         }
     };
-    if !listener.config.protocols.contains(&protocol) {
+    // A carrier's protocol is agreed on only where the section `relay` allows it.
+    if protocol != Protocol::Carrier && !listener.config.protocols.contains(&protocol) {
         return Err(Refusal::Protocol(protocol));
     }
     Ok(Accepted { stream, protocol, peer, tls, listener, permit })
@@ -256,6 +258,7 @@ impl TlsFacts {
         let alpn = match stream.alpn() {
             Some(b"h2") => Some(Protocol::Http2),
             Some(b"http/1.1") => Some(Protocol::Http1),
+            Some(CARRIER) => Some(Protocol::Carrier),
             _ => None,
         };
         let version = match stream.protocol_version() {
@@ -282,6 +285,7 @@ impl Protocol {
         match self {
             Self::Http1 => b"http/1.1",
             Self::Http2 => b"h2",
+            Self::Carrier => CARRIER,
         }
     }
 }

@@ -14,6 +14,7 @@ mod handshake;
 mod hsts;
 mod pem;
 mod profile;
+mod relay;
 mod resolver;
 mod scratch;
 mod server;

@@ -5,11 +5,14 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use rustls::ServerConfig;
 use rustls::server::ResolvesServerCert;
+use rustls::sign::CertifiedKey;
+use wicketgate_relay::carrier::tls::ALPN as CARRIER;
 
 use super::acme::{ALPN, ChallengeKind, Challenges, WithChallenges};
 use super::chain::Chain;
 use super::client_certificates::Loaded;
 use super::config::ServerTlsConfig;
+use super::relay::WithRelay;
 use super::stream::TlsStream;
 
 /// What a listener's handshakes are made with.
@@ -32,7 +35,7 @@ pub struct Current {
 
 impl TlsServer {
     /// For connections that choose among these ALPN names. Where names are proven on this listener, the authority's handshakes
-    /// get the answers to its `challenges`.
+    /// get the answers to its `challenges`. Carriers are taken where there is a certificate for the `relay`.
     ///
     /// # Errors
     /// When rustls cannot be set up.
@@ -40,12 +43,17 @@ impl TlsServer {
         tls: ServerTlsConfig,
         mut alpn: Vec<&'static [u8]>,
         challenges: &Arc<Challenges>,
+        relay: Option<&Arc<CertifiedKey>>,
     ) -> Result<Self, rustls::Error> {
         let mut certificates: Arc<dyn ResolvesServerCert> = tls.resolver.clone();
         if tls.acme.as_ref().is_some_and(|acme| acme.challenge == ChallengeKind::TlsAlpn01) {
             alpn.push(ALPN);
             let (own, challenges) = (tls.resolver.clone(), challenges.clone());
             certificates = Arc::new(WithChallenges { certificates: own, challenges });
+        }
+        if let Some(relay) = relay.cloned() {
+            alpn.push(CARRIER);
+            certificates = Arc::new(WithRelay { certificates, relay });
         }
         let current = ArcSwap::from_pointee(Current::new(&tls, &alpn, certificates.clone())?);
         Ok(Self { tls, alpn, certificates, current })
@@ -109,7 +117,7 @@ mod tests {
         let mut problems = Problems::default();
         let tls = raw.check(&mut problems);
         assert!(!problems.has_errors(), "{problems:?}");
-        TlsServer::new(tls, Vec::new(), &Arc::default()).unwrap()
+        TlsServer::new(tls, Vec::new(), &Arc::default(), None).unwrap()
     }
 
     fn asking(authority: &Authority) -> RawClientCertificates {

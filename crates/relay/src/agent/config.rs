@@ -9,7 +9,7 @@ use serde::Deserialize;
 use wicketgate_config::{At, Item, OneOrMany, Place, Problems, Table};
 
 use crate::access::{Access, RawAccess};
-use crate::carrier::websocket::Dialer;
+use crate::carrier::Dialer;
 use crate::endpoint::config::{RawGateway, identity};
 use crate::identity::Identity;
 use crate::name::Role;
@@ -70,7 +70,7 @@ impl RawAgent {
     /// Checks the values and reads the identity; what is wrong goes to `problems`.
     pub fn check(self, problems: &mut Problems) -> Option<AgentConfig> {
         let identity = identity(&self.identity, Role::Agent, problems);
-        let dialer = self.gateway.check(problems);
+        let dialer = self.gateway.check(identity.as_deref(), problems);
         if let Some((beyond, _)) = self.services.0.get(MAX_SERVICES) {
             problems.error(beyond.place, format!("more than {MAX_SERVICES} services"), "take some away");
         }

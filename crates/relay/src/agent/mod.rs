@@ -3,6 +3,7 @@
 pub mod config;
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -13,9 +14,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::config::AgentConfig;
-use crate::endpoint::control::{Call, Control, Granted, Invitation, State, control};
+use crate::carrier::Opened;
+use crate::endpoint::control::{Call, Control, Controlled, Granted, Invitation, State, control};
 use crate::endpoint::link::{Event, LABEL, Link, LinkHandle, attach, link};
 use crate::endpoint::streams::{self, Stream};
+use crate::revocation::Newest;
 use crate::session::{Limits, Reason, Role, SessionId, close_record};
 
 /// How long the client may take to prove who it is.
@@ -33,16 +36,21 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 struct Agent {
     config: AgentConfig,
     control: Control,
+    revoked: Arc<Newest>,
     tasks: TaskTracker,
     sessions: Mutex<HashSet<SessionId>>,
 }
 
 /// Runs an agent until it is stopped; sessions then end with a reason that says so.
 pub async fn run(config: AgentConfig, stop: CancellationToken) {
-    let (control, keeper, mut calls) = control(config.dialer.clone(), config.identity.clone());
-    let agent = Arc::new(Agent { config, control, tasks: TaskTracker::new(), sessions: Mutex::default() });
+    let Controlled { control, keeper, mut calls, revoked } =
+        control(config.dialer.clone(), config.identity.clone());
+    let (tasks, sessions) = (TaskTracker::new(), Mutex::default());
+    let agent = Arc::new(Agent { config, control, revoked, tasks, sessions });
     let keeper = tokio::spawn(keeper.run(|state| match state {
-        State::Connected { gateway, version } => tracing::info!(%gateway, %version, "connected"),
+        State::Connected { gateway, version, carrier } => {
+            tracing::info!(%gateway, %version, %carrier, "connected");
+        }
         State::Lost(error) => tracing::warn!("no gateway: {error}"),
     }));
     loop {
@@ -83,9 +91,16 @@ impl Agent {
                 self.control.clone(),
                 limits,
             );
+            let breaks = Arc::new(AtomicU64::new(0));
+            let counted = breaks.clone();
             let carriers = tokio::spawn(carriers.run(move |event| match event {
-                Event::Attached { again, .. } => tracing::info!(%session, again, "attached"),
-                Event::Broken(why) => tracing::info!(%session, "broken: {why}"),
+                Event::Attached { again, carrier, .. } => {
+                    tracing::info!(%session, again, %carrier, "attached");
+                },
+                Event::Broken(why) => {
+                    counted.fetch_add(1, Ordering::Relaxed);
+                    tracing::info!(%session, "broken: {why}");
+                }
                 Event::Undialled(why) => tracing::debug!(%session, "no carrier: {why}"),
             }));
             let served = async {
@@ -102,6 +117,8 @@ impl Agent {
             let counters = handle.counters();
             if let Ok(ended) = carriers.await {
                 tracing::info!(%session, %client, read = counters.read, written = counters.written, "{ended}");
+                let breaks = breaks.load(Ordering::Relaxed);
+                self.control.ended(&invitation.granted.ticket, ended.reason, breaks);
             }
             self.sessions().remove(&session);
         });
@@ -125,8 +142,8 @@ impl Agent {
         tasks.spawn(async move {
             let session = granted.session;
             let farewell = close_record(reason, text);
-            match attach(&self.config.dialer, &granted.ticket).await {
-                Ok(mut carrier) => {
+            match attach(&self.config.dialer, None, &granted.ticket).await {
+                Ok(Opened { mut carrier, .. }) => {
                     let _ = carrier.write_all(&farewell).await;
                     let _ = carrier.shutdown().await;
                     tracing::info!(%session, "declined: {text}");
@@ -155,7 +172,13 @@ impl Agent {
             let (agent, services, client) = (agent.clone(), services.clone(), client.clone());
             tokio::spawn(async move { agent.forward(stream, &services, &client).await });
         });
-        served.await.map_err(|error| error.to_string())
+        tokio::select! {
+            served = served => served.map_err(|error| error.to_string()),
+            () = self.revoked.covered(&established.peer.serial) => {
+                handle.close(Reason::Revoked, "the client is revoked");
+                Err("the client is revoked".to_owned())
+            }
+        }
     }
 
     /// One stream, from its request for a service to its end.

@@ -1,16 +1,22 @@
 //! A site's own certificate authority: its key may stay offline, and it speaks for one site alone.
 
+use std::collections::BTreeMap;
+use std::slice;
 use std::time::{Duration, SystemTime};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
-    KeyPair, KeyUsagePurpose, SanType, SerialNumber,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, DistinguishedName, DnType,
+    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SanType,
+    SerialNumber,
 };
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use time::OffsetDateTime;
 use x509_parser::extensions::GeneralName;
 use zeroize::Zeroizing;
 
 use crate::name::{Name, NameError, Role};
+use crate::revocation::{ListError, RevocationList};
 
 /// How long an authority serves where nothing is said: ten years.
 pub const AUTHORITY_LIFETIME: Duration = Duration::from_secs(10 * 365 * 86_400);
@@ -48,6 +54,9 @@ pub enum AuthorityError {
     /// The time lies beyond what a certificate can say.
     #[error("no certificate can be valid that long")]
     Lifetime,
+    /// A list of what is revoked cannot be used.
+    #[error("the list {0}")]
+    List(#[from] ListError),
     /// The system gives no randomness.
     #[error("the system gives no randomness")]
     Randomness,
@@ -58,6 +67,7 @@ pub enum AuthorityError {
 pub struct Authority {
     site: String,
     issuer: Issuer<'static, KeyPair>,
+    certificate: CertificateDer<'static>,
 }
 
 impl Authority {
@@ -86,7 +96,9 @@ impl Authority {
         let key = KeyPair::from_pem(key)?;
         let site = read(certificate, &key)?;
         let issuer = Issuer::from_ca_cert_pem(certificate, key)?;
-        Ok(Self { site, issuer })
+        let certificate = CertificateDer::from_pem_slice(certificate.as_bytes());
+        let certificate = certificate.map_err(|_| AuthorityError::Siteless)?;
+        Ok(Self { site, issuer, certificate })
     }
 
     /// The site that it speaks for.
@@ -113,6 +125,69 @@ impl Authority {
         let certificate = params.signed_by(&key, &self.issuer)?.pem();
         Ok(Issued { certificate, key: Zeroizing::new(key.serialize_pem()), serial })
     }
+}
+
+/// A list of what is revoked.
+#[derive(Debug)]
+pub struct Revoked {
+    /// The list, in PEM.
+    pub pem: String,
+    /// How many certificates stand in it.
+    pub count: usize,
+}
+
+impl Authority {
+    /// Adds certificates, by their serial numbers in hexadecimal digits, to a list of this authority's, or to an empty one.
+    ///
+    /// # Errors
+    /// A list that is another's, or that would be longer than endpoints are told.
+    pub fn revoke(&self, before: Option<&str>, serials: Vec<String>) -> Result<Revoked, AuthorityError> {
+        let before = before
+            .map(|pem| RevocationList::from_pem(pem, slice::from_ref(&self.certificate)))
+            .transpose()?;
+        let number = before.as_ref().map_or(0, RevocationList::number) + 1;
+        let now = SystemTime::now();
+        let mut all: BTreeMap<String, OffsetDateTime> =
+            serials.into_iter().map(|serial| (serial, now.into())).collect();
+        let earlier = before.iter().flat_map(RevocationList::serials);
+        all.extend(earlier.map(|(serial, since)| (serial.to_owned(), since)));
+        let revoked = all.iter().map(|(serial, since)| RevokedCertParams {
+            serial_number: SerialNumber::from_slice(&bytes(serial)),
+            revocation_time: *since,
+            reason_code: None,
+            invalidity_date: None,
+        });
+        let params = CertificateRevocationListParams {
+            this_update: OffsetDateTime::from(now - EARLIER),
+            // What is revoked stays so: nothing that reads it asks how old it is.
+            next_update: OffsetDateTime::from(now + AUTHORITY_LIFETIME),
+            crl_number: SerialNumber::from(number),
+            issuing_distribution_point: None,
+            revoked_certs: revoked.collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        let pem = params.signed_by(&self.issuer)?.pem()?;
+        // As gateways will read it.
+        let list = RevocationList::from_pem(&pem, slice::from_ref(&self.certificate))?;
+        Ok(Revoked { count: list.serials().len(), pem })
+    }
+}
+
+/// The bytes of a number in hexadecimal digits.
+fn bytes(digits: &str) -> Vec<u8> {
+    let padded = if digits.len().is_multiple_of(2) { digits.to_owned() } else { format!("0{digits}") };
+    let pairs = padded.as_bytes().chunks(2).filter_map(|pair| std::str::from_utf8(pair).ok());
+    pairs.filter_map(|pair| u8::from_str_radix(pair, 16).ok()).collect()
+}
+
+/// The serial number of a certificate in PEM, in lower hexadecimal digits.
+///
+/// # Errors
+/// It holds none.
+pub fn serial_of(certificate: &str) -> Result<String, rustls::Error> {
+    let der = CertificateDer::from_pem_slice(certificate.as_bytes());
+    let bad = |_| rustls::Error::InvalidCertificate(rustls::CertificateError::BadEncoding);
+    Ok(crate::identity::name_of(&der.map_err(bad)?)?.serial)
 }
 
 fn distinguished(common: &str) -> DistinguishedName {

@@ -3,19 +3,25 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use tokio::io::BufReader;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
+use wicketgate_audit::private::{About, Private};
+use wicketgate_audit::{Event, Who};
 
+use super::live::{Entered, What};
 use super::registry::Registered;
-use super::{Broker, Origin, ServeError, probe, within};
+use super::{Broker, Origin, RENEWABLE, ServeError, probe, within};
 use crate::carrier::BoxedCarrier;
 use crate::config::RelayConfig;
-use crate::control::Channel;
 use crate::control::message::{FromEndpoint, FromGateway, Refusal, Welcome};
 use crate::control::version::{OLDEST, Version};
+use crate::control::{Channel, ChannelError};
 use crate::identity::Certified;
 use crate::name::Role;
-use crate::session::SessionId;
+use crate::session::{Reason, SessionId};
 use crate::ticket::{Sealed, Ticket};
 
 /// How long an endpoint may be silent: three of its pings.
@@ -24,8 +30,6 @@ const SILENCE: Duration = Duration::from_secs(75);
 const SEND: Duration = Duration::from_secs(20);
 /// The most services in one request.
 const MAX_SERVICES: usize = 64;
-/// How long after its expiry a ticket can be exchanged for another: as long as the ends of a session may be apart.
-const RENEWABLE: Duration = Duration::from_secs(600);
 
 type Endpoint = Channel<tokio_rustls::TlsStream<BufReader<BoxedCarrier>>>;
 
@@ -38,48 +42,87 @@ pub(super) async fn serve(
 ) -> Result<(), ServeError> {
     let established = within(config.handshake_timeout, config.identity.accept_endpoint(carrier)).await??;
     let peer = established.peer;
+    let name = peer.name.to_string();
+    let who = origin.who(Some((&name, &peer.serial)));
     let mut channel = Channel::new(established.stream);
-    let (hello, probes) = match within(config.handshake_timeout, channel.receive()).await?? {
-        FromEndpoint::Probe(hello) => (FromEndpoint::Hello(hello), true),
-        other => (other, false),
-    };
-    if let Err((reason, text)) = judge(config, &hello) {
-        within(SEND, channel.send(&FromGateway::Refused { request: 0, reason, text })).await??;
-        channel.end().await;
-        return Err(ServeError::Refused(reason));
-    }
-    if probes {
-        let granted = probe::grant(broker, &peer);
-        within(SEND, channel.send(&granted)).await??;
-        channel.end().await;
-        return Ok(());
-    }
-    let registered = match peer.name.role {
-        Role::Agent => match broker.agents.register(&peer.name, &peer.serial, config.max_agents) {
-            Ok(registered) => Some(registered),
-            Err(reason) => {
-                let text = "this gateway has as many agents as it may have".to_owned();
-                within(SEND, channel.send(&FromGateway::Refused { request: 0, reason, text })).await??;
-                return Err(ServeError::Refused(reason));
-            }
-        },
-        Role::Client | Role::Gateway => None,
-    };
-    within(SEND, channel.send(&FromGateway::Welcome(Welcome { version: Version::own() }))).await??;
-    tracing::info!(endpoint = %peer.name, address = ?origin.address, "connected");
-    if registered.is_some() {
-        for wanted in broker.meeting.waiting_for(&peer.name).iter().filter_map(|ticket| broker.wanted(ticket))
-        {
-            within(SEND, channel.send(&wanted)).await??;
+    let hello = within(config.handshake_timeout, channel.receive()).await??;
+    let admitted = match hello {
+        FromEndpoint::Probe(hello) => {
+            may_come(broker, config, &peer, &FromEndpoint::Hello(hello)).map(|_| None)
         }
-    }
-    let ended = attend(broker, &mut channel, &peer, registered).await;
-    tracing::info!(endpoint = %peer.name, "gone");
+        hello => admit(broker, config, &peer, &hello, &origin).map(Some),
+    };
+    let (version, registered, entered) = match admitted {
+        Ok(Some(admitted)) => admitted,
+        Ok(None) => {
+            send(&mut channel, &probe::grant(broker, &peer)).await?;
+            channel.end().await;
+            return Ok(());
+        }
+        Err((reason, text)) => {
+            let refused =
+                Private::Refused { about: About::default(), reason: ServeError::Refused(reason).label() };
+            broker.audit.log(&Event::Private(refused), &who);
+            within(SEND, channel.send(&FromGateway::Refused { request: 0, reason, text })).await??;
+            channel.end().await;
+            return Err(ServeError::Refused(reason));
+        }
+    };
+    let shown = version.to_string();
+    let connected = Private::Connected { version: &shown, carrier: origin.kind.label() };
+    broker.audit.wait(&Event::Private(connected), &who).await;
+    tracing::info!(endpoint = %peer.name, address = ?origin.address, carrier = %origin.kind, "connected");
+    let start = Instant::now();
+    let ended = Attended { broker, peer: &peer, who, entered, registered }.attend(&mut channel).await;
+    let reason = ended.as_ref().map_or_else(ServeError::label, |()| "closed");
+    tracing::info!(endpoint = %peer.name, reason, "gone");
+    let gone = Private::Disconnected { reason, duration: start.elapsed() };
+    broker.audit.log(&Event::Private(gone), &who);
+    channel.end().await;
     ended
 }
 
+/// Lets an endpoint in; else what to tell it.
+fn admit(
+    broker: &Broker,
+    config: &RelayConfig,
+    peer: &Certified,
+    hello: &FromEndpoint,
+    origin: &Origin,
+) -> Result<(Version, Option<Registered>, Entered), (Refusal, String)> {
+    let version = judge(config, hello)?;
+    // First its place, so that whatever is revoked from now on ends it.
+    let entered = broker.live.enter(What::Endpoint(peer.clone(), version), origin.clone());
+    if broker.config.load().revocations.covers(&peer.name, &peer.serial) {
+        return Err((Refusal::Revoked, format!("{} is revoked", peer.name)));
+    }
+    let registered = match peer.name.role {
+        Role::Agent => {
+            let full = |reason| (reason, "this gateway has as many agents as it may have".to_owned());
+            let registered = broker.agents.register(&peer.name, &peer.serial, config.max_agents);
+            Some(registered.map_err(full)?)
+        }
+        Role::Client | Role::Gateway => None,
+    };
+    Ok((version, registered, entered))
+}
+
+/// Whether an endpoint may come at all, registered or not; else what to tell it.
+fn may_come(
+    broker: &Broker,
+    config: &RelayConfig,
+    peer: &Certified,
+    hello: &FromEndpoint,
+) -> Result<Version, (Refusal, String)> {
+    let version = judge(config, hello)?;
+    if broker.config.load().revocations.covers(&peer.name, &peer.serial) {
+        return Err((Refusal::Revoked, format!("{} is revoked", peer.name)));
+    }
+    Ok(version)
+}
+
 /// Whether an endpoint's software and ours take each other; else what to tell it.
-fn judge(config: &RelayConfig, hello: &FromEndpoint) -> Result<(), (Refusal, String)> {
+fn judge(config: &RelayConfig, hello: &FromEndpoint) -> Result<Version, (Refusal, String)> {
     let FromEndpoint::Hello(hello) = hello else {
         return Err((Refusal::Protocol, "the first message is none".into()));
     };
@@ -99,33 +142,71 @@ fn judge(config: &RelayConfig, hello: &FromEndpoint) -> Result<(), (Refusal, Str
         );
         return Err((Refusal::Version, text));
     }
-    Ok(())
+    Ok(hello.version)
 }
 
-async fn attend(
-    broker: &Broker,
-    channel: &mut Endpoint,
-    peer: &Certified,
-    mut registered: Option<Registered>,
-) -> Result<(), ServeError> {
-    loop {
-        let orders = registered.as_mut().map(|registered| &mut registered.messages);
-        tokio::select! {
-            message = within(SILENCE, channel.receive()) => {
-                let answer = match message? {
-                    Ok(message) => broker.answer(peer, message),
-                    Err(crate::control::ChannelError::Ended) => return Ok(()),
-                    Err(error) => return Err(error.into()),
-                };
-                within(SEND, channel.send(&answer)).await??;
+/// An endpoint that was let in.
+struct Attended<'a> {
+    broker: &'a Broker,
+    peer: &'a Certified,
+    who: Who<'a>,
+    entered: Entered,
+    registered: Option<Registered>,
+}
+
+impl Attended<'_> {
+    async fn attend(mut self, channel: &mut Endpoint) -> Result<(), ServeError> {
+        let Self { broker, peer, .. } = self;
+        send(channel, &FromGateway::Welcome(Welcome { version: Version::own() })).await?;
+        let mut revoked = broker.revoked.subscribe();
+        // Before it hears of anybody whom it is to refuse.
+        let mut list = broker.list();
+        if let Some(list) = &list {
+            send(channel, list).await?;
+        }
+        if self.registered.is_some() {
+            let waiting = broker.meeting.waiting_for(&peer.name);
+            for wanted in waiting.iter().filter_map(|ticket| broker.wanted(ticket)) {
+                send(channel, &wanted).await?;
             }
-            order = next(orders) => match order {
-                Some(order) => within(SEND, channel.send(&order)).await??,
-                // Another connection of this agent has taken the place.
-                None => return Ok(()),
+        }
+        loop {
+            let orders = self.registered.as_mut().map(|registered| &mut registered.messages);
+            tokio::select! {
+                message = within(SILENCE, channel.receive()) => {
+                    let answer = match message? {
+                        Ok(message) => broker.answer(peer, &self.who, message).await,
+                        Err(ChannelError::Ended) => return Ok(()),
+                        Err(error) => return Err(error.into()),
+                    };
+                    if let Some(answer) = answer {
+                        send(channel, &answer).await?;
+                    }
+                }
+                order = next(orders) => match order {
+                    Some(order) => send(channel, &order).await?,
+                    // Another connection of this agent has taken the place.
+                    None => return Ok(()),
+                },
+                _ = revoked.changed() => {
+                    let newer = broker.list();
+                    if newer != list && let Some(newer) = &newer {
+                        send(channel, newer).await?;
+                    }
+                    list = newer;
+                }
+                reason = self.entered.stopped() => {
+                    let text = format!("{}: {reason}", peer.name);
+                    send(channel, &FromGateway::Refused { request: 0, reason, text }).await?;
+                    return Err(ServeError::Refused(reason));
+                }
             }
         }
     }
+}
+
+async fn send(channel: &mut Endpoint, message: &FromGateway) -> Result<(), ServeError> {
+    Ok(within(SEND, channel.send(message)).await??)
 }
 
 async fn next(orders: Option<&mut mpsc::Receiver<FromGateway>>) -> Option<FromGateway> {
@@ -136,28 +217,78 @@ async fn next(orders: Option<&mut mpsc::Receiver<FromGateway>>) -> Option<FromGa
 }
 
 impl Broker {
-    fn answer(&self, peer: &Certified, message: FromEndpoint) -> FromGateway {
+    async fn answer(&self, peer: &Certified, who: &Who<'_>, message: FromEndpoint) -> Option<FromGateway> {
         let (request, answer) = match message {
-            FromEndpoint::Ping => return FromGateway::Pong,
-            FromEndpoint::Open { request, agent, services } => (request, self.open(peer, &agent, services)),
+            FromEndpoint::Ping => return Some(FromGateway::Pong),
+            FromEndpoint::Open { request, agent, services } => {
+                (request, self.open(peer, who, &agent, services).await)
+            }
             FromEndpoint::Renew { request, ticket } => (request, self.renew(peer, &ticket)),
+            FromEndpoint::Ended { ticket, reason, breaks } => {
+                self.end(peer, who, &ticket, reason, breaks);
+                return None;
+            }
             FromEndpoint::Hello(_) | FromEndpoint::Probe(_) => {
                 (0, Err((Refusal::Protocol, "a second hello".to_owned())))
             }
         };
-        match answer {
+        Some(match answer {
             Ok((session, ticket)) => FromGateway::Ticket { request, session, ticket },
             Err((reason, text)) => FromGateway::Refused { request, reason, text },
+        })
+    }
+
+    /// What the site's authority has revoked, as endpoints are told.
+    fn list(&self) -> Option<FromGateway> {
+        let list = self.config.load().revocations.list.as_ref()?.current()?;
+        Some(FromGateway::Revocations { list: STANDARD.encode(list.der()) })
+    }
+
+    /// Records the end of a session, in its agent's words.
+    fn end(&self, peer: &Certified, who: &Who<'_>, ticket: &Sealed, reason: u16, breaks: u64) {
+        let ticket = self.seal.load().read(ticket).ok();
+        let own = ticket.filter(|ticket| ticket.holder == Role::Agent && ticket.agent == peer.name);
+        let Some(ticket) = own else { return };
+        let (session, services) = (ticket.session.to_string(), ticket.services.join(","));
+        let about = About { session: Some(&session), agent: &ticket.agent.name, services: &services };
+        let ended = Private::Ended { about, reason: Reason::from_code(reason).label(), breaks };
+        self.audit.log(&Event::Private(ended), who);
+    }
+
+    /// Begins a session, and records that, or why not.
+    async fn open(
+        &self,
+        peer: &Certified,
+        who: &Who<'_>,
+        agent: &str,
+        services: Vec<String>,
+    ) -> Result<(SessionId, Sealed), (Refusal, String)> {
+        let asked = services.join(",");
+        let granted = self.grant(peer, agent, services);
+        let session = granted.as_ref().ok().map(|(session, ..)| session.to_string());
+        let about = About { session: session.as_deref(), agent, services: &asked };
+        match granted {
+            Ok((session, own, invitation)) => {
+                self.audit.wait(&Event::Private(Private::Granted(about)), who).await;
+                let absent = |reason| (reason, format!("the agent {agent} is not connected to the gateway"));
+                self.agents.tell(agent, invitation).map_err(absent)?;
+                Ok((session, own))
+            }
+            Err((reason, text)) => {
+                let refused = Private::Refused { about, reason: ServeError::Refused(reason).label() };
+                self.audit.log(&Event::Private(refused), who);
+                Err((reason, text))
+            }
         }
     }
 
-    /// Begins a session: the agent is invited, the client gets its ticket.
-    fn open(
+    /// What a session begins with: the client's ticket, and the invitation to the agent.
+    fn grant(
         &self,
         peer: &Certified,
         agent: &str,
         services: Vec<String>,
-    ) -> Result<(SessionId, Sealed), (Refusal, String)> {
+    ) -> Result<(SessionId, Sealed, FromGateway), (Refusal, String)> {
         if peer.name.role != Role::Client {
             return Err((Refusal::Protocol, "sessions are opened by clients".into()));
         }
@@ -176,6 +307,15 @@ impl Broker {
         }
         let absent = || (Refusal::AgentAbsent, format!("the agent {agent} is not connected to the gateway"));
         let (agent_name, agent_serial) = self.agents.find(agent).ok_or_else(absent)?;
+        for (role, name, most) in [
+            (Role::Client, &**client, config.max_sessions_per_client),
+            (Role::Agent, agent, config.max_sessions_per_agent),
+        ] {
+            if self.live.sessions_of(role, name) >= most {
+                let text = format!("the {} {name} has {most} sessions, as many as it may have", role.label());
+                return Err((Refusal::Limit, text));
+            }
+        }
         let unsealed = || (Refusal::Limit, "the gateway's system gives no randomness".to_owned());
         let session = SessionId::generate().ok_or_else(unsealed)?;
         let ticket = Ticket {
@@ -193,8 +333,7 @@ impl Broker {
         let theirs = seal.seal(&Ticket { holder: Role::Agent, ..ticket.clone() }).ok_or_else(unsealed)?;
         let Ticket { client, services, .. } = ticket;
         let invitation = FromGateway::Invitation { session, client, services, ticket: theirs };
-        self.agents.tell(agent, invitation).map_err(|_| absent())?;
-        Ok((session, own))
+        Ok((session, own, invitation))
     }
 
     /// What an agent is told of a client that waits for it: it may have been started anew, and know nothing of the session.
@@ -219,8 +358,7 @@ impl Broker {
         if old.is_expired(RENEWABLE) {
             return Err(not("this ticket has expired too long ago"));
         }
-        self.authorise(&old)
-            .map_err(|reason| (reason, "no rule of `relay.access` allows it any more".into()))?;
+        self.authorise(&old).map_err(|reason| (reason, format!("the session is not let go on: {reason}")))?;
         let session = old.session;
         let young = Ticket { expires: Ticket::expiry(self.config.load().ticket_lifetime), ..old };
         let sealed = seal.seal(&young);
@@ -230,8 +368,16 @@ impl Broker {
     /// Whether what a ticket was made for is still allowed.
     pub(super) fn authorise(&self, ticket: &Ticket) -> Result<(), Refusal> {
         let config = self.config.load();
-        let (client, agent) = (&ticket.client.name, &ticket.agent.name);
-        let allowed = ticket.services.iter().all(|service| config.access.allows(client, agent, service));
-        if allowed { Ok(()) } else { Err(Refusal::Access) }
+        let Ticket { client, agent, .. } = ticket;
+        if config.revocations.covers(client, &ticket.client_serial)
+            || config.revocations.covers(agent, &ticket.agent_serial)
+        {
+            return Err(Refusal::Revoked);
+        }
+        if self.ended.has(ticket.session) {
+            return Err(Refusal::Operator);
+        }
+        let allows = |service: &String| config.access.allows(&client.name, &agent.name, service);
+        if ticket.services.iter().all(allows) { Ok(()) } else { Err(Refusal::Access) }
     }
 }

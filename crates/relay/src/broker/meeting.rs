@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
+use super::Origin;
 use crate::carrier::BoxedCarrier;
 use crate::control::message::Refusal;
 use crate::name::{Name, Role};
@@ -17,6 +18,7 @@ use crate::ticket::Ticket;
 /// One end of a session: its carrier, and what is given back when it ends.
 pub(super) struct End {
     pub(super) carrier: BoxedCarrier,
+    pub(super) origin: Origin,
     /// Cancelled when whoever brought it has been told to take it away.
     pub(super) leaves: CancellationToken,
     pub(super) _held: Box<dyn Any + Send>,
@@ -116,6 +118,13 @@ mod tests {
     fn end(mark: u8) -> End {
         End {
             carrier: Box::new(tokio::io::duplex(1).0),
+            origin: Origin {
+                listener: "public".into(),
+                route: "private".into(),
+                number: 0,
+                address: None,
+                kind: crate::carrier::Kind::Tls,
+            },
             leaves: CancellationToken::new(),
             _held: Box::new(mark),
         }

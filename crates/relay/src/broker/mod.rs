@@ -4,6 +4,8 @@
 
 mod control;
 mod data;
+mod ended;
+mod live;
 mod meeting;
 mod preamble;
 mod probe;
@@ -16,18 +18,25 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::sync::watch;
+use wicketgate_audit::{Audit, Who};
 
+pub use live::{Endpoint, PrivateSession};
 pub use preamble::{Preamble, PreambleError};
 
+use self::ended::Ended;
+use self::live::{Live, What};
 use self::meeting::Meeting;
 use self::probe::Probes;
 use self::registry::Registry;
-use crate::carrier::BoxedCarrier;
+use crate::carrier::{BoxedCarrier, Kind};
 use crate::config::RelayConfig;
 use crate::control::ChannelError;
 use crate::control::message::Refusal;
 use crate::identity::HandshakeError;
+use crate::name::Name;
 use crate::probe::Arrived;
+use crate::session::SessionId;
 use crate::ticket::{Seal, TicketError};
 
 /// What brings endpoints together. It outlives reloads: connected endpoints stay.
@@ -38,16 +47,39 @@ pub struct Broker {
     agents: Registry,
     meeting: Meeting,
     probes: Probes,
+    live: Live,
+    ended: Ended,
+    /// Changes whenever something may have been revoked.
+    revoked: watch::Sender<u64>,
+    audit: Audit,
 }
 
 /// Whence a carrier came.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
+    /// The listener.
+    pub listener: Arc<str>,
+    /// The route.
+    pub route: Arc<str>,
+    /// The number of the carrier among the gateway's live sessions.
+    pub number: u64,
     /// The address of the endpoint, as far as it is known.
     pub address: Option<IpAddr>,
-    /// The WebSocket that it came by; none where it came otherwise.
-    pub websocket: Option<Arc<Arrived>>,
+    /// The kind of the carrier.
+    pub kind: Kind,
 }
+
+/// What an operator may mean: an endpoint, or an end of a session with both its parties.
+#[derive(Debug)]
+pub struct Kicked<'a> {
+    /// The session; none for an endpoint.
+    pub session: Option<SessionId>,
+    /// Whom it is of.
+    pub parties: [Option<&'a Name>; 2],
+}
+
+/// How long after its expiry a ticket can be exchanged for another: as long as the ends of a session may be apart.
+const RENEWABLE: Duration = Duration::from_secs(600);
 
 /// Why a carrier was not served.
 #[derive(Debug, thiserror::Error)]
@@ -91,6 +123,7 @@ impl ServeError {
             Self::Refused(Refusal::AgentAbsent) => "relay_agent_absent",
             Self::Refused(Refusal::Revoked) => "relay_revoked",
             Self::Refused(Refusal::Limit) => "relay_limit",
+            Self::Refused(Refusal::Operator) => "relay_ended_by_operator",
             Self::Refused(Refusal::Ticket) => "relay_ticket",
             Self::Refused(Refusal::Protocol) => "relay_protocol",
         }
@@ -98,27 +131,81 @@ impl ServeError {
 }
 
 impl Broker {
-    /// A broker of this configuration.
-    pub fn new(config: RelayConfig) -> Self {
+    /// A broker of this configuration, which leaves records of what it does.
+    pub fn new(config: RelayConfig, audit: Audit) -> Self {
         Self {
             seal: ArcSwap::new(config.seal.clone()),
             config: ArcSwap::from_pointee(config),
             agents: Registry::default(),
             meeting: Meeting::default(),
             probes: Probes::default(),
+            live: Live::default(),
+            ended: Ended::default(),
+            revoked: watch::Sender::new(0),
+            audit,
         }
     }
 
-    /// Takes another configuration from now on. Connections that are open stay.
+    /// Whether carriers of this kind are taken.
+    pub fn takes(&self, kind: Kind) -> bool {
+        self.config.load().carriers.allows(kind)
+    }
+
+    /// Takes another configuration from now on. Connections that are open stay, but for those that it would not let in.
     pub fn reload(&self, config: RelayConfig) {
         // A seal of this process alone goes on: tickets that were made with it still serve.
         if config.ticket_secret.is_some() {
             self.seal.store(config.seal.clone());
         }
         self.config.store(Arc::new(config));
+        self.enforce();
     }
 
-    /// Serves a carrier to its end. `held` is given back when the carrier has ended.
+    /// Ends what would not be let in any more: revoked parties and their sessions, and sessions that no rule allows.
+    pub fn enforce(&self) {
+        let config = self.config.load();
+        let ended = self.live.stop(|what| match what {
+            What::Endpoint(peer, _) => {
+                config.revocations.covers(&peer.name, &peer.serial).then_some(Refusal::Revoked)
+            }
+            What::End(ticket) => self.authorise(ticket).err(),
+        });
+        if ended > 0 {
+            tracing::info!(ended, "connections ended whose parties are not let in any more");
+        }
+        self.revoked.send_modify(|times| *times += 1);
+    }
+
+    /// The agents and clients that are connected, by their names.
+    pub fn endpoints(&self) -> Vec<Endpoint> {
+        self.live.endpoints()
+    }
+
+    /// The sessions of which an end is here.
+    pub fn sessions(&self) -> Vec<PrivateSession> {
+        self.live.sessions()
+    }
+
+    /// Ends sessions for good, and the connections of endpoints, which may come again; gives how many of both.
+    pub fn kick(&self, meant: impl Fn(&Kicked<'_>) -> bool) -> usize {
+        let time = self.config.load().ticket_lifetime + RENEWABLE;
+        self.live.stop(|what| {
+            let kicked = match what {
+                What::Endpoint(peer, _) => Kicked { session: None, parties: [Some(&peer.name), None] },
+                What::End(ticket) => Kicked {
+                    session: Some(ticket.session),
+                    parties: [Some(&ticket.client), Some(&ticket.agent)],
+                },
+            };
+            let meant = meant(&kicked);
+            if let Some(session) = kicked.session.filter(|_| meant) {
+                self.ended.add(session, time);
+            }
+            meant.then_some(Refusal::Operator)
+        })
+    }
+
+    /// Serves a carrier to its end. `websocket` is what it came by, if it did; `held` is given back when the carrier has ended.
     ///
     /// # Errors
     /// It was not served.
@@ -126,16 +213,37 @@ impl Broker {
         &self,
         carrier: BoxedCarrier,
         origin: Origin,
+        websocket: Option<Arc<Arrived>>,
         held: H,
     ) -> Result<(), ServeError> {
         let config = self.config.load_full();
         let mut carrier = BufReader::with_capacity(preamble::LOOK, carrier);
         let first = within(config.handshake_timeout, carrier.fill_buf()).await??;
+        let is_probe = first.first() == preamble::PROBE.first();
+        if is_probe {
+            return probe::serve(self, &config, carrier, (origin, websocket)).await;
+        }
+        // What the request held is kept for nobody else.
+        drop(websocket);
         match first.first() {
             // The first byte of a TLS handshake (RFC 8446 section 5.1).
             Some(0x16) => control::serve(self, &config, carrier, origin).await,
-            first if first == preamble::PROBE.first() => probe::serve(self, &config, carrier, origin).await,
-            _ => data::serve(self, &config, carrier, held).await,
+            _ => data::serve(self, &config, carrier, origin, held).await,
+        }
+    }
+}
+
+impl Origin {
+    /// What audit events say of whoever came so; whose it is, once that is proved.
+    fn who<'a>(&'a self, party: Option<(&'a str, &'a str)>) -> Who<'a> {
+        Who {
+            listener: Some(&self.listener),
+            client: self.address,
+            route: Some(&self.route),
+            session: Some(self.number),
+            subject: party.map(|(name, _)| name),
+            method: party.map(|_| "relay"),
+            token_id: party.map(|(_, serial)| serial),
         }
     }
 }

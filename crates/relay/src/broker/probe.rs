@@ -21,7 +21,7 @@ use crate::control::version::Version;
 use crate::identity::Certified;
 use crate::name::Name;
 use crate::probe::{
-    HEAD, LIFETIME, MAC, MAX_BYTES, MAX_CARRIERS, MAX_IDLE, MAX_MESSAGE, MAX_PROBES, NONCE, PURPOSE,
+    Arrived, HEAD, LIFETIME, MAC, MAX_BYTES, MAX_CARRIERS, MAX_IDLE, MAX_MESSAGE, MAX_PROBES, NONCE, PURPOSE,
     ProbeKey, ProbeTicket, Report, TRICKLE, TRICKLE_STEP, What, read, write,
 };
 use crate::session::SessionId;
@@ -107,14 +107,21 @@ pub(super) async fn serve(
     broker: &Broker,
     config: &Arc<RelayConfig>,
     mut carrier: BufReader<BoxedCarrier>,
-    origin: Origin,
+    (origin, websocket): (Origin, Option<Arc<Arrived>>),
 ) -> Result<(), ServeError> {
     let ticket = within(config.handshake_timeout, prove(broker, &mut carrier)).await??;
     let place = broker.probes.enter(&ticket).map_err(ServeError::Refused)?;
+    let is_revoked = || broker.config.load().revocations.covers(&ticket.holder, &ticket.serial);
+    let mut changes = broker.revoked.subscribe();
+    if is_revoked() {
+        return Err(ServeError::Refused(Refusal::Revoked));
+    }
+    let revoked = async { while changes.changed().await.is_ok() && !is_revoked() {} };
     tracing::info!(endpoint = %ticket.holder, address = ?origin.address, "looks at the way");
     let served = tokio::select! {
-        served = timeout(MAX_IDLE + BESIDES, answer(&mut carrier, &origin)) => served.unwrap_or(Ok(())),
+        served = timeout(MAX_IDLE + BESIDES, answer(&mut carrier, &origin, websocket.as_deref())) => served.unwrap_or(Ok(())),
         () = place.replaced.cancelled() => Ok(()),
+        () = revoked => Ok(()),
     };
     let _ = timeout(WRITE, carrier.shutdown()).await;
     Ok(served?)
@@ -139,8 +146,11 @@ async fn prove(broker: &Broker, carrier: &mut BufReader<BoxedCarrier>) -> Result
     Ok(ticket)
 }
 
-async fn answer(carrier: &mut BufReader<BoxedCarrier>, origin: &Origin) -> io::Result<()> {
-    let arrived = origin.websocket.as_deref();
+async fn answer(
+    carrier: &mut BufReader<BoxedCarrier>,
+    origin: &Origin,
+    arrived: Option<&Arrived>,
+) -> io::Result<()> {
     if let Some(arrived) = arrived {
         arrived.frames.send_up_to(HEAD + MAX_MESSAGE);
         arrived.frames.take();

@@ -9,6 +9,8 @@ use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::io::poll_read_buf;
 
+use crate::name::Role;
+
 /// What one read takes at most, in bytes.
 const READ: usize = 64 << 10;
 
@@ -27,8 +29,27 @@ struct Lane {
     bytes: u64,
 }
 
-/// Carries bytes both ways. An end of either direction ends both: whoever goes on attaches anew.
-pub(super) async fn splice<A, B>(up: &mut A, down: &mut B) -> Spliced
+/// Which end was the first to go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Over {
+    /// Whose bytes go up.
+    First,
+    /// Whose bytes go down.
+    Second,
+}
+
+impl Over {
+    /// The reason in a stable word, where the first end is of this role.
+    pub(super) const fn of(self, first: Role) -> &'static str {
+        match (self, first) {
+            (Self::First, Role::Agent) | (Self::Second, Role::Client | Role::Gateway) => "agent_gone",
+            _ => "client_gone",
+        }
+    }
+}
+
+/// Carries bytes both ways, and counts them. An end of either direction ends both: whoever goes on attaches anew.
+pub(super) async fn splice<A, B>(up: &mut A, down: &mut B, moved: &mut Spliced) -> Over
 where
     A: AsyncRead + AsyncWrite + Unpin,
     B: AsyncRead + AsyncWrite + Unpin,
@@ -38,10 +59,14 @@ where
     // gets to the other.
     poll_fn(|cx| {
         let (first, second) = (upward.poll(cx, up, down), downward.poll(cx, down, up));
-        if first.is_ready() || second.is_ready() { Poll::Ready(()) } else { Poll::Pending }
+        *moved = Spliced { up: upward.bytes, down: downward.bytes };
+        match (first.is_ready(), second.is_ready()) {
+            (true, _) => Poll::Ready(Over::First),
+            (_, true) => Poll::Ready(Over::Second),
+            _ => Poll::Pending,
+        }
     })
-    .await;
-    Spliced { up: upward.bytes, down: downward.bytes }
+    .await
 }
 
 impl Lane {
@@ -91,7 +116,10 @@ mod tests {
     async fn bytes_go_both_ways_until_one_side_ends() {
         let (mut client, mut near) = tokio::io::duplex(64);
         let (mut agent, mut far) = tokio::io::duplex(16);
-        let spliced = tokio::spawn(async move { splice(&mut near, &mut far).await });
+        let spliced = tokio::spawn(async move {
+            let mut moved = Spliced::default();
+            (splice(&mut near, &mut far, &mut moved).await, moved)
+        });
         let sent: Vec<u8> = (0..=255).cycle().take(10_000).collect();
         let (mut from_client, mut to_agent) = (vec![0; sent.len()], vec![0; 5]);
         let (mut read, mut write) = tokio::io::split(agent);
@@ -107,7 +135,7 @@ mod tests {
         assert_eq!((from_client, &*to_agent), (sent, &b"taken"[..]));
         agent = read.unsplit(write);
         drop(client);
-        assert_eq!(spliced.await.unwrap(), Spliced { up: 10_000, down: 5 });
+        assert_eq!(spliced.await.unwrap(), (Over::First, Spliced { up: 10_000, down: 5 }));
         assert_eq!(agent.read(&mut [0; 1]).await.unwrap(), 0);
     }
 }

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use wicketgate_config::{At, Problems};
 
-use crate::carrier::websocket::Dialer;
+use crate::carrier::Dialer;
 use crate::endpoint::config::{RawGateway, identity};
 use crate::identity::Identity;
 use crate::name::Role;
@@ -36,7 +36,7 @@ impl RawClient {
     /// Checks the values and reads the identity; what is wrong goes to `problems`.
     pub fn check(self, problems: &mut Problems) -> Option<ClientConfig> {
         let identity = identity(&self.identity, Role::Client, problems);
-        let dialer = self.gateway.check(problems);
+        let dialer = self.gateway.check(identity.as_deref(), problems);
         Some(ClientConfig { identity: identity?, dialer: dialer? })
     }
 }

@@ -12,8 +12,9 @@ use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
 use self::config::ClientConfig;
+use crate::carrier::Kind;
 use crate::control::version::Version;
-use crate::endpoint::control::{Control, ControlError, State, control};
+use crate::endpoint::control::{Control, ControlError, Controlled, State, control};
 use crate::endpoint::link::{Event, LABEL, LinkHandle, link};
 use crate::endpoint::streams::{self, OpenError, Opener};
 use crate::identity::HandshakeError;
@@ -35,6 +36,8 @@ pub enum Progress {
         name: Name,
         /// Its version.
         version: Version,
+        /// What the connection with it runs over.
+        carrier: Kind,
     },
     /// There is no gateway, and it is dialled again.
     NoGateway(String),
@@ -44,6 +47,8 @@ pub enum Progress {
     Verified(Name),
     /// The session has a carrier again.
     Resumed {
+        /// Its kind.
+        carrier: Kind,
         /// Bytes that are sent again.
         again: u64,
     },
@@ -68,6 +73,9 @@ pub enum ConnectError {
     /// Whoever answered is not the agent.
     #[error("the agent did not prove who it is: {0}")]
     Handshake(#[from] HandshakeError),
+    /// The authority has revoked the agent's certificate.
+    #[error("{0} is revoked")]
+    Revoked(Name),
     /// The agent has not answered.
     #[error("the agent does not answer")]
     Late,
@@ -84,6 +92,8 @@ pub struct Connected {
     carriers: JoinHandle<Ended>,
     streams: JoinHandle<()>,
     keeper: AbortOnDropHandle<()>,
+    /// Ends the session when the agent is revoked.
+    _watch: AbortOnDropHandle<()>,
     _control: Control,
 }
 
@@ -99,11 +109,11 @@ pub async fn connect(
 ) -> Result<Connected, ConnectError> {
     let name = config.identity.name.peer(Role::Agent, agent);
     let name = name.map_err(|error| ConnectError::Agent(agent.to_owned(), error))?;
-    let (control, keeper, _) = control(config.dialer.clone(), config.identity.clone());
+    let Controlled { control, keeper, revoked, .. } = control(config.dialer.clone(), config.identity.clone());
     let tells = told.clone();
     let keeper = AbortOnDropHandle::new(tokio::spawn(keeper.run(move |state| match state {
-        State::Connected { gateway, version } => {
-            tells(&Progress::Gateway { name: gateway.clone(), version: *version });
+        State::Connected { gateway, version, carrier } => {
+            tells(&Progress::Gateway { name: gateway.clone(), version: *version, carrier: *carrier });
         }
         State::Lost(error) => tells(&Progress::NoGateway(error.to_string())),
     })));
@@ -115,7 +125,9 @@ pub async fn connect(
     let tells = told.clone();
     let carriers = tokio::spawn(carriers.run(move |event| match event {
         Event::Attached { first: true, .. } => {}
-        Event::Attached { again, .. } => tells(&Progress::Resumed { again: *again }),
+        Event::Attached { again, carrier, .. } => {
+            tells(&Progress::Resumed { carrier: *carrier, again: *again });
+        }
         Event::Broken(why) => tells(&Progress::Broken(why.clone())),
         Event::Undialled(why) => tells(&Progress::NoCarrier(why.clone())),
     }));
@@ -131,7 +143,17 @@ pub async fn connect(
             });
         }
     };
+    let serial = established.peer.serial.clone();
+    if revoked.covers(&serial) {
+        handle.close(Reason::Revoked, "the agent is revoked");
+        return Err(ConnectError::Revoked(name));
+    }
     handle.prove(&established.secret(LABEL, &session.0).map_err(HandshakeError::from)?);
+    let watched = handle.clone();
+    let watch = AbortOnDropHandle::new(tokio::spawn(async move {
+        revoked.covered(&serial).await;
+        watched.close(Reason::Revoked, "the agent is revoked");
+    }));
     told(&Progress::Verified(established.peer.name.clone()));
     let (opener, run) = streams::client(established.stream);
     let streams = tokio::spawn(async move {
@@ -139,7 +161,7 @@ pub async fn connect(
             tracing::debug!("the session's streams have ended: {error}");
         }
     });
-    Ok(Connected { opener, handle, carriers, streams, keeper, _control: control })
+    Ok(Connected { opener, handle, carriers, streams, keeper, _watch: watch, _control: control })
 }
 
 impl Connected {
@@ -181,7 +203,7 @@ impl Connected {
 
     /// Ends the session once everything that was written is there.
     pub async fn end(self) -> Option<Ended> {
-        let Self { opener, handle, carriers, streams, keeper, _control } = self;
+        let Self { opener, handle, carriers, streams, keeper, _watch, _control } = self;
         drop(opener);
         let _ = timeout(Duration::from_secs(10), streams).await;
         handle.close(Reason::Normal, "");

@@ -30,6 +30,15 @@ pub enum FromEndpoint {
         /// The ticket that it has, which may have expired not longer ago than sessions may be apart.
         ticket: Sealed,
     },
+    /// An agent tells of the end of a session.
+    Ended {
+        /// Its ticket.
+        ticket: Sealed,
+        /// Why, by the code of CLOSE records.
+        reason: u16,
+        /// How often it was without a carrier.
+        breaks: u64,
+    },
     /// In place of `Hello`: it wants a ticket to look at the way here, and no more. An agent that does so keeps its place.
     Probe(Hello),
     /// Nothing but that it is there.
@@ -78,7 +87,7 @@ pub enum FromGateway {
         /// What its holder is known by on them.
         key: ProbeKey,
     },
-    /// The answer to what is not granted; to `Hello` and `Probe`, the last message.
+    /// The answer to what is not granted; to `Hello`, the last message.
     Refused {
         /// What it answers; 0 for `Hello`.
         request: u64,
@@ -86,6 +95,11 @@ pub enum FromGateway {
         reason: Refusal,
         /// The same for people.
         text: String,
+    },
+    /// What the site's authority has revoked.
+    Revocations {
+        /// The authority's list: DER, in base64.
+        list: String,
     },
     /// The answer to `Ping`.
     Pong,
@@ -126,6 +140,9 @@ pub enum Refusal {
     /// A limit.
     #[error("limit")]
     Limit,
+    /// An operator has ended it.
+    #[error("operator")]
+    Operator,
     /// A ticket that is none, or is another's.
     #[error("ticket")]
     Ticket,

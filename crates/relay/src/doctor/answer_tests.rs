@@ -1,3 +1,4 @@
+//! Answers of gateways, middleboxes and others, judged.
 #![allow(clippy::unwrap_used)]
 use bytes::Bytes;
 use http::Response;

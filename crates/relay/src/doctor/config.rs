@@ -9,7 +9,7 @@ use wicketgate_admission::fetch::RawFetch;
 use wicketgate_config::{At, Place, Problems, Time};
 
 use super::Doctor;
-use crate::carrier::websocket::Gateway;
+use crate::carrier::Gateway;
 use crate::endpoint::config::RawGateway;
 use crate::identity::IdentityFiles;
 use crate::name::Role;

@@ -32,7 +32,7 @@ pub use report::{Path, Recognised, Report};
 
 use self::path::Way;
 use self::product::Product;
-use crate::carrier::websocket::Gateway;
+use crate::carrier::Gateway;
 use crate::identity::Identity;
 
 /// Where the guide has the products' pages.

@@ -16,7 +16,7 @@ use super::certificate::{self, Shown, anyone};
 use super::clean;
 use super::finding::{Check, Finding};
 use crate::carrier::BoxedCarrier;
-use crate::carrier::websocket::Gateway;
+use crate::carrier::Gateway;
 use crate::identity::ALPN;
 
 /// The most addresses of a name that are tried.

@@ -12,7 +12,7 @@ use tokio::time::{Instant, Sleep};
 use tokio_util::io::poll_read_buf;
 
 use super::link::{Event, Shared};
-use crate::carrier::BoxedCarrier;
+use crate::carrier::{BoxedCarrier, Dialer, Kind, Opened};
 use crate::session::{Break, Ended, Reason};
 
 /// What one read takes at most, in bytes.
@@ -27,12 +27,15 @@ pub(super) struct Broken {
     /// The other end had attached.
     pub(super) attached: bool,
     pub(super) why: String,
+    /// It was left for this one, of a better kind.
+    pub(super) better: Option<Opened>,
 }
 
 /// A carrier that a session runs over.
 struct Ride<'a, F> {
     shared: &'a Shared,
-    carrier: &'a mut BoxedCarrier,
+    carrier: BoxedCarrier,
+    kind: Kind,
     input: BytesMut,
     output: BytesMut,
     unflushed: bool,
@@ -42,8 +45,10 @@ struct Ride<'a, F> {
     told: F,
 }
 
-/// Attaches the session to a carrier, and moves its records until the carrier breaks or the session ends.
-pub(super) async fn carry(shared: &Shared, carrier: &mut BoxedCarrier, told: impl Fn(&Event)) -> Broken {
+/// Attaches the session to a carrier, and moves its records until the carrier breaks, a better one can be had, or the session
+/// ends.
+pub(super) async fn carry(shared: &Shared, opened: Opened, dialer: &Dialer, told: impl Fn(&Event)) -> Broken {
+    let Opened { mut carrier, kind } = opened;
     let offer = shared.lock().core.offer(shared.now());
     let Some(offer) = offer else {
         let farewell = {
@@ -53,12 +58,13 @@ pub(super) async fn carry(shared: &Shared, carrier: &mut BoxedCarrier, told: imp
         };
         let _ = carrier.write_all(&farewell).await;
         let _ = carrier.shutdown().await;
-        return Broken { attached: false, why: "the session cannot be resumed".into() };
+        return Broken { attached: false, why: "the session cannot be resumed".into(), better: None };
     };
     let until_attached = Instant::now() + ATTACH;
     let mut ride = Ride {
         shared,
         carrier,
+        kind,
         input: BytesMut::new(),
         output: BytesMut::from(&*offer),
         unflushed: false,
@@ -67,7 +73,10 @@ pub(super) async fn carry(shared: &Shared, carrier: &mut BoxedCarrier, told: imp
         until_attached,
         told,
     };
-    let why = poll_fn(|cx| ride.poll(cx)).await;
+    let (why, better) = tokio::select! {
+        why = poll_fn(|cx| ride.poll(cx)) => (why, None),
+        better = dialer.better_than(kind) => (Over::Better, Some(better)),
+    };
     let attached = ride.attached;
     let farewell = ride.farewell(&why);
     if let Some(record) = farewell {
@@ -79,7 +88,7 @@ pub(super) async fn carry(shared: &Shared, carrier: &mut BoxedCarrier, told: imp
     state.core.detach(shared.now());
     state.carrier = None;
     state.wake_users();
-    Broken { attached, why: why.to_string() }
+    Broken { attached, why: why.to_string(), better }
 }
 
 /// Why a ride is over.
@@ -91,6 +100,8 @@ enum Over {
     Ended,
     #[error("the other end of the session did not come in time")]
     Alone,
+    #[error("a better carrier can be had")]
+    Better,
     #[error("{0}")]
     Break(Break),
 }
@@ -129,12 +140,12 @@ impl<F: Fn(&Event)> Ride<'_, F> {
                 }
             }
             if self.output.is_empty() {
-                if self.unflushed && Pin::new(&mut *self.carrier).poll_flush(cx)?.is_ready() {
+                if self.unflushed && Pin::new(&mut self.carrier).poll_flush(cx)?.is_ready() {
                     self.unflushed = false;
                 }
                 return Ok(moved);
             }
-            match Pin::new(&mut *self.carrier).poll_write(cx, &self.output) {
+            match Pin::new(&mut self.carrier).poll_write(cx, &self.output) {
                 Poll::Ready(Ok(0)) => return Err(Over::Ended),
                 Poll::Ready(Ok(written)) => self.output.advance(written),
                 Poll::Ready(Err(error)) => return Err(error.into()),
@@ -147,7 +158,7 @@ impl<F: Fn(&Event)> Ride<'_, F> {
     /// `true` where something has come.
     fn read(&mut self, cx: &mut Context<'_>) -> Result<bool, Over> {
         self.input.reserve(READ);
-        match poll_read_buf(Pin::new(&mut *self.carrier), cx, &mut self.input) {
+        match poll_read_buf(Pin::new(&mut self.carrier), cx, &mut self.input) {
             Poll::Pending => {
                 if self.input.is_empty() {
                     // An idle session holds no buffer.
@@ -166,7 +177,11 @@ impl<F: Fn(&Event)> Ride<'_, F> {
                 None => return Ok(true),
                 Some(attached) => {
                     self.attached = true;
-                    (self.told)(&Event::Attached { first: attached.first, again: attached.again });
+                    (self.told)(&Event::Attached {
+                        first: attached.first,
+                        again: attached.again,
+                        carrier: self.kind,
+                    });
                 }
             }
         }

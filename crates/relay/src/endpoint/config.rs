@@ -7,9 +7,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use wicketgate_admission::fetch::{FetchConfig, RawFetch};
-use wicketgate_config::{At, Place, Problems, Report, Sources};
+use wicketgate_config::{At, OneOrMany, Place, Problems, Report, Sources, Time};
 
-use crate::carrier::websocket::{Dialer, Gateway};
+use crate::carrier::{Dialer, Gateway, Kind, Kinds};
 use crate::identity::{Identity, IdentityFiles};
 use crate::name::Role;
 
@@ -23,6 +23,17 @@ pub struct RawGateway {
     /// each session, prove who they are by the site's authority, whatever is said here.
     #[serde(default)]
     pub https: At<RawFetch>,
+    /// The kinds of carriers that are dialled: `tls`, which is TLS with the gateway itself, and `websocket`, which passes whatever ends
+    /// TLS. Of both, the first that proves a gateway is taken, `tls` having a head start. Default: both.
+    #[serde(default)]
+    pub carriers: Option<OneOrMany<At<Kind>>>,
+    /// Where carrier `tls` was passed by, how long until it is tried again, 1s to 1d.
+    #[serde(default = "ten_minutes")]
+    pub retry_tls: At<Time>,
+}
+
+fn ten_minutes() -> At<Time> {
+    At::nowhere(Time::secs(600))
 }
 
 /// The longest file that is read, in bytes.
@@ -30,13 +41,27 @@ const MAX_FILE: u64 = 1 << 20;
 
 impl RawGateway {
     /// Checks the values; what is wrong goes to `problems`.
-    pub fn check(self, problems: &mut Problems) -> Option<Dialer> {
+    pub fn check(self, identity: Option<&Identity>, problems: &mut Problems) -> Option<Dialer> {
         let https: Option<FetchConfig> = self.https.value.check(self.https.place, problems);
-        match Gateway::parse(&self.url) {
-            Ok(gateway) => Some(Dialer::new(gateway, &https?)),
-            Err(why) => {
-                let what = format!("`{}` is no gateway: {why}", self.url.value);
-                problems.error(self.url.place, what, "write `https://HOST/PATH`");
+        let kinds = Kinds::check(self.carriers, self.url.place, problems);
+        let retry = problems.in_range("retry_tls", &self.retry_tls, Time::secs(1)..=Time::secs(86_400)).0;
+        let gateway = Gateway::parse(&self.url).map_err(|why| {
+            let what = format!("`{}` is no gateway: {why}", self.url.value);
+            problems.error(self.url.place, what, "write `https://HOST/PATH`");
+        });
+        let gateway = gateway.ok()?;
+        if !gateway.is_secure() && !kinds.allows(Kind::WebSocket) {
+            let what = "carrier `tls` does not go to `http://`";
+            problems.error(self.url.place, what, "write `https://HOST/PATH`, or allow `websocket`");
+        }
+        match Dialer::new(gateway, &https?, identity?, kinds, retry) {
+            Ok(dialer) => Some(dialer),
+            Err(error) => {
+                problems.error(
+                    self.url.place,
+                    format!("TLS cannot be set up: {error}"),
+                    "issue the identity anew",
+                );
                 None
             }
         }

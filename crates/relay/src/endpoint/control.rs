@@ -4,19 +4,21 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 use tokio_rustls::TlsStream;
 
 use super::Backoff;
-use crate::carrier::BoxedCarrier;
-use crate::carrier::websocket::{DialError, Dialer};
+use crate::carrier::{BoxedCarrier, DialError, Dialer, Kind, Opened};
 use crate::control::message::{FromEndpoint, FromGateway, Hello, Refusal};
 use crate::control::version::{OLDEST, Version};
 use crate::control::{Channel, ChannelError};
 use crate::identity::{HandshakeError, Identity};
 use crate::name::Name;
-use crate::session::SessionId;
+use crate::revocation::{ListError, Newest};
+use crate::session::{Reason, SessionId};
 use crate::ticket::Sealed;
 
 /// How often an endpoint says that it is there.
@@ -51,6 +53,9 @@ pub enum ControlError {
         /// The same for people.
         text: String,
     },
+    /// There is no connection now.
+    #[error("no way to the gateway: {0}")]
+    Unreachable(String),
     /// The endpoint ends.
     #[error("this endpoint ends")]
     Ending,
@@ -81,9 +86,11 @@ enum Wish {
     Renew(Sealed),
 }
 
-struct Request {
-    wish: Wish,
-    answer: oneshot::Sender<Result<Granted, ControlError>>,
+enum Request {
+    /// Something is asked.
+    Ask { wish: Wish, answer: oneshot::Sender<Result<Granted, ControlError>> },
+    /// Something is told.
+    Tell(FromEndpoint),
 }
 
 /// What an agent is told without having asked.
@@ -93,6 +100,15 @@ pub enum Call {
     Invitation(Invitation),
     /// The client of a session waits for its other end.
     Wanted(Granted),
+}
+
+impl Wish {
+    fn message(self, request: u64) -> FromEndpoint {
+        match self {
+            Self::Open { agent, services } => FromEndpoint::Open { request, agent, services },
+            Self::Renew(ticket) => FromEndpoint::Renew { request, ticket },
+        }
+    }
 }
 
 /// Asks the gateway.
@@ -116,10 +132,16 @@ impl Control {
         self.ask(Wish::Renew(ticket.clone())).await
     }
 
+    /// Tells the gateway that a session has ended, if it can be told now.
+    pub fn ended(&self, ticket: &Sealed, reason: Reason, breaks: u64) {
+        let ended = FromEndpoint::Ended { ticket: ticket.clone(), reason: reason.code(), breaks };
+        let _ = self.0.try_send(Request::Tell(ended));
+    }
+
     async fn ask(&self, wish: Wish) -> Result<Granted, ControlError> {
         let (answer, answered) = oneshot::channel();
         let sent = async {
-            self.0.send(Request { wish, answer }).await.map_err(|_| ControlError::Ending)?;
+            self.0.send(Request::Ask { wish, answer }).await.map_err(|_| ControlError::Ending)?;
             answered.await.unwrap_or(Err(ControlError::Ending))
         };
         timeout(HANDSHAKE, sent).await.unwrap_or(Err(ControlError::Late))
@@ -133,19 +155,36 @@ pub struct Keeper {
     identity: Arc<Identity>,
     requests: mpsc::Receiver<Request>,
     calls: mpsc::Sender<Call>,
+    revoked: Arc<Newest>,
 }
 
-/// A control connection for this identity, and what an agent is called for over it.
-pub fn control(dialer: Dialer, identity: Arc<Identity>) -> (Control, Keeper, mpsc::Receiver<Call>) {
+/// What comes with a control connection.
+#[derive(Debug)]
+pub struct Controlled {
+    /// Asks the gateway.
+    pub control: Control,
+    /// The connection itself.
+    pub keeper: Keeper,
+    /// What an agent is called for.
+    pub calls: mpsc::Receiver<Call>,
+    /// What the authority has revoked, as far as the gateway has told.
+    pub revoked: Arc<Newest>,
+}
+
+/// A control connection for this identity.
+pub fn control(dialer: Dialer, identity: Arc<Identity>) -> Controlled {
     let (asks, requests) = mpsc::channel(WAITING);
     let (calls, called) = mpsc::channel(WAITING);
-    (Control(asks), Keeper { dialer, identity, requests, calls }, called)
+    let revoked = Arc::<Newest>::default();
+    let keeper = Keeper { dialer, identity, requests, calls, revoked: revoked.clone() };
+    Controlled { control: Control(asks), keeper, calls: called, revoked }
 }
 
 struct Open {
     channel: Channel<TlsStream<BoxedCarrier>>,
     gateway: Name,
     version: Version,
+    carrier: Kind,
 }
 
 impl Keeper {
@@ -153,34 +192,43 @@ impl Keeper {
     pub async fn run(mut self, told: impl Fn(&State)) {
         let mut backoff = Backoff::default();
         loop {
-            match self.connect().await {
+            let lost = match self.connect().await {
                 Ok(mut open) => {
                     backoff.reset();
-                    told(&State::Connected { gateway: open.gateway.clone(), version: open.version });
+                    told(&State::Connected {
+                        gateway: open.gateway.clone(),
+                        version: open.version,
+                        carrier: open.carrier,
+                    });
                     match self.attend(&mut open.channel).await {
                         Ok(()) => return open.channel.end().await,
-                        Err(error) => told(&State::Lost(error)),
+                        Err(error) => error,
                     }
                 }
-                Err(error) => told(&State::Lost(error)),
-            }
-            if !self.rest(backoff.wait()).await {
+                Err(error) => error,
+            };
+            let why = lost.to_string();
+            told(&State::Lost(lost));
+            if !self.rest(backoff.wait(), &why).await {
                 return;
             }
         }
     }
 
     async fn connect(&self) -> Result<Open, ControlError> {
-        let carrier = self.dialer.dial().await?;
+        let Opened { carrier, kind } = self.dialer.dial().await?;
         let handshake = async {
             let established = self.identity.connect_gateway(carrier).await?;
             let mut channel = Channel::new(established.stream);
             let hello = Hello { version: Version::own(), minimum: OLDEST };
             channel.send(&FromEndpoint::Hello(hello)).await?;
             match channel.receive().await? {
-                FromGateway::Welcome(welcome) => {
-                    Ok(Open { channel, gateway: established.peer.name, version: welcome.version })
-                }
+                FromGateway::Welcome(welcome) => Ok(Open {
+                    channel,
+                    gateway: established.peer.name,
+                    version: welcome.version,
+                    carrier: kind,
+                }),
                 FromGateway::Refused { reason, text, .. } => Err(ControlError::Refused { reason, text }),
                 _ => {
                     let text = "the gateway's first message is none".to_owned();
@@ -202,18 +250,20 @@ impl Keeper {
             tokio::select! {
                 message = channel.receive::<FromGateway>() => {
                     silence.as_mut().reset(tokio::time::Instant::now() + SILENCE);
-                    self.take(message?, &mut waiting);
+                    self.take(message?, &mut waiting)?;
                 }
                 request = self.requests.recv() => {
-                    let Some(Request { wish, answer }) = request else { return Ok(()) };
-                    // Who asked may have given up long ago.
-                    waiting.retain(|_, answer| !answer.is_closed());
-                    waiting.insert(next, answer);
-                    let message = match wish {
-                        Wish::Open { agent, services } => FromEndpoint::Open { request: next, agent, services },
-                        Wish::Renew(ticket) => FromEndpoint::Renew { request: next, ticket },
+                    let message = match request {
+                        None => return Ok(()),
+                        Some(Request::Tell(message)) => message,
+                        Some(Request::Ask { wish, answer }) => {
+                            // Who asked may have given up long ago.
+                            waiting.retain(|_, answer| !answer.is_closed());
+                            waiting.insert(next, answer);
+                            next += 1;
+                            wish.message(next - 1)
+                        }
                     };
-                    next += 1;
                     timeout(SILENCE, channel.send(&message)).await.map_err(|_| ControlError::Late)??;
                 }
                 _ = ping.tick() => {
@@ -228,9 +278,12 @@ impl Keeper {
         &self,
         message: FromGateway,
         waiting: &mut HashMap<u64, oneshot::Sender<Result<Granted, ControlError>>>,
-    ) {
+    ) -> Result<(), ControlError> {
         let (request, answer) = match message {
             FromGateway::Ticket { request, session, ticket } => (request, Ok(Granted { session, ticket })),
+            FromGateway::Refused { request: 0, reason, text } => {
+                return Err(ControlError::Refused { reason, text });
+            }
             FromGateway::Refused { request, reason, text } => {
                 (request, Err(ControlError::Refused { reason, text }))
             }
@@ -238,28 +291,40 @@ impl Keeper {
                 let granted = Granted { session, ticket };
                 // Where the agent does not keep up, the client asks again.
                 let _ = self.calls.try_send(Call::Invitation(Invitation { granted, client, services }));
-                return;
+                return Ok(());
             }
             FromGateway::Wanted { session, ticket } => {
                 let _ = self.calls.try_send(Call::Wanted(Granted { session, ticket }));
-                return;
+                return Ok(());
             }
-            FromGateway::Pong | FromGateway::Welcome(_) | FromGateway::Probe { .. } => return,
+            FromGateway::Revocations { list } => {
+                let taken = STANDARD.decode(&list).map_err(|_| ListError::Unreadable);
+                if let Err(error) = taken.and_then(|der| self.revoked.take(&der, &self.identity.authorities))
+                {
+                    tracing::warn!("the gateway's list of revocations {error}");
+                }
+                return Ok(());
+            }
+            FromGateway::Pong | FromGateway::Welcome(_) | FromGateway::Probe { .. } => return Ok(()),
         };
         if let Some(waits) = waiting.remove(&request) {
             let _ = waits.send(answer);
         }
+        Ok(())
     }
 
     /// Waits, and answers meanwhile that the gateway is not there. `false` where every handle is gone.
-    async fn rest(&mut self, time: Duration) -> bool {
+    async fn rest(&mut self, time: Duration, why: &str) -> bool {
         let rest = tokio::time::sleep(time);
         tokio::pin!(rest);
         loop {
             tokio::select! {
                 () = &mut rest => return true,
                 request = self.requests.recv() => match request {
-                    Some(request) => drop(request.answer.send(Err(ControlError::Late))),
+                    Some(Request::Ask { answer, .. }) => {
+                        let _ = answer.send(Err(ControlError::Unreachable(why.to_owned())));
+                    }
+                    Some(Request::Tell(_)) => {}
                     None => return false,
                 }
             }
@@ -276,6 +341,8 @@ pub enum State {
         gateway: Name,
         /// Its version.
         version: Version,
+        /// What the connection runs over.
+        carrier: Kind,
     },
     /// There is none, and it will be dialled again.
     Lost(ControlError),

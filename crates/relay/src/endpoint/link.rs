@@ -15,8 +15,7 @@ use super::Backoff;
 use super::carry::{Broken, carry};
 use super::control::{Control, ControlError, Granted};
 use crate::broker::Preamble;
-use crate::carrier::BoxedCarrier;
-use crate::carrier::websocket::{DialError, Dialer};
+use crate::carrier::{DialError, Dialer, Kind, Opened};
 use crate::control::message::Refusal;
 use crate::session::{Authenticator, Counters, Ended, Limits, Reason, Role, Session, SessionId};
 use crate::ticket::Sealed;
@@ -215,6 +214,8 @@ pub enum Event {
         first: bool,
         /// Bytes that are sent again.
         again: u64,
+        /// Its kind.
+        carrier: Kind,
     },
     /// It is gone, and another is dialled.
     Broken(String),
@@ -258,25 +259,31 @@ impl Carriers {
         let mut backoff = Backoff::default();
         // The last attempt has come to nothing, which may be the ticket's fault.
         let mut in_vain = false;
+        // Open already, of a better kind than the last.
+        let mut better = None;
         loop {
             if let Some(ended) = self.ended() {
                 return ended;
             }
             let shared = self.shared.clone();
             let dialled = tokio::select! {
-                dialled = self.dial(in_vain) => dialled,
+                dialled = self.attach(in_vain, better.take()) => dialled,
                 () = shared.ended.notified() => continue,
             };
             match dialled {
-                Ok(mut carrier) => match carry(&self.shared, &mut carrier, &told).await {
-                    Broken { attached: true, why } => {
+                Ok(opened) => match carry(&self.shared, opened, &self.dialer, &told).await {
+                    Broken { better: Some(opened), .. } => {
+                        better = Some(opened);
+                        continue;
+                    }
+                    Broken { attached: true, why, .. } => {
                         backoff.reset();
                         in_vain = false;
                         if self.ended().is_none() {
                             told(&Event::Broken(why));
                         }
                     }
-                    Broken { attached: false, why } => {
+                    Broken { attached: false, why, .. } => {
                         in_vain = true;
                         told(&Event::Undialled(why));
                     }
@@ -305,7 +312,8 @@ impl Carriers {
         ended
     }
 
-    async fn dial(&mut self, in_vain: bool) -> Result<BoxedCarrier, Undialled> {
+    /// Shows the session's ticket on a carrier: one that is open, or another.
+    async fn attach(&mut self, in_vain: bool, opened: Option<Opened>) -> Result<Opened, Undialled> {
         if in_vain || self.since.elapsed() > TICKET_AGE {
             match self.control.renew(&self.granted.ticket).await {
                 Ok(granted) => {
@@ -321,7 +329,7 @@ impl Carriers {
                 Err(_) => {}
             }
         }
-        attach(&self.dialer, &self.granted.ticket).await
+        attach(&self.dialer, opened, &self.granted.ticket).await
     }
 
     /// Waits, unless there is nothing left to wait for.
@@ -330,15 +338,18 @@ impl Carriers {
     }
 }
 
-/// Opens a carrier of the session that a ticket is for.
+/// Makes a carrier, an open one or another, one of the session that a ticket is for.
 ///
 /// # Errors
 /// What stood in the way.
-pub async fn attach(dialer: &Dialer, ticket: &Sealed) -> Result<BoxedCarrier, Undialled> {
+pub async fn attach(dialer: &Dialer, opened: Option<Opened>, ticket: &Sealed) -> Result<Opened, Undialled> {
     let preamble = Preamble(ticket.clone()).encode().ok_or(Undialled::Ticket)?;
-    let mut carrier = dialer.dial().await?;
-    carrier.write_all(&preamble).await?;
-    Ok(carrier)
+    let mut opened = match opened {
+        Some(opened) => opened,
+        None => dialer.dial().await?,
+    };
+    opened.carrier.write_all(&preamble).await?;
+    Ok(opened)
 }
 
 /// Why there is no carrier.

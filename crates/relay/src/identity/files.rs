@@ -60,7 +60,8 @@ impl IdentityFiles {
     /// The first file that cannot be used, and what to do about it.
     pub fn load(&self) -> Result<Identity, IdentityFault> {
         let mut roots = RootCertStore::empty();
-        for authority in certificates(&self.authority)? {
+        let authorities = certificates(&self.authority)?;
+        for authority in authorities.iter().cloned() {
             roots.add(authority).map_err(|error| {
                 IdentityFault::new(
                     &self.authority,
@@ -80,7 +81,8 @@ impl IdentityFiles {
             )
         };
         let certified = certified(&chain, &roots).map_err(|error| unfit(error.to_string()))?;
-        let identity = Identity { name: certified.name, serial: certified.serial, chain, key, roots };
+        let identity =
+            Identity { name: certified.name, serial: certified.serial, chain, key, roots, authorities };
         tls::check_key(&identity).map_err(|error| {
             IdentityFault::new(
                 &self.key,

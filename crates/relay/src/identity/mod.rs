@@ -13,8 +13,7 @@ use rustls::RootCertStore;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 pub use files::{IdentityFault, IdentityFiles};
-pub(crate) use tls::ALPN;
-pub use tls::{Established, HandshakeError};
+pub use tls::{ALPN, Established, HandshakeError};
 pub use verify::{Certified, name_of};
 
 use crate::name::Name;
@@ -29,4 +28,6 @@ pub struct Identity {
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
     roots: Arc<RootCertStore>,
+    /// The site's authority, whose lists of revocations count.
+    pub authorities: Vec<CertificateDer<'static>>,
 }

@@ -3,10 +3,11 @@
 use std::io;
 use std::sync::Arc;
 
-use rustls::client::Resumption;
+use rustls::client::{Resumption, WantsClientCert};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::ServerName;
 use rustls::server::WebPkiClientVerifier;
+use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, CommonState, ConfigBuilder, ConfigSide, ServerConfig, SupportedProtocolVersion};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
@@ -16,7 +17,7 @@ use super::verify::{Certified, ExpectName, Expected, name_of};
 use crate::name::{Name, Role};
 
 /// What both ends of a connection of ours speak; another version of the relay gets another name.
-pub(crate) const ALPN: &[u8] = b"wicketgate/1";
+pub const ALPN: &[u8] = b"wicketgate/1";
 /// What both ends of a session speak inside.
 const END_TO_END: &[u8] = b"wicketgate-session/1";
 
@@ -111,6 +112,26 @@ impl Identity {
         self.accept(stream, &[Expected::Party(client.clone())], END_TO_END).await
     }
 
+    /// For the client's side of carrier `tls`: the gateway proves itself, the endpoint does so inside, where it has to.
+    ///
+    /// # Errors
+    /// TLS cannot be set up.
+    pub fn carrier(&self) -> Result<ClientConfig, rustls::Error> {
+        let expected = Expected::Any(self.name.site.clone(), Role::Gateway);
+        let mut config = self.expecting(expected)?.with_no_client_auth();
+        config.alpn_protocols = vec![ALPN.to_vec()];
+        config.resumption = Resumption::disabled();
+        Ok(config)
+    }
+
+    /// What a gateway shows of itself on carrier `tls`.
+    ///
+    /// # Errors
+    /// TLS cannot be set up.
+    pub fn certified_key(&self) -> Result<CertifiedKey, rustls::Error> {
+        CertifiedKey::from_der(self.chain.clone(), self.key.clone_key(), &provider())
+    }
+
     async fn connect<S: AsyncRead + AsyncWrite + Unpin>(
         &self,
         stream: S,
@@ -141,16 +162,23 @@ impl Identity {
     }
 
     fn client(&self, expected: Expected, protocol: &[u8]) -> Result<ClientConfig, rustls::Error> {
-        let verifier = ExpectName { expected, roots: self.roots.clone(), provider: provider() };
-        let mut config = versions(ClientConfig::builder_with_provider(provider()))?
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(verifier))
-            .with_client_auth_cert(self.chain.clone(), self.key.clone_key())?;
+        let mut config =
+            self.expecting(expected)?.with_client_auth_cert(self.chain.clone(), self.key.clone_key())?;
         config.alpn_protocols = vec![protocol.to_vec()];
         config.enable_sni = false;
         // Each connection proves anew who is at its other end.
         config.resumption = Resumption::disabled();
         Ok(config)
+    }
+
+    fn expecting(
+        &self,
+        expected: Expected,
+    ) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, rustls::Error> {
+        let verifier = ExpectName { expected, roots: self.roots.clone(), provider: provider() };
+        Ok(versions(ClientConfig::builder_with_provider(provider()))?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(verifier)))
     }
 
     fn server(&self, protocol: Option<&[u8]>) -> Result<ServerConfig, rustls::Error> {

@@ -9,8 +9,10 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use wicketgate_config::Time;
-use wicketgate_relay::authority::{AUTHORITY_LIFETIME, Authority, Issued, PARTY_LIFETIME};
+use wicketgate_relay::authority::{AUTHORITY_LIFETIME, Authority, Issued, PARTY_LIFETIME, serial_of};
 use wicketgate_relay::name::Role;
+
+use super::configuration::plural;
 
 /// The authority's files in its folder.
 const CERTIFICATE: &str = "authority.pem";
@@ -52,7 +54,23 @@ enum Action {
         #[arg(long, value_name = "TIME")]
         expires: Option<Time>,
     },
+    /// Revoke certificates: the list of all that are, to be put where gateways read it (`relay.revocations.list`).
+    Revoke {
+        /// Their serial numbers, as `wicketgate ca issue` and `wicketgate relay endpoints` show them; or files that hold the
+        /// certificates.
+        #[arg(required = true, value_name = "SERIAL|FILE")]
+        certificates: Vec<String>,
+        /// The folder of the authority.
+        #[arg(long, default_value = "ca", value_name = "FOLDER")]
+        authority: PathBuf,
+        /// The list, which is added to; by default, revoked.pem in the folder of the authority.
+        #[arg(long, value_name = "FILE")]
+        list: Option<PathBuf>,
+    },
 }
+
+/// The longest list that is read, in bytes.
+const MAX_LIST: u64 = 256 << 10;
 
 impl Ca {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
@@ -75,8 +93,41 @@ impl Ca {
                 );
                 Ok(ExitCode::SUCCESS)
             }
+            Action::Revoke { certificates, authority, list } => {
+                let issuer = open(&authority)?;
+                let list = list.unwrap_or_else(|| authority.join("revoked.pem"));
+                let before = match list.exists() {
+                    true => Some(
+                        wicketgate_config::file::read(&list, MAX_LIST)
+                            .with_context(|| format!("{} cannot be read", list.display()))?,
+                    ),
+                    false => None,
+                };
+                let serials =
+                    certificates.iter().map(|named| serial(named)).collect::<anyhow::Result<_>>()?;
+                let revoked = issuer
+                    .revoke(before.as_deref(), serials)
+                    .with_context(|| format!("{} cannot be added to", list.display()))?;
+                write(&list, &revoked.pem)?;
+                println!("{}: {} revoked", list.display(), plural(revoked.count, "certificate"));
+                Ok(ExitCode::SUCCESS)
+            }
         }
     }
+}
+
+/// The serial number of a certificate, which is given by itself or by a file that holds it.
+fn serial(named: &str) -> anyhow::Result<String> {
+    if Path::new(named).exists() {
+        return serial_of(&fs::read_to_string(named)?)
+            .with_context(|| format!("{named} holds no certificate"));
+    }
+    let digits = named.to_ascii_lowercase().replace(':', "");
+    let digits = digits.trim_start_matches('0');
+    if digits.is_empty() || digits.len() > 40 || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        bail!("`{named}` is neither a serial number in hexadecimal digits nor a file");
+    }
+    Ok(digits.to_owned())
 }
 
 fn init(site: &str, folder: &Path, made: Issued) -> anyhow::Result<ExitCode> {

@@ -84,10 +84,14 @@ fn tell(quiet: bool) -> Told {
             Progress::NoGateway(why) | Progress::NoCarrier(why) => format!("no way to the gateway: {why}"),
             Progress::Broken(why) => format!("the connection is gone ({why}); dialling again"),
             _ if quiet => return,
-            Progress::Gateway { name, version } => format!("gateway {} ({version})", name.name),
+            Progress::Gateway { name, version, carrier } => {
+                format!("gateway {} ({version}) over {carrier}", name.name)
+            }
             Progress::Granted(session) => format!("session {session}"),
             Progress::Verified(agent) => format!("agent {agent}: verified, encrypted end to end"),
-            Progress::Resumed { again } => format!("resumed; {again} bytes were sent again"),
+            Progress::Resumed { carrier, again } => {
+                format!("resumed over {carrier}; {again} bytes were sent again")
+            }
         };
         eprintln!("wicketgate: {line}");
     })

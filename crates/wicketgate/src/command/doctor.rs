@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use wicketgate_config::{Problems, Report, Sources, Time};
-use wicketgate_relay::carrier::websocket::Gateway;
+use wicketgate_relay::carrier::Gateway;
 use wicketgate_relay::doctor::Severity;
 use wicketgate_relay::doctor::config::{RawEndpoint, Wish};
 

@@ -13,10 +13,12 @@ mod init;
 mod key;
 mod operator;
 mod reference;
+mod relay;
 mod revoke;
 mod run;
 mod schema;
 mod sessions;
+mod table;
 mod test_policy;
 
 use std::process::ExitCode;
@@ -49,6 +51,8 @@ pub(crate) enum Command {
     TestPolicy(test_policy::TestPolicy),
     /// Ask, follow, verify or export the audit store.
     Audit(audit::Audit),
+    /// List the agents, clients and private sessions of the running gateway, or end some.
+    Relay(relay::Relay),
     /// Let clients in to services of this machine.
     Agent(agent::Agent),
     /// Reach a service of an agent.
@@ -80,6 +84,7 @@ impl Command {
             Self::Revoke(revoke) => revoke.run(),
             Self::TestPolicy(test) => test.run(),
             Self::Audit(audit) => audit.run(),
+            Self::Relay(relay) => relay.run(),
             Self::Agent(agent) => agent.run(),
             Self::Connect(connect) => connect.run(),
             Self::Doctor(doctor) => doctor.run(),

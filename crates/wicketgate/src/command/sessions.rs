@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::configuration::{BAD_CONFIGURATION, ConfigPath, plural};
-use super::operator;
+use super::{operator, table};
 
 /// What to do with which sessions.
 #[derive(Args)]
@@ -134,8 +134,7 @@ fn print_json(list: &List) -> anyhow::Result<()> {
 fn print_table(list: &List) -> anyhow::Result<()> {
     let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "-".into());
     let titles = ["SESSION", "ROUTE", "CLIENT", "SUBJECT", "METHOD", "TOKEN ID", "SINCE", "EXPIRES"];
-    let mut rows = vec![titles.map(str::to_owned)];
-    rows.extend(list.sessions.iter().map(|session| {
+    let rows = list.sessions.iter().map(|session| {
         [
             session.session.to_string(),
             session.route.clone(),
@@ -146,23 +145,11 @@ fn print_table(list: &List) -> anyhow::Result<()> {
             session.since.clone(),
             text(&session.expires),
         ]
-    }));
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
-    let widths: [usize; 8] = std::array::from_fn(width);
-    let mut out = stdout().lock();
-    for row in &rows {
-        let line: Vec<String> =
-            row.iter().zip(widths).map(|(cell, width)| format!("{:width$}", printable(cell))).collect();
-        writeln!(out, "{}", line.join("  ").trim_end())?;
-    }
+    });
+    table::print(titles, rows.collect())?;
     match list.total - list.sessions.len().min(list.total) {
         0 => {}
-        more => writeln!(out, "and {more} more: pick some")?,
+        more => writeln!(stdout(), "and {more} more: pick some")?,
     }
     Ok(())
-}
-
-/// A subject may hold what moves a terminal's cursor.
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }

@@ -22,7 +22,7 @@ use crate::http::patience::Patient;
 use crate::net::Stream;
 use crate::observe::access;
 use crate::pump::{self, End, Ends, Inspector, Order, Peer, Side, Summary};
-use crate::sessions::{Registered, Way};
+use crate::sessions::Registered;
 use crate::upstream::Pick;
 
 /// How long a client's connection may take to become a WebSocket after our answer.
@@ -51,14 +51,7 @@ impl Session {
             dialled,
             arrival: routed.arrival.clone(),
             route: routed.route.clone(),
-            registered: routed.shared.sessions.register(
-                &routed.route.name,
-                Way {
-                    listener: routed.arrival.listener.config.name.clone(),
-                    chain: routed.arrival.chain.clone(),
-                },
-                standing,
-            ),
+            registered: routed.shared.sessions.register(&routed.route.name, routed.arrival.way(), standing),
         }
     }
 

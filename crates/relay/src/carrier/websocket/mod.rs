@@ -4,7 +4,7 @@ mod dial;
 mod frames;
 mod pipe;
 
-pub use dial::{DialError, Dialer, Gateway};
+pub(super) use dial::open;
 pub use frames::{Counted, Frames};
 pub use pipe::WebSocketPipe;
 

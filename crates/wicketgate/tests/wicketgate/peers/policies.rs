@@ -134,6 +134,37 @@ async fn a_private_protocol_is_parsed_and_its_order_enforced() {
     assert_eq!(reached(&backend), "");
 }
 
+#[tokio::test]
+async fn a_private_protocol_that_keeps_to_its_order_passes_byte_for_byte() {
+    let (front, backend) = (Front::new(), backend().await);
+    let gateway = serve(&front, "private-protocol", &backend).await;
+    let page = visit(
+        &front,
+        r#"console.log("got " + JSON.stringify(await talk("/console?own", [
+             'LOGIN ann "a password"', 'SAY hall "good morning"', 'SET colour=red;size="1;2"', 'SAY hall "bye', 'QUIT'])));"#,
+    );
+    let answers = async {
+        for said in ["LOGIN ", "SAY hall \"good", "SET "] {
+            let is = |recorded: &Recorded| {
+                recorded.frames().iter().any(|frame| frame.payload.starts_with(said.as_bytes()))
+            };
+            // A browser may take longer to start than one wait.
+            let number = loop {
+                if let Ok((number, _)) = backend.until(said, is).await {
+                    break number;
+                }
+            };
+            backend.send_frame(number, &Frame::text("OK")).unwrap();
+        }
+        pending().await
+    };
+    let page = tokio::select! { page = page => page, page = answers => page };
+    let expected = r#"got ["OK","OK","OK","closed 1007"]"#;
+    assert!(page.contains(expected), "{page}\n{}", gateway.process().output());
+    let whole = "LOGIN ann \"a password\"\nSAY hall \"good morning\"\nSET colour=red;size=\"1;2\"\n";
+    assert_eq!(reached(&backend), whole);
+}
+
 /// A message's text in front of its last field, `at`, which is the time now.
 fn without_time(message: &str) -> &str {
     let (text, at) = message.rsplit_once(r#","at":"#).unwrap();

@@ -1,11 +1,14 @@
 //! Private sessions: an authority, a gateway, agents and clients as programs of their own.
 
+mod choice;
 mod doctor;
 mod operation;
 mod privacy;
 mod refusals;
 mod resume;
+mod revocation;
 mod service;
+mod ssh;
 mod wire;
 
 use std::fs;
@@ -17,6 +20,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 use wicketgate_testkit::dir::Dir;
 use wicketgate_testkit::gateway::Gateway;
@@ -132,6 +136,17 @@ admin: {{bind: 'unix:{admin}'}}
         let line = process.line("leads to", PATIENCE).await.unwrap();
         let address = line.split_whitespace().find_map(|word| word.parse().ok());
         (process, address.unwrap_or_else(|| panic!("no address in {line}")))
+    }
+
+    /// Whether a client reaches a service: bytes go there and come back.
+    async fn reaches(&self, client: &str, gateway: &str, service: &str) -> bool {
+        let mut command = self.connect(client, gateway, "office", service);
+        command.args(["--listen", "127.0.0.1:0"]);
+        let Ok(process) = Process::spawn(command, Ready::Line("leads to".into())).await else { return false };
+        let line = process.line("leads to", PATIENCE).await.unwrap();
+        let address = line.split_whitespace().find_map(|word| word.parse().ok()).unwrap();
+        let echoed = timeout(PATIENCE, tokio::spawn(echoes(address, 1000, 1))).await;
+        echoed.is_ok_and(|echoed| echoed.is_ok())
     }
 
     /// Runs a client that is to fail, and gives what it says.

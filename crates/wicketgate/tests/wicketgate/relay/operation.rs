@@ -2,6 +2,9 @@
 
 use std::process::Command;
 
+use wicketgate_testkit::gateway::Gateway;
+use wicketgate_testkit::process::Ready;
+
 use super::{BINARY, PATIENCE, Site, echo, echoes, text};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -52,4 +55,59 @@ async fn carriers_are_listed_and_ended_by_an_operator() {
     agent.line("no gateway", PATIENCE).await.unwrap();
     client.more_lines("resumed", resumed, PATIENCE).await.unwrap();
     echoes(address, 1000, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn private_sessions_are_listed_ended_for_good_and_kept_in_the_audit() {
+    let (site, (service, _serving)) = (Site::new(), echo().await);
+    let store = site.path("audit.db");
+    let access = "access: [{clients: alice, agents: office, services: echo}]";
+    let config = format!("{}audit: {{store: {{path: {}}}}}\n", site.config(access), store.display());
+    let gateway = Gateway::start(BINARY, &config, Ready::port(site.gateway.addr())).await.unwrap();
+    let way = site.plain(site.gateway.addr());
+    let agent = site.agent(&way, service).await;
+    let (client, address) = site.client(&way, "echo").await;
+    echoes(address, 1000, 1).await;
+    assert!(site.refused("alice", "office", "absent").contains("relay.access"));
+    let ask = |arguments: &[&str]| {
+        let output =
+            Command::new(BINARY).args(arguments).arg("--config").arg(gateway.config()).output().unwrap();
+        assert!(output.status.success(), "{}", text(&output));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let agents = ask(&["relay", "agents"]);
+    assert!(agents.contains("office") && !agents.contains("alice"), "{agents}");
+    let sessions = ask(&["relay", "sessions", "--json"]);
+    let session: serde_json::Value = serde_json::from_str(sessions.trim()).unwrap();
+    assert_eq!((&session["client"], &session["agent"]), (&"alice".into(), &"office".into()));
+    assert_eq!(session["client_end"]["carrier"], "websocket");
+    let id = session["session"].as_str().unwrap();
+    // Both ends log the same name.
+    assert!(client.output().contains(id) && agent.output().contains(id));
+    // The client's end, and the agent's.
+    assert_eq!(ask(&["relay", "kick", "--session", id]), "2 connections ended\n");
+    client.line("operator", PATIENCE).await.unwrap();
+    assert_eq!(ask(&["relay", "sessions", "--json"]), "");
+    let (_client, address) = site.client(&way, "echo").await;
+    echoes(address, 1000, 2).await;
+    let ended = agent.lines_with(" connected ");
+    ask(&["relay", "kick", "--agent", "office"]);
+    agent.more_lines(" connected ", ended, PATIENCE).await.unwrap();
+    let (_, log) = gateway.drain(PATIENCE).await.unwrap();
+    let rows =
+        Command::new(BINARY).args(["audit", "query", "--json", "--store"]).arg(&store).output().unwrap();
+    let rows = String::from_utf8(rows.stdout).unwrap();
+    let rows: Vec<serde_json::Value> = rows.lines().map(|row| serde_json::from_str(row).unwrap()).collect();
+    let of = |event: &str| {
+        rows.iter().find(|row| row["event"] == event).unwrap_or_else(|| panic!("{event}: {log}"))
+    };
+    assert_eq!(of("relay.connected")["subject"], "spiffe://site.example/agent/office");
+    let joined = of("relay.joined");
+    assert_eq!((&joined["private_session"], &joined["services"]), (&id.into(), &"echo".into()));
+    assert_eq!(joined["subject"], "spiffe://site.example/client/alice");
+    assert!(of("relay.parted")["sent"].as_u64().unwrap() > 1000);
+    assert_eq!(of("relay.refused")["reason"], "relay_access");
+    for event in ["relay.granted", "relay.ended", "relay.disconnected"] {
+        of(event);
+    }
 }

@@ -77,6 +77,15 @@ async fn an_endpoint_that_is_too_old_is_told_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_revoked_endpoint_gets_no_ticket() {
+    let site = Site::new();
+    let _gateway = site.start_with("revocations: {names: client/alice}").await;
+    let examined = Examined::inside(&site, "alice", site.gateway.addr(), &[]);
+    examined.fails("identity", None, "wicketgate ca issue");
+    assert!(examined.seen("identity").contains("is revoked"), "{}", examined.people);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_done_to_messages_is_found() {
     let site = Site::new();
     let _gateway = site.start().await;

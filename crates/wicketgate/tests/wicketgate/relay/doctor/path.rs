@@ -4,8 +4,10 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::Value;
+use wicketgate_testkit::gateway::Gateway;
 use wicketgate_testkit::peers::{Hop, Intermediary};
 use wicketgate_testkit::ports::Port;
+use wicketgate_testkit::process::Ready;
 use wicketgate_testkit::raw::{Answer, RecordingBackend};
 use wicketgate_testkit::tls::Authority;
 
@@ -42,6 +44,24 @@ async fn nginx_as_it_should_be_passes_and_shows_who_ends_tls() {
     assert_eq!((&certificate["trusted"], &examined.json["path"]["raw_tls"]), (&true.into(), &false.into()));
     assert_eq!(examined.json["products"][0]["id"], "nginx");
     assert!(examined.people.contains("CN=Wicketgate test root"), "{}", examined.people);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tls_that_reaches_the_gateway_unopened_is_told() {
+    let (site, authority) = (Site::new(), Authority::new().unwrap());
+    let (own, port) = (authority.localhost().unwrap(), Port::free().unwrap());
+    let listener = format!(
+        "listeners: [{{name: public, bind: {}, tls: {{certificates: [{{cert: {}, key: {}}}]}}}}, {{",
+        port.addr(),
+        own.certificate_file.display(),
+        own.key_file.display()
+    );
+    let config = site.config("").replace("listeners: [{", &listener);
+    let _gateway = Gateway::start(BINARY, &config, Ready::port(port.addr())).await.unwrap();
+    let url = format!("https://{}/relay", port.addr());
+    let examined = Examined::of(&url, &["--ca", authority.ca_file().to_str().unwrap()]);
+    examined.passes();
+    assert_eq!(examined.json["path"]["raw_tls"], true, "{}", examined.people);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,0 +1,202 @@
+//! Which kind of carrier is dialled: the first that proves a gateway, and the better one once it can be had.
+
+use std::future::pending;
+use std::net::IpAddr;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rustls::ClientConfig;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+use wicketgate_admission::fetch::FetchConfig;
+
+use super::{BoxedCarrier, DialError, Gateway, Kind, Kinds, tls, websocket};
+use crate::identity::Identity;
+
+/// How long carrier `tls` is alone in the race.
+const HEAD_START: Duration = Duration::from_millis(300);
+
+/// Dials carriers. Its clones share what they learn of the way.
+#[derive(Clone, Debug)]
+pub struct Dialer(Arc<Way>);
+
+/// A carrier that is open.
+pub struct Opened {
+    /// The carrier.
+    pub carrier: BoxedCarrier,
+    /// Its kind.
+    pub kind: Kind,
+}
+
+#[derive(Debug)]
+struct Way {
+    gateway: Gateway,
+    /// For whatever stands in front of the gateway.
+    https: Arc<ClientConfig>,
+    /// For the gateway itself; none where carrier `tls` is not allowed, or not possible.
+    raw: Option<Arc<ClientConfig>>,
+    websocket: bool,
+    timeout: Duration,
+    retry: Duration,
+    learnt: Mutex<Option<Learnt>>,
+}
+
+/// Carrier `tls` was passed by.
+#[derive(Clone, Copy, Debug)]
+struct Learnt {
+    /// Our own address then, which tells one network from another.
+    network: IpAddr,
+    at: Instant,
+}
+
+impl Dialer {
+    /// Dials this gateway; `https` says whom to trust in front of it, and how long to wait. Where carrier `tls` was passed by, it
+    /// is tried again after `retry`.
+    pub fn new(
+        gateway: Gateway,
+        https: &FetchConfig,
+        identity: &Identity,
+        kinds: Kinds,
+        retry: Duration,
+    ) -> Result<Self, rustls::Error> {
+        let mut tls = https.tls();
+        tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let raw = match gateway.secure && kinds.allows(Kind::Tls) {
+            true => Some(Arc::new(identity.carrier()?)),
+            false => None,
+        };
+        Ok(Self(Arc::new(Way {
+            websocket: kinds.allows(Kind::WebSocket) || raw.is_none(),
+            https: Arc::new(tls),
+            timeout: https.timeout,
+            learnt: Mutex::default(),
+            gateway,
+            raw,
+            retry,
+        })))
+    }
+
+    /// Where it dials.
+    pub fn gateway(&self) -> &Gateway {
+        &self.0.gateway
+    }
+
+    /// Opens a carrier: of whichever allowed kind proves a gateway first, `tls` having a head start, unless that was passed by
+    /// on this network a while ago.
+    ///
+    /// # Errors
+    /// What stood in the way.
+    pub async fn dial(&self) -> Result<Opened, DialError> {
+        let way = &*self.0;
+        let late = DialError::Late(way.timeout);
+        timeout(way.timeout, way.open()).await.unwrap_or(Err(late))
+    }
+
+    /// Waits for a carrier of a better kind than this one: for ever where there is none.
+    pub async fn better_than(&self, kind: Kind) -> Opened {
+        let way = &*self.0;
+        let Some(raw) = way.raw.as_ref().filter(|_| kind == Kind::WebSocket) else {
+            return pending().await;
+        };
+        loop {
+            let last = way.learnt().map_or_else(Instant::now, |learnt| learnt.at);
+            sleep_until(last + way.retry).await;
+            let tried = async {
+                let socket = way.connect().await?;
+                tls::open(&way.gateway, raw, socket).await
+            };
+            match timeout(way.timeout, tried).await {
+                Ok(Ok(carrier)) => {
+                    way.learn(None);
+                    return Opened { carrier, kind: Kind::Tls };
+                }
+                _ => way.put_off(),
+            }
+        }
+    }
+}
+
+impl Way {
+    async fn open(&self) -> Result<Opened, DialError> {
+        let socket = self.connect().await?;
+        let network = socket.local_addr().map(|local| local.ip()).ok();
+        let opened = |kind| move |carrier| Opened { carrier, kind };
+        let Some(raw) = &self.raw else {
+            let opening = websocket::open(&self.gateway, &self.https, socket);
+            return opening.await.map(opened(Kind::WebSocket));
+        };
+        if !self.websocket {
+            return tls::open(&self.gateway, raw, socket).await.map(opened(Kind::Tls));
+        }
+        let learnt = self.learnt().filter(|learnt| Some(learnt.network) == network);
+        if learnt.is_some_and(|learnt| learnt.at.elapsed() < self.retry) {
+            let carrier = websocket::open(&self.gateway, &self.https, socket).await;
+            if carrier.is_err() {
+                self.learn(None);
+            }
+            return carrier.map(opened(Kind::WebSocket));
+        }
+        let won = self.race(raw, socket).await;
+        if let Ok(Opened { kind, .. }) = &won {
+            let passed_by = network.filter(|_| *kind == Kind::WebSocket);
+            self.learn(passed_by.map(|network| Learnt { network, at: Instant::now() }));
+        }
+        won
+    }
+
+    /// Both kinds at once, `tls` with a head start; an error is that of the WebSocket.
+    async fn race(&self, raw: &Arc<ClientConfig>, socket: TcpStream) -> Result<Opened, DialError> {
+        let mut raw = pin!(tls::open(&self.gateway, raw, socket));
+        let mut web = pin!(async {
+            let socket = self.connect().await?;
+            websocket::open(&self.gateway, &self.https, socket).await
+        });
+        let by_tls = |carrier| Opened { carrier, kind: Kind::Tls };
+        let by_websocket = |carrier| Opened { carrier, kind: Kind::WebSocket };
+        let failed = tokio::select! {
+            opened = &mut raw => match opened {
+                Ok(carrier) => return Ok(by_tls(carrier)),
+                Err(error) => Some(error),
+            },
+            () = sleep(HEAD_START) => None,
+        };
+        if let Some(error) = failed {
+            tracing::debug!("carrier tls: {error}");
+            return web.await.map(by_websocket);
+        }
+        tokio::select! {
+            opened = &mut raw => match opened {
+                Ok(carrier) => Ok(by_tls(carrier)),
+                Err(_) => web.await.map(by_websocket),
+            },
+            opened = &mut web => match opened {
+                Ok(carrier) => Ok(by_websocket(carrier)),
+                Err(error) => raw.await.map(by_tls).map_err(|_| error),
+            },
+        }
+    }
+
+    async fn connect(&self) -> Result<TcpStream, DialError> {
+        let Gateway { host, port, .. } = &self.gateway;
+        let unreachable = |error| DialError::Connect { host: host.clone(), port: *port, error };
+        let socket = TcpStream::connect((host.as_str(), *port)).await.map_err(unreachable)?;
+        socket.set_nodelay(true).map_err(unreachable)?;
+        Ok(socket)
+    }
+
+    fn learnt(&self) -> Option<Learnt> {
+        *self.learnt.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn learn(&self, learnt: Option<Learnt>) {
+        *self.learnt.lock().unwrap_or_else(PoisonError::into_inner) = learnt;
+    }
+
+    /// Carrier `tls` is not to be had now either.
+    fn put_off(&self) {
+        if let Some(learnt) = &mut *self.learnt.lock().unwrap_or_else(PoisonError::into_inner) {
+            learnt.at = Instant::now();
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! Carrier `tls`: TLS 1.3 with the gateway itself, which the site's authority proves. Which names are spoken of inside stays
+//! between the endpoint and the gateway.
+
+use std::sync::Arc;
+
+use rustls::ClientConfig;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use super::{BoxedCarrier, DialError, Gateway};
+pub use crate::identity::ALPN;
+
+/// Opens a carrier over a connection to the gateway's address.
+///
+/// # Errors
+/// Whoever answers is no gateway of the site.
+pub(super) async fn open(
+    gateway: &Gateway,
+    tls: &Arc<ClientConfig>,
+    socket: TcpStream,
+) -> Result<BoxedCarrier, DialError> {
+    let host = || gateway.host.clone();
+    let failed = |error| DialError::Tls { host: host(), error };
+    // For whatever chooses by it whom to pass the connection on to.
+    let name = host().try_into().map_err(|error| failed(std::io::Error::other(error)))?;
+    let stream = TlsConnector::from(tls.clone()).connect(name, socket).await.map_err(failed)?;
+    if stream.get_ref().1.alpn_protocol() != Some(ALPN) {
+        return Err(DialError::NoCarrier { host: host() });
+    }
+    Ok(Box::new(stream))
+}
