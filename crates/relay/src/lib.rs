@@ -4,8 +4,9 @@
 //! - [`session`]: a byte stream that outlives the connections it runs over; no sockets, no clock
 //! - [`carrier`]: such connections
 //! - [`revocation`]: who is not accepted any more
-//! - [`control`], [`ticket`]: what endpoints and gateways say to each other
+//! - [`control`], [`ticket`], [`probe`]: what endpoints and gateways say to each other
 //! - [`broker`]: the gateway's part
+//! - [`doctor`]: what stands on the way to a gateway
 //! - [`endpoint`]: what both ends have in common; [`agent`] and [`client`]: what each has alone
 
 pub mod access;
@@ -16,9 +17,11 @@ pub mod carrier;
 pub mod client;
 pub mod config;
 pub mod control;
+pub mod doctor;
 pub mod endpoint;
 pub mod identity;
 pub mod name;
+pub mod probe;
 pub mod revocation;
 pub mod session;
 mod session_id;

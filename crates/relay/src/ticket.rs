@@ -7,6 +7,7 @@ use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use aws_lc_rs::{digest, hkdf, rand};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use wicketgate_config::Secret;
 
@@ -89,11 +90,7 @@ impl Seal {
 
     /// Seals a ticket; `None` where the system gives no randomness.
     pub fn seal(&self, ticket: &Ticket) -> Option<Sealed> {
-        let mut id = [0; 16];
-        rand::fill(&mut id).ok()?;
-        let mut content = serde_json::to_vec(ticket).ok()?;
-        let nonce = self.key(&id)?.seal_in_place_append_tag(Aad::from(PURPOSE), &mut content).ok()?;
-        Some(Sealed([&id[..], nonce.as_ref(), &content].concat()))
+        self.seal_for(PURPOSE, ticket)
     }
 
     /// Reads a ticket, expired or not.
@@ -101,20 +98,42 @@ impl Seal {
     /// # Errors
     /// One that no gateway with this secret has made.
     pub fn read(&self, sealed: &Sealed) -> Result<Ticket, TicketError> {
+        self.read_for(PURPOSE, sealed)
+    }
+
+    /// Seals what is of use for one purpose alone; `None` where the system gives no randomness.
+    pub(crate) fn seal_for<T: Serialize>(&self, purpose: &'static [u8], content: &T) -> Option<Sealed> {
+        let mut id = [0; 16];
+        rand::fill(&mut id).ok()?;
+        let mut content = serde_json::to_vec(content).ok()?;
+        let nonce =
+            self.key(purpose, &id)?.seal_in_place_append_tag(Aad::from(purpose), &mut content).ok()?;
+        Some(Sealed([&id[..], nonce.as_ref(), &content].concat()))
+    }
+
+    /// Reads what was sealed for this purpose.
+    ///
+    /// # Errors
+    /// It was sealed for another, or by no gateway with this secret.
+    pub(crate) fn read_for<T: DeserializeOwned>(
+        &self,
+        purpose: &'static [u8],
+        sealed: &Sealed,
+    ) -> Result<T, TicketError> {
         let (id, rest) = sealed.0.split_first_chunk::<16>().ok_or(TicketError::Forged)?;
         let (nonce, content) = rest.split_first_chunk::<NONCE_LEN>().ok_or(TicketError::Forged)?;
-        let key = self.key(id).ok_or(TicketError::Forged)?;
+        let key = self.key(purpose, id).ok_or(TicketError::Forged)?;
         let mut content = content.to_vec();
         let content = key
-            .open_in_place(Nonce::from(nonce), Aad::from(PURPOSE), &mut content)
+            .open_in_place(Nonce::from(nonce), Aad::from(purpose), &mut content)
             .map_err(|_| TicketError::Forged)?;
         serde_json::from_slice(content).map_err(|_| TicketError::Forged)
     }
 
     /// Each ticket has a key of its own, so that no number of them wears the nonces out.
-    fn key(&self, id: &[u8; 16]) -> Option<RandomizedNonceKey> {
+    fn key(&self, purpose: &[u8], id: &[u8; 16]) -> Option<RandomizedNonceKey> {
         let mut key = [0; digest::SHA256_OUTPUT_LEN];
-        let info = [PURPOSE, id];
+        let info = [purpose, id];
         self.0.expand(&info, hkdf::HKDF_SHA256).ok()?.fill(&mut key).ok()?;
         RandomizedNonceKey::new(&AES_256_GCM, &key).ok()
     }

@@ -100,6 +100,8 @@ struct OpenFrame {
 pub struct Scanner {
     sender: Role,
     allowed: Rsv,
+    /// A client's frames may come unmasked.
+    unmasked: bool,
     message: Option<OpenMessage>,
     frame: Option<OpenFrame>,
 }
@@ -111,7 +113,12 @@ impl Scanner {
     /// Frames from `sender`; `allowed` are the reserved bits that a negotiated extension uses: none,
     /// `RSV1` for permessage-deflate, or all for an extension that is passed on unknown.
     pub const fn new(sender: Role, allowed: Rsv) -> Self {
-        Self { sender, allowed, message: None, frame: None }
+        Self { sender, allowed, unmasked: false, message: None, frame: None }
+    }
+
+    /// Takes a client's frames unmasked too: where an intermediary that is trusted has taken the masks off.
+    pub const fn with_unmasked(self) -> Self {
+        Self { unmasked: true, ..self }
     }
 
     /// Whether a control frame could be inserted where the scanner stands.
@@ -169,7 +176,7 @@ impl Scanner {
     #[inline]
     fn check_sides(&self, header: &Header) -> Result<(), Violation> {
         match (self.sender, header.mask) {
-            (Role::Client, None) => return Err(Violation::Unmasked),
+            (Role::Client, None) if !self.unmasked => return Err(Violation::Unmasked),
             (Role::Server, Some(_)) => return Err(Violation::Masked),
             _ => {}
         }

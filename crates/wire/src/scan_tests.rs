@@ -54,6 +54,24 @@ fn sequences_are_judged() {
 }
 
 #[test]
+fn a_client_s_frames_come_unmasked_only_where_that_is_said() {
+    let bytes = [server(true, Opcode::Binary, b"a"), frame(true, Rsv::NONE, Opcode::Ping, b"", Some([1; 4]))]
+        .concat();
+    let (mut scanner, mut at) = (Scanner::new(Role::Client, Rsv::NONE).with_unmasked(), 0);
+    let mask = |event| match event {
+        Some(Event::Data(piece)) => piece.mask,
+        Some(Event::Control(control)) => control.mask,
+        None => unreachable!("two whole frames"),
+    };
+    assert_eq!(mask(scanner.next(&LIMITS, &bytes, &mut at).unwrap()), None);
+    assert_eq!(mask(scanner.next(&LIMITS, &bytes, &mut at).unwrap()), Some([1; 4]));
+    // A server's are never masked.
+    let masked = frame(true, Rsv::NONE, Opcode::Text, b"a", Some([1; 4]));
+    let mut scanner = Scanner::new(Role::Server, Rsv::NONE).with_unmasked();
+    assert_eq!(scanner.next(&LIMITS, &masked, &mut 0), Err(Violation::Masked));
+}
+
+#[test]
 fn limits_hold_before_the_payload_comes() {
     let header =
         |length, fin, opcode| Header { fin, rsv: Rsv::NONE, opcode, mask: None, length }.encode().to_vec();

@@ -35,7 +35,7 @@ impl TrustedProxies {
     /// # Errors
     /// A trusted proxy's headers that cannot be read, or that two readers could read differently.
     pub fn told(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> Result<Option<Told>, Refusal> {
-        if !peer.is_none_or(|peer| self.trusts(peer)) {
+        if !self.trusts_peer(peer) {
             return Ok(None);
         }
         let found = match self.header {
@@ -57,6 +57,11 @@ impl TrustedProxies {
             _ => proto(headers)?,
         };
         Ok(Some(Told { address: node.address(), secure: secure.unwrap_or(false) }))
+    }
+
+    /// Whether a connection's peer is one of them. One without an address came by a Unix socket.
+    pub fn trusts_peer(&self, peer: Option<IpAddr>) -> bool {
+        peer.is_none_or(|peer| self.trusts(peer))
     }
 
     fn trusts(&self, address: IpAddr) -> bool {

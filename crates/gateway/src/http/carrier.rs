@@ -9,6 +9,7 @@ use wicketgate_admission::{Asked, Refusal, SessionRight, Slots};
 use wicketgate_audit::{Event, Who};
 use wicketgate_relay::broker::{Broker, Origin, ServeError};
 use wicketgate_relay::carrier::{BoxedCarrier, Kind};
+use wicketgate_relay::probe::Arrived;
 use wicketgate_wire::CloseCode;
 
 use super::connection::Arrival;
@@ -31,7 +32,7 @@ pub(super) struct Held {
 /// Serves a connection that is a carrier by itself: on the route that such carriers belong to, admitted like those that dial it.
 pub(super) async fn serve(stream: Stream, arrival: Arc<Arrival>, shared: Arc<Shared>) {
     match admit(&arrival, &shared) {
-        Ok(held) => held.carry(Box::new(stream), Kind::Tls).await,
+        Ok(held) => held.carry(Box::new(stream), Kind::Tls, None).await,
         Err(refused) => {
             tracing::debug!(reason = refused.label(), client = ?arrival.peer, "carrier refused: {refused}");
             shared.metrics.refused(refused.label());
@@ -66,7 +67,7 @@ fn admit(arrival: &Arc<Arrival>, shared: &Arc<Shared>) -> Result<Held, Refused> 
 
 impl Held {
     /// Hands a carrier's byte stream to the broker, and sees it to its end.
-    pub(super) async fn carry(self, carrier: BoxedCarrier, kind: Kind) {
+    pub(super) async fn carry(self, carrier: BoxedCarrier, kind: Kind, websocket: Option<Arc<Arrived>>) {
         let Self { shared, route, broker, registered, slots, arrival } = self;
         let start = Instant::now();
         route.metrics.sessions.inc();
@@ -81,7 +82,7 @@ impl Held {
         };
         // Where it ends here, at a drain too, the endpoint dials again, and finds another gateway or the successor.
         let outcome = tokio::select! {
-            served = broker.serve(carrier, origin, (slots, arrival)) => Outcome::Served(served),
+            served = broker.serve(carrier, origin, websocket, (slots, arrival)) => Outcome::Served(served),
             end = registered.control.ended() => Outcome::Ended(end),
             () = shared.ending.cancelled() => Outcome::Ended(End::Drained),
         };

@@ -42,6 +42,11 @@ pub struct Arrival {
 }
 
 impl Arrival {
+    /// Whether the connection's other end is a proxy that is believed.
+    pub fn is_trusted_proxy(&self) -> bool {
+        self.listener.config.trusted_proxies.as_ref().is_some_and(|proxies| proxies.trusts_peer(self.peer))
+    }
+
     /// What a session keeps of how it came.
     pub fn way(&self) -> Way {
         Way { listener: self.listener.config.name.clone(), chain: self.chain.clone() }

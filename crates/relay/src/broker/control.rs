@@ -13,7 +13,7 @@ use wicketgate_audit::{Event, Who};
 
 use super::live::{Entered, What};
 use super::registry::Registered;
-use super::{Broker, Origin, RENEWABLE, ServeError, within};
+use super::{Broker, Origin, RENEWABLE, ServeError, probe, within};
 use crate::carrier::BoxedCarrier;
 use crate::config::RelayConfig;
 use crate::control::message::{FromEndpoint, FromGateway, Refusal, Welcome};
@@ -46,8 +46,19 @@ pub(super) async fn serve(
     let who = origin.who(Some((&name, &peer.serial)));
     let mut channel = Channel::new(established.stream);
     let hello = within(config.handshake_timeout, channel.receive()).await??;
-    let (version, registered, entered) = match admit(broker, config, &peer, &hello, &origin) {
-        Ok(admitted) => admitted,
+    let admitted = match hello {
+        FromEndpoint::Probe(hello) => {
+            may_come(broker, config, &peer, &FromEndpoint::Hello(hello)).map(|_| None)
+        }
+        hello => admit(broker, config, &peer, &hello, &origin).map(Some),
+    };
+    let (version, registered, entered) = match admitted {
+        Ok(Some(admitted)) => admitted,
+        Ok(None) => {
+            send(&mut channel, &probe::grant(broker, &peer)).await?;
+            channel.end().await;
+            return Ok(());
+        }
         Err((reason, text)) => {
             let refused =
                 Private::Refused { about: About::default(), reason: ServeError::Refused(reason).label() };
@@ -94,6 +105,20 @@ fn admit(
         Role::Client | Role::Gateway => None,
     };
     Ok((version, registered, entered))
+}
+
+/// Whether an endpoint may come at all, registered or not; else what to tell it.
+fn may_come(
+    broker: &Broker,
+    config: &RelayConfig,
+    peer: &Certified,
+    hello: &FromEndpoint,
+) -> Result<Version, (Refusal, String)> {
+    let version = judge(config, hello)?;
+    if broker.config.load().revocations.covers(&peer.name, &peer.serial) {
+        return Err((Refusal::Revoked, format!("{} is revoked", peer.name)));
+    }
+    Ok(version)
 }
 
 /// Whether an endpoint's software and ours take each other; else what to tell it.
@@ -203,7 +228,9 @@ impl Broker {
                 self.end(peer, who, &ticket, reason, breaks);
                 return None;
             }
-            FromEndpoint::Hello(_) => (0, Err((Refusal::Protocol, "a second hello".to_owned()))),
+            FromEndpoint::Hello(_) | FromEndpoint::Probe(_) => {
+                (0, Err((Refusal::Protocol, "a second hello".to_owned())))
+            }
         };
         Some(match answer {
             Ok((session, ticket)) => FromGateway::Ticket { request, session, ticket },

@@ -8,6 +8,7 @@ mod ended;
 mod live;
 mod meeting;
 mod preamble;
+mod probe;
 mod registry;
 mod splice;
 
@@ -26,6 +27,7 @@ pub use preamble::{Preamble, PreambleError};
 use self::ended::Ended;
 use self::live::{Live, What};
 use self::meeting::Meeting;
+use self::probe::Probes;
 use self::registry::Registry;
 use crate::carrier::{BoxedCarrier, Kind};
 use crate::config::RelayConfig;
@@ -33,6 +35,7 @@ use crate::control::ChannelError;
 use crate::control::message::Refusal;
 use crate::identity::HandshakeError;
 use crate::name::Name;
+use crate::probe::Arrived;
 use crate::session::SessionId;
 use crate::ticket::{Seal, TicketError};
 
@@ -43,6 +46,7 @@ pub struct Broker {
     seal: ArcSwap<Seal>,
     agents: Registry,
     meeting: Meeting,
+    probes: Probes,
     live: Live,
     ended: Ended,
     /// Changes whenever something may have been revoked.
@@ -134,6 +138,7 @@ impl Broker {
             config: ArcSwap::from_pointee(config),
             agents: Registry::default(),
             meeting: Meeting::default(),
+            probes: Probes::default(),
             live: Live::default(),
             ended: Ended::default(),
             revoked: watch::Sender::new(0),
@@ -200,7 +205,7 @@ impl Broker {
         })
     }
 
-    /// Serves a carrier to its end. `held` is given back when the carrier has ended.
+    /// Serves a carrier to its end. `websocket` is what it came by, if it did; `held` is given back when the carrier has ended.
     ///
     /// # Errors
     /// It was not served.
@@ -208,11 +213,18 @@ impl Broker {
         &self,
         carrier: BoxedCarrier,
         origin: Origin,
+        websocket: Option<Arc<Arrived>>,
         held: H,
     ) -> Result<(), ServeError> {
         let config = self.config.load_full();
         let mut carrier = BufReader::with_capacity(preamble::LOOK, carrier);
         let first = within(config.handshake_timeout, carrier.fill_buf()).await??;
+        let is_probe = first.first() == preamble::PROBE.first();
+        if is_probe {
+            return probe::serve(self, &config, carrier, (origin, websocket)).await;
+        }
+        // What the request held is kept for nobody else.
+        drop(websocket);
         match first.first() {
             // The first byte of a TLS handshake (RFC 8446 section 5.1).
             Some(0x16) => control::serve(self, &config, carrier, origin).await,

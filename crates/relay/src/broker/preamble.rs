@@ -8,6 +8,8 @@ use crate::ticket::{MAX_SEALED, Sealed};
 
 /// How it begins; no TLS record does.
 const MAGIC: &[u8; 4] = b"WGR\x01";
+/// How a carrier begins on which an endpoint looks at the way: otherwise from the first byte on.
+pub(super) const PROBE: &[u8; 4] = b"PWG\x01";
 /// The magic and a length.
 const HEAD: usize = MAGIC.len() + size_of::<u16>();
 /// What the first look at a carrier may take in, in bytes.
@@ -29,23 +31,46 @@ pub enum PreambleError {
 }
 
 impl Preamble {
-    /// As it goes over the carrier; `None` for a ticket longer than any.
+    /// As it goes over a carrier of a session; `None` for a ticket longer than any.
     pub fn encode(&self) -> Option<Vec<u8>> {
-        let length = u16::try_from(self.0.0.len()).ok().filter(|_| self.0.0.len() <= MAX_SEALED)?;
-        Some([&MAGIC[..], &length.to_be_bytes(), &self.0.0].concat())
+        self.encode_as(MAGIC)
     }
 
-    /// Reads it, and no byte more.
+    /// As it goes over a carrier of a probe.
+    pub(crate) fn encode_probe(&self) -> Option<Vec<u8>> {
+        self.encode_as(PROBE)
+    }
+
+    fn encode_as(&self, magic: &[u8; 4]) -> Option<Vec<u8>> {
+        let length = u16::try_from(self.0.0.len()).ok().filter(|_| self.0.0.len() <= MAX_SEALED)?;
+        Some([&magic[..], &length.to_be_bytes(), &self.0.0].concat())
+    }
+
+    /// Reads that of a session, and no byte more.
     ///
     /// # Errors
     /// The carrier breaks, or begins otherwise.
     pub(super) async fn read<S: AsyncRead + Unpin>(
         stream: &mut S,
     ) -> io::Result<Result<Self, PreambleError>> {
+        Self::read_as(MAGIC, stream).await
+    }
+
+    /// Reads that of a probe.
+    pub(super) async fn read_probe<S: AsyncRead + Unpin>(
+        stream: &mut S,
+    ) -> io::Result<Result<Self, PreambleError>> {
+        Self::read_as(PROBE, stream).await
+    }
+
+    async fn read_as<S: AsyncRead + Unpin>(
+        wanted: &[u8; 4],
+        stream: &mut S,
+    ) -> io::Result<Result<Self, PreambleError>> {
         let mut head = [0; HEAD];
         stream.read_exact(&mut head).await?;
         let (magic, length) = head.split_at(MAGIC.len());
-        if magic != MAGIC {
+        if magic != wanted {
             return Ok(Err(PreambleError::Magic));
         }
         let length = usize::from(u16::from_be_bytes([length[0], length[1]]));
@@ -70,6 +95,11 @@ mod tests {
         let mut rest = &bytes[..];
         assert_eq!(Preamble::read(&mut rest).await.unwrap(), Ok(preamble));
         assert_eq!(rest, b"more");
+        assert_eq!(Preamble::read_probe(&mut &bytes[..]).await.unwrap(), Err(PreambleError::Magic));
+        let probe = Preamble(Sealed(b"ticket".to_vec()));
+        let other = probe.encode_probe().unwrap();
+        assert_eq!(Preamble::read_probe(&mut &other[..]).await.unwrap(), Ok(probe));
+        assert_eq!(Preamble::read(&mut &other[..]).await.unwrap(), Err(PreambleError::Magic));
         for end in 0..bytes.len() - 4 {
             assert!(Preamble::read(&mut &bytes[..end]).await.is_err(), "cut at {end}");
         }

@@ -5,11 +5,11 @@ use http::Uri;
 /// Where a gateway is found: a URL whose host is that of whatever stands in front of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gateway {
-    pub(super) uri: Uri,
-    pub(super) host: String,
-    pub(super) port: u16,
+    pub(crate) uri: Uri,
+    pub(crate) host: String,
+    pub(crate) port: u16,
     /// TLS is spoken there.
-    pub(super) secure: bool,
+    pub(crate) secure: bool,
 }
 
 impl Gateway {

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::version::Version;
 use crate::name::Name;
+use crate::probe::ProbeKey;
 use crate::session::SessionId;
 use crate::ticket::Sealed;
 
@@ -38,6 +39,8 @@ pub enum FromEndpoint {
         /// How often it was without a carrier.
         breaks: u64,
     },
+    /// In place of `Hello`: it wants a ticket to look at the way here, and no more. An agent that does so keeps its place.
+    Probe(Hello),
     /// Nothing but that it is there.
     Ping,
 }
@@ -74,6 +77,15 @@ pub enum FromGateway {
         session: SessionId,
         /// What the agent opens a carrier of the session with.
         ticket: Sealed,
+    },
+    /// The answer to `Probe`, and the last message.
+    Probe {
+        /// The gateway's version.
+        version: Version,
+        /// What carriers are opened with that nothing but looks at the way.
+        ticket: Sealed,
+        /// What its holder is known by on them.
+        key: ProbeKey,
     },
     /// The answer to what is not granted; to `Hello`, the last message.
     Refused {

@@ -305,7 +305,7 @@ impl Keeper {
                 }
                 return Ok(());
             }
-            FromGateway::Pong | FromGateway::Welcome(_) => return Ok(()),
+            FromGateway::Pong | FromGateway::Welcome(_) | FromGateway::Probe { .. } => return Ok(()),
         };
         if let Some(waits) = waiting.remove(&request) {
             let _ = waits.send(answer);

@@ -17,7 +17,7 @@ pub(super) fn command(plan: &Plan<'_>, mode: Mode) -> Result<Command> {
     if mode == Mode::Tcp {
         ensure!(hop.alpn == Alpn::Http1 && hop.upstream.alpn == Alpn::Http1, "TCP mode knows no HTTP/2");
     }
-    let config = plan.dir.write("haproxy.cfg", config(plan, mode))?;
+    let config = plan.dir.write("haproxy.cfg", hop.edited(config(plan, mode))?)?;
     let mut command = Command::new(&plan.program);
     command.arg("-db").arg("-f").arg(config);
     Ok(command)

@@ -2,6 +2,8 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
+use anyhow::{Result, ensure};
+
 use crate::tls::{Authority, Identity};
 
 /// The HTTP versions of one side of a hop.
@@ -40,6 +42,7 @@ pub struct Hop {
     pub(super) workers: u16,
     pub(super) buffer_bytes: Option<u32>,
     pub(super) idle: Option<Duration>,
+    pub(super) edits: Vec<(String, String)>,
 }
 
 impl Upstream {
@@ -74,6 +77,7 @@ impl Hop {
             workers: 1,
             buffer_bytes: None,
             idle: Some(Duration::from_secs(60)),
+            edits: Vec::new(),
         }
     }
 
@@ -110,5 +114,18 @@ impl Hop {
     /// A tunnel may be silent as long as the program lets it by default; for HAProxy, as Debian's configuration does.
     pub fn own_timeouts(self) -> Self {
         Self { idle: None, ..self }
+    }
+
+    /// With a text of the program's configuration replaced: a mistake that people make, or a feature that it has besides.
+    pub fn edit(mut self, from: &str, to: &str) -> Self {
+        self.edits.push((from.to_owned(), to.to_owned()));
+        self
+    }
+
+    pub(super) fn edited(&self, config: String) -> Result<String> {
+        self.edits.iter().try_fold(config, |config, (from, to)| {
+            ensure!(config.contains(from), "no `{from}` in {config}");
+            Ok(config.replace(from, to))
+        })
     }
 }

@@ -39,7 +39,7 @@ pub(super) fn command(plan: &Plan<'_>, rules: Rules) -> Result<Command> {
             }
         }
     };
-    let config = dir.write("nginx.conf", config(plan, &modsecurity))?;
+    let config = dir.write("nginx.conf", hop.edited(config(plan, &modsecurity))?)?;
     let mut command = Command::new(&plan.program);
     command.arg("-c").arg(config).arg("-p").arg(dir.path()).args(["-e", "stderr"]);
     Ok(command)

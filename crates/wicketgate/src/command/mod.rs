@@ -7,6 +7,7 @@ mod check;
 mod configuration;
 mod connect;
 mod demo;
+mod doctor;
 mod endpoint;
 mod init;
 mod key;
@@ -56,6 +57,11 @@ pub(crate) enum Command {
     Agent(agent::Agent),
     /// Reach a service of an agent.
     Connect(connect::Connect),
+    /// Look at the way from here to a gateway's route, and tell what to change on it, by name of the product.
+    ///
+    /// Exit code 0: all is as it should be; 1: sessions work, and less well than they could; 2: no session comes about, or none
+    /// lasts.
+    Doctor(doctor::Doctor),
     /// The authority of your site, for agents, clients and gateways.
     Ca(ca::Ca),
     /// Print the JSON Schema of a configuration, for editors.
@@ -81,6 +87,7 @@ impl Command {
             Self::Relay(relay) => relay.run(),
             Self::Agent(agent) => agent.run(),
             Self::Connect(connect) => connect.run(),
+            Self::Doctor(doctor) => doctor.run(),
             Self::Ca(ca) => ca.run(),
             Self::Schema(schema) => schema.run(),
             Self::Reference(schema) => reference::run(schema.of),

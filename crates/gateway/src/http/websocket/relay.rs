@@ -8,7 +8,8 @@ use hyper::upgrade::OnUpgrade;
 use wicketgate_admission::SessionRight;
 use wicketgate_relay::broker::Broker;
 use wicketgate_relay::carrier::Kind;
-use wicketgate_relay::carrier::websocket::{SUBPROTOCOL, WebSocketPipe};
+use wicketgate_relay::carrier::websocket::{Frames, SUBPROTOCOL, WebSocketPipe};
+use wicketgate_relay::probe::Arrived;
 use wicketgate_wire::Role;
 
 use super::session::upgraded;
@@ -31,6 +32,10 @@ pub(in crate::http) fn relay(
     let chosen = offered.ok_or(Refused::NoRelay)?;
     let on_upgrade = parts.extensions.remove::<OnUpgrade>().ok_or(Refused::NoWebSocket)?;
     let response = upgrade.answer(Some(chosen), &[])?.map(|()| Answer::text(""));
+    let frames = Arc::<Frames>::default();
+    let arrived = Arc::new(Arrived::new(frames.clone(), parts.version, &parts.headers));
+    // Some firewalls take the masks off; nobody else may.
+    let unmasked = routed.arrival.is_trusted_proxy();
     let SessionRight { standing, slots, .. } = routed.admitted.into_session();
     let held = Held {
         registered: routed.shared.sessions.register(&routed.route.name, routed.arrival.way(), standing),
@@ -42,8 +47,9 @@ pub(in crate::http) fn relay(
     };
     routed.shared.tracker.spawn(async move {
         let Some((stream, early)) = upgraded(on_upgrade).await else { return };
-        let carrier = Box::new(WebSocketPipe::new(stream, Role::Server, &early));
-        held.carry(carrier, Kind::WebSocket).await;
+        let carrier =
+            WebSocketPipe::new(stream, Role::Server, &early).with_frames(frames).with_unmasked(unmasked);
+        held.carry(Box::new(carrier), Kind::WebSocket, Some(arrived)).await;
     });
     Ok(response)
 }

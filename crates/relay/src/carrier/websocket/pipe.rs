@@ -6,6 +6,7 @@
 use std::io;
 use std::ops::Range;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
@@ -14,12 +15,12 @@ use wicketgate_wire::{
     CloseCode, Control, DataKind, Event, FrameLimits, Header, Opcode, Role, Rsv, Scanner, mask,
 };
 
+use super::Frames;
+
 /// What one read takes at most, in bytes.
 const READ: usize = 64 << 10;
 /// How much may wait to be written before the writer waits, in bytes.
 const HIGH: usize = 128 << 10;
-/// The payload of one frame, in bytes: what the pickiest firewalls let pass.
-const FRAME: usize = 16 << 10;
 /// Pongs that may wait behind a writer that waits; a peer that pings more is answered once for many (RFC 6455
 /// section 5.5.3).
 const MAX_PONGS: usize = 4;
@@ -52,6 +53,9 @@ pub struct WebSocketPipe<S> {
     pongs: usize,
     /// We have said that we end.
     closing: bool,
+    frames: Arc<Frames>,
+    /// Payload of the frame that is coming in, in bytes.
+    coming: u64,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketPipe<S> {
@@ -72,7 +76,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketPipe<S> {
             output: BytesMut::new(),
             pongs: 0,
             closing: false,
+            frames: Arc::default(),
+            coming: 0,
         }
+    }
+
+    /// Counts its frames here, and sends them as long as is said here.
+    pub fn with_frames(self, frames: Arc<Frames>) -> Self {
+        Self { frames, ..self }
+    }
+
+    /// Takes a client's frames unmasked too: a proxy that is trusted has taken the masks off (RFC 6455 section 10.3 asks for
+    /// them against scripts that speak to proxies through a browser, and none is behind it).
+    pub fn with_unmasked(mut self, allowed: bool) -> Self {
+        if allowed {
+            self.scanner = self.scanner.with_unmasked();
+        }
+        self
     }
 
     /// Gives what is ready to the reader.
@@ -111,6 +131,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketPipe<S> {
                 Err(io::Error::new(io::ErrorKind::InvalidData, "a text message"))
             }
             Ok(Some(Event::Data(piece))) => {
+                self.coming += piece.payload.len() as u64;
+                if piece.ends_frame {
+                    self.frames.count(std::mem::take(&mut self.coming), piece.mask.is_some());
+                }
                 self.ready = (!piece.payload.is_empty()).then_some(Ready {
                     payload: piece.payload,
                     mask: piece.mask,
@@ -129,6 +153,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketPipe<S> {
         match control.opcode {
             Opcode::Close => {
                 self.closed = true;
+                self.frames.close(self.code(control));
                 self.close(CloseCode::NORMAL);
             }
             Opcode::Ping if self.pongs < MAX_PONGS => {
@@ -143,6 +168,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketPipe<S> {
             }
             _ => {}
         }
+    }
+
+    /// The code of a Close frame; 1005 where it has none (RFC 6455 section 7.1.5).
+    fn code(&self, control: &Control) -> u16 {
+        let Some(&[mut first, mut second]) = self.input[control.payload.clone()].first_chunk::<2>() else {
+            return 1005;
+        };
+        if let Some([one, two, ..]) = control.mask {
+            (first, second) = (first ^ one, second ^ two);
+        }
+        u16::from_be_bytes([first, second])
     }
 
     fn close(&mut self, code: CloseCode) {
@@ -202,8 +238,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for WebSocketPipe<S> {
                 Ok(true) => continue,
                 Ok(false) => {}
                 Err(error) => {
-                    // Whoever reads drops the pipe now: the peer is told the code at once or never.
-                    let _ = Pin::new(&mut *this).poll_flush(cx);
+                    // Whoever reads drops the pipe now: the peer is told why at once, or never.
+                    let _ = this.poll_drain(cx);
                     return Poll::Ready(Err(error));
                 }
             }
@@ -241,9 +277,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for WebSocketPipe<S> {
         if this.output.len() >= HIGH {
             ready!(this.poll_drain(cx))?;
         }
-        let room = HIGH.saturating_sub(this.output.len()).max(FRAME);
+        let frame = this.frames.longest_sent();
+        let room = HIGH.saturating_sub(this.output.len()).max(frame);
         let taken = data.len().min(room);
-        for payload in data[..taken].chunks(FRAME) {
+        for payload in data[..taken].chunks(frame) {
             this.frame(Opcode::Binary, payload);
         }
         Poll::Ready(Ok(taken))
@@ -315,8 +352,12 @@ mod tests {
 
     /// What the server's side of a pipe makes of raw bytes from a client.
     async fn takes(bytes: &[u8]) -> (io::Result<Vec<u8>>, Vec<u8>) {
+        takes_as(bytes, |pipe| pipe).await
+    }
+
+    async fn takes_as(bytes: &[u8], adjust: impl FnOnce(Pipe) -> Pipe) -> (io::Result<Vec<u8>>, Vec<u8>) {
         let (mut near, far) = duplex(1 << 20);
-        let mut pipe = WebSocketPipe::new(far, Role::Server, &Bytes::copy_from_slice(bytes));
+        let mut pipe = adjust(WebSocketPipe::new(far, Role::Server, &Bytes::copy_from_slice(bytes)));
         near.shutdown().await.unwrap();
         let mut payload = Vec::new();
         let read = pipe.read_to_end(&mut payload).await;
@@ -356,6 +397,45 @@ mod tests {
             let (payload, answered) = takes(&bytes).await;
             assert_eq!(payload.unwrap_err().kind(), io::ErrorKind::InvalidData, "{code}");
             assert_eq!(answered, [&[0x88, 2][..], &code.to_be_bytes()].concat());
+        }
+    }
+
+    #[tokio::test]
+    async fn unmasked_frames_are_taken_where_that_is_said_and_masked_ones_too() {
+        let bytes = [&[0x82, 1, b'x'][..], &frame(0x82, b"y"), &[0x88, 2, 3, 0xe8]].concat();
+        let frames = Arc::<Frames>::default();
+        let (payload, answered) =
+            takes_as(&bytes, |pipe| pipe.with_frames(frames.clone()).with_unmasked(true)).await;
+        assert_eq!((payload.unwrap(), answered), (b"xy".to_vec(), b"\x88\x02\x03\xe8".to_vec()));
+        let counted = frames.take();
+        assert_eq!((counted.masked, counted.unmasked, counted.smallest, counted.largest), (1, 1, 1, 1));
+        assert_eq!(frames.closed(), Some(1000));
+        let (payload, answered) = takes_as(&bytes, |pipe| pipe.with_unmasked(false)).await;
+        assert_eq!(payload.unwrap_err().kind(), io::ErrorKind::InvalidData);
+        assert_eq!(answered, b"\x88\x02\x03\xea");
+    }
+
+    #[tokio::test]
+    async fn frames_are_counted_whole_and_sent_as_long_as_asked() {
+        let (near, far) = duplex(64 << 10);
+        let sent = Arc::<Frames>::default();
+        let taken = Arc::<Frames>::default();
+        let mut client = WebSocketPipe::new(near, Role::Client, &Bytes::new()).with_frames(sent.clone());
+        let mut server = WebSocketPipe::new(far, Role::Server, &Bytes::new()).with_frames(taken.clone());
+        // Where the writer waits, a frame may be shorter.
+        for (longest, frames) in [(16 << 10, 13..20), (1 << 20, 1..2)] {
+            sent.send_up_to(longest);
+            let mut back = vec![0; 200_000];
+            let write = async {
+                client.write_all(&[7; 200_000]).await.unwrap();
+                client.flush().await.unwrap();
+            };
+            let (_, read) = tokio::join!(write, server.read_exact(&mut back));
+            read.unwrap();
+            let counted = taken.take();
+            assert!(frames.contains(&counted.masked) && counted.unmasked == 0, "{counted:?}");
+            assert_eq!(counted.largest, (longest as u64).min(200_000));
+            assert_eq!(taken.take(), Default::default());
         }
     }
 

@@ -1,6 +1,7 @@
 //! Private sessions: an authority, a gateway, agents and clients as programs of their own.
 
 mod choice;
+mod doctor;
 mod matrix;
 mod operation;
 mod privacy;
