@@ -1,6 +1,6 @@
 //! What a doctor and a gateway say to each other on a carrier that nothing but looks at the way between them.
 //!
-//! The gateway begins with [`NONCE`] random bytes; the doctor answers with their MAC by the ticket's key. Then the doctor asks and
+//! The gateway begins with 32 random bytes; the doctor answers with their MAC by the ticket's key. Then the doctor asks and
 //! the gateway answers, each in a head of [`HEAD`] bytes (what, and a length) and so many bytes.
 
 use std::io;
