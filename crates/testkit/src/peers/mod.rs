@@ -26,13 +26,17 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
+use tokio::{
+    net::TcpStream,
+    time::{sleep, timeout},
+};
 
 pub use hop::{Alpn, Hop, ProxyHeader, Upstream};
 
 use crate::{
     dir::Dir,
     ports::Port,
-    process::{Process, Ready, Usage, raise_open_files},
+    process::{LOOK, Process, Ready, STOP_DEADLINE, Usage, raise_open_files},
 };
 
 /// A proxy of the trade that can stand before or behind the gateway, or beside it in the benchmark.
@@ -178,8 +182,15 @@ impl Proxy {
     }
 
     /// Ends it and its workers at once, as a crash does: none of its connections is closed in good order.
-    pub fn kill(self) -> Result<Down> {
+    pub async fn kill(self) -> Result<Down> {
         self.process.kill()?;
+        // Under load Varnish's port accepted for a moment longer, and the next one started into that.
+        let gone = async {
+            while TcpStream::connect(self.down.port.addr()).await.is_ok() {
+                sleep(LOOK).await;
+            }
+        };
+        timeout(STOP_DEADLINE, gone).await.with_context(|| format!("{} still accepts", self.down.kind))?;
         Ok(self.down)
     }
 }

@@ -24,7 +24,7 @@ pub const START_DEADLINE: Duration = Duration::from_secs(30);
 /// How long a program may take to end after SIGTERM before SIGKILL.
 pub const STOP_DEADLINE: Duration = Duration::from_secs(5);
 /// Between two looks at what the kernel gives no notice of: a port, a file, an exit.
-const LOOK: Duration = Duration::from_millis(5);
+pub(crate) const LOOK: Duration = Duration::from_millis(5);
 
 /// Files and sockets this process and those it starts may open, raised to what the system allows at most.
 ///

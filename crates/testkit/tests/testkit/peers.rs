@@ -56,7 +56,7 @@ async fn a_killed_hop_comes_again_where_it_was() {
         let addr = proxy.addr();
         let mut client = RawClient::open(&Endpoint::plain(addr), "/chat").await.unwrap();
         client.echoes("before").await.unwrap();
-        let down = proxy.kill().unwrap();
+        let down = proxy.kill().await.unwrap();
         assert_eq!(client.ended().await.unwrap(), Ended::Dropped, "{kind}");
         assert!(RawClient::connect(&Endpoint::plain(addr)).await.is_err(), "{kind} is gone");
         let proxy = down.start().await.unwrap();

@@ -155,7 +155,7 @@ impl Running {
     async fn outage(self, column: &Column, second: SecondHalf) -> Self {
         match self.middlebox {
             Some(proxy) => {
-                let down = proxy.kill().unwrap();
+                let down = proxy.kill().await.unwrap();
                 second.send(()).unwrap();
                 Self { middlebox: Some(down.start().await.unwrap()), ..self }
             }
