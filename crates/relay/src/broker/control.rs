@@ -93,9 +93,7 @@ fn admit(
     let version = judge(config, hello)?;
     // First its place, so that whatever is revoked from now on ends it.
     let entered = broker.live.enter(What::Endpoint(peer.clone(), version), origin.clone());
-    if broker.config.load().revocations.covers(&peer.name, &peer.serial) {
-        return Err((Refusal::Revoked, format!("{} is revoked", peer.name)));
-    }
+    not_revoked(broker, peer)?;
     let registered = match peer.name.role {
         Role::Agent => {
             let full = |reason| (reason, "this gateway has as many agents as it may have".to_owned());
@@ -115,10 +113,15 @@ fn may_come(
     hello: &FromEndpoint,
 ) -> Result<Version, (Refusal, String)> {
     let version = judge(config, hello)?;
-    if broker.config.load().revocations.covers(&peer.name, &peer.serial) {
-        return Err((Refusal::Revoked, format!("{} is revoked", peer.name)));
-    }
+    not_revoked(broker, peer)?;
     Ok(version)
+}
+
+fn not_revoked(broker: &Broker, peer: &Certified) -> Result<(), (Refusal, String)> {
+    match broker.config.load().revocations.covers(&peer.name, &peer.serial) {
+        true => Err((Refusal::Revoked, format!("{} is revoked", peer.name))),
+        false => Ok(()),
+    }
 }
 
 /// Whether an endpoint's software and ours take each other; else what to tell it.

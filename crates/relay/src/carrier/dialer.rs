@@ -102,6 +102,10 @@ impl Dialer {
         loop {
             let last = way.learnt().map_or_else(Instant::now, |learnt| learnt.at);
             sleep_until(last + way.retry).await;
+            // One session tries for all.
+            if !way.claim(last) {
+                continue;
+            }
             let tried = async {
                 let socket = way.connect().await?;
                 tls::open(&way.gateway, raw, socket).await
@@ -111,7 +115,7 @@ impl Dialer {
                     way.learn(None);
                     return Opened { carrier, kind: Kind::Tls };
                 }
-                _ => way.put_off(),
+                _ => tracing::debug!("carrier tls is not to be had yet"),
             }
         }
     }
@@ -193,10 +197,15 @@ impl Way {
         *self.learnt.lock().unwrap_or_else(PoisonError::into_inner) = learnt;
     }
 
-    /// Carrier `tls` is not to be had now either.
-    fn put_off(&self) {
-        if let Some(learnt) = &mut *self.learnt.lock().unwrap_or_else(PoisonError::into_inner) {
-            learnt.at = Instant::now();
+    /// Whether whoever has waited since `last` is the one to try `tls` again: the next one's time counts from now.
+    fn claim(&self, last: Instant) -> bool {
+        match &mut *self.learnt.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(learnt) if learnt.at > last => false,
+            Some(learnt) => {
+                learnt.at = Instant::now();
+                true
+            }
+            None => true,
         }
     }
 }

@@ -21,6 +21,8 @@ const LENGTHS: [usize; 12] =
 const NEEDED: usize = 16_384;
 /// A message that takes so much longer than another has been held back: half of the time over which they are sent.
 const HELD: Duration = Duration::from_millis(350);
+/// What holds messages back does so each time; a machine or a network that stood still for a moment does not.
+const TURNS: u32 = 3;
 /// How long a message may take to come back.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -199,8 +201,15 @@ async fn sizes(probe: &mut Probe, inside: &mut Inside, found: &mut Vec<Finding>)
 /// Small writes with pauses between them, in both directions: each arrives as soon as the others, or is held back.
 async fn buffering(probe: &mut Probe, found: &mut Vec<Finding>) {
     let outcome = async {
-        let (down, up) = (trickle_down(probe).await?, trickle_up(probe).await?);
-        Ok::<_, String>([("from", held(&down)), ("to", held(&up))])
+        let mut ways = [("from", Duration::MAX), ("to", Duration::MAX)];
+        for _ in 0..TURNS {
+            ways[0].1 = ways[0].1.min(held(&trickle_down(probe).await?));
+            ways[1].1 = ways[1].1.min(held(&trickle_up(probe).await?));
+            if ways.iter().all(|(_, held)| *held <= HELD) {
+                break;
+            }
+        }
+        Ok::<_, String>(ways)
     };
     found.push(match outcome.await {
         Err(why) => Finding::fail(Check::Buffering, format!("small messages do not arrive: {why}")),
