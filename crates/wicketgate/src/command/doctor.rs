@@ -19,7 +19,7 @@ use super::endpoint;
 /// lasts.
 #[derive(Args)]
 pub(crate) struct Doctor {
-    /// The gateway's route, as in https://remote.example.com/relay
+    /// The URL that agents and clients dial.
     #[arg(value_parser = Gateway::parse, required_unless_present = "config")]
     url: Option<Gateway>,
     /// The configuration of a client or an agent: with its identity, messages are sent through to the gateway and back.
