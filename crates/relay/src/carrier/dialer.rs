@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rustls::ClientConfig;
 use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use wicketgate_admission::fetch::FetchConfig;
 
 use super::{BoxedCarrier, DialError, Gateway, Kind, Kinds, tls, websocket};
@@ -88,9 +88,7 @@ impl Dialer {
     /// # Errors
     /// What stood in the way.
     pub async fn dial(&self) -> Result<Opened, DialError> {
-        let way = &*self.0;
-        let late = DialError::Late(way.timeout);
-        timeout(way.timeout, way.open()).await.unwrap_or(Err(late))
+        self.0.open(Instant::now() + self.0.timeout).await
     }
 
     /// Waits for a carrier of a better kind than this one: for ever where there is none.
@@ -106,42 +104,36 @@ impl Dialer {
             if !way.claim(last) {
                 continue;
             }
-            let tried = async {
-                let socket = way.connect().await?;
-                tls::open(&way.gateway, raw, socket).await
-            };
-            match timeout(way.timeout, tried).await {
-                Ok(Ok(carrier)) => {
+            let deadline = Instant::now() + way.timeout;
+            let tried = async { way.tls(raw, way.connect(deadline).await?, deadline).await };
+            match tried.await {
+                Ok(opened) => {
                     way.learn(None);
-                    return Opened { carrier, kind: Kind::Tls };
+                    return opened;
                 }
-                _ => tracing::debug!("carrier tls is not to be had yet"),
+                Err(error) => tracing::debug!("carrier tls is not to be had yet: {error}"),
             }
         }
     }
 }
 
 impl Way {
-    async fn open(&self) -> Result<Opened, DialError> {
-        let socket = self.connect().await?;
+    async fn open(&self, deadline: Instant) -> Result<Opened, DialError> {
+        let socket = self.connect(deadline).await?;
         let network = socket.local_addr().map(|local| local.ip()).ok();
-        let opened = |kind| move |carrier| Opened { carrier, kind };
-        let Some(raw) = &self.raw else {
-            let opening = websocket::open(&self.gateway, &self.https, socket);
-            return opening.await.map(opened(Kind::WebSocket));
-        };
+        let Some(raw) = &self.raw else { return self.websocket(socket, deadline).await };
         if !self.websocket {
-            return tls::open(&self.gateway, raw, socket).await.map(opened(Kind::Tls));
+            return self.tls(raw, socket, deadline).await;
         }
         let learnt = self.learnt().filter(|learnt| Some(learnt.network) == network);
         if learnt.is_some_and(|learnt| learnt.at.elapsed() < self.retry) {
-            let carrier = websocket::open(&self.gateway, &self.https, socket).await;
-            if carrier.is_err() {
+            let opened = self.websocket(socket, deadline).await;
+            if opened.is_err() {
                 self.learn(None);
             }
-            return carrier.map(opened(Kind::WebSocket));
+            return opened;
         }
-        let won = self.race(raw, socket).await;
+        let won = self.race(raw, socket, deadline).await;
         if let Ok(Opened { kind, .. }) = &won {
             let passed_by = network.filter(|_| *kind == Kind::WebSocket);
             self.learn(passed_by.map(|network| Learnt { network, at: Instant::now() }));
@@ -150,41 +142,66 @@ impl Way {
     }
 
     /// Both kinds at once, `tls` with a head start; an error is that of the WebSocket.
-    async fn race(&self, raw: &Arc<ClientConfig>, socket: TcpStream) -> Result<Opened, DialError> {
-        let mut raw = pin!(tls::open(&self.gateway, raw, socket));
-        let mut web = pin!(async {
-            let socket = self.connect().await?;
-            websocket::open(&self.gateway, &self.https, socket).await
-        });
-        let by_tls = |carrier| Opened { carrier, kind: Kind::Tls };
-        let by_websocket = |carrier| Opened { carrier, kind: Kind::WebSocket };
+    async fn race(
+        &self,
+        raw: &Arc<ClientConfig>,
+        socket: TcpStream,
+        deadline: Instant,
+    ) -> Result<Opened, DialError> {
+        let mut raw = pin!(self.tls(raw, socket, deadline));
+        let mut web = pin!(async { self.websocket(self.connect(deadline).await?, deadline).await });
         let failed = tokio::select! {
             opened = &mut raw => match opened {
-                Ok(carrier) => return Ok(by_tls(carrier)),
+                Ok(opened) => return Ok(opened),
                 Err(error) => Some(error),
             },
             () = sleep(HEAD_START) => None,
         };
         if let Some(error) = failed {
             tracing::debug!("carrier tls: {error}");
-            return web.await.map(by_websocket);
+            return web.await;
         }
         tokio::select! {
             opened = &mut raw => match opened {
-                Ok(carrier) => Ok(by_tls(carrier)),
-                Err(_) => web.await.map(by_websocket),
+                Ok(opened) => Ok(opened),
+                Err(_) => web.await,
             },
             opened = &mut web => match opened {
-                Ok(carrier) => Ok(by_websocket(carrier)),
-                Err(error) => raw.await.map(by_tls).map_err(|_| error),
+                Ok(opened) => Ok(opened),
+                Err(error) => raw.await.map_err(|_| error),
             },
         }
     }
 
-    async fn connect(&self) -> Result<TcpStream, DialError> {
+    async fn tls(
+        &self,
+        raw: &Arc<ClientConfig>,
+        socket: TcpStream,
+        deadline: Instant,
+    ) -> Result<Opened, DialError> {
+        let carrier = self.before(deadline, tls::open(&self.gateway, raw, socket)).await?;
+        Ok(Opened { carrier, kind: Kind::Tls })
+    }
+
+    async fn websocket(&self, socket: TcpStream, deadline: Instant) -> Result<Opened, DialError> {
+        let carrier = self.before(deadline, websocket::open(&self.gateway, &self.https, socket)).await?;
+        Ok(Opened { carrier, kind: Kind::WebSocket })
+    }
+
+    /// Each step has the deadline of the whole, so that a step that is late does not hide why another has failed.
+    async fn before<T>(
+        &self,
+        deadline: Instant,
+        step: impl Future<Output = Result<T, DialError>>,
+    ) -> Result<T, DialError> {
+        timeout_at(deadline, step).await.unwrap_or(Err(DialError::Late(self.timeout)))
+    }
+
+    async fn connect(&self, deadline: Instant) -> Result<TcpStream, DialError> {
         let Gateway { host, port, .. } = &self.gateway;
         let unreachable = |error| DialError::Connect { host: host.clone(), port: *port, error };
-        let socket = TcpStream::connect((host.as_str(), *port)).await.map_err(unreachable)?;
+        let connecting = async { TcpStream::connect((host.as_str(), *port)).await.map_err(unreachable) };
+        let socket = self.before(deadline, connecting).await?;
         socket.set_nodelay(true).map_err(unreachable)?;
         Ok(socket)
     }

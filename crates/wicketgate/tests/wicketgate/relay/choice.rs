@@ -15,7 +15,7 @@ use wicketgate_testkit::process::Ready;
 use wicketgate_testkit::raw::{EchoBackend, Endpoint, RawClient};
 use wicketgate_testkit::tls::{Authority, Identity};
 
-use super::{BINARY, PATIENCE, Site, echo, echoes};
+use super::{BINARY, PATIENCE, Site, echo, echoes, text};
 
 /// A site whose gateway has a listener with TLS too, by an authority as a browser would know it.
 struct Public {
@@ -146,6 +146,17 @@ async fn a_websocket_is_taken_where_the_gateways_own_tls_does_not_pass() {
         assert!(client.output().contains("over websocket"), "{name}: {}", client.output());
         timeout(PATIENCE, echoes(address, 1 << 20, 3)).await.unwrap();
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_websocket_was_refused_for_is_said_where_the_gateways_own_tls_is_dropped() {
+    let public = Public::new();
+    let _gateway = public.start("carriers: tls").await;
+    let (addr, _rule, _sieving) = sieve(public.port.addr()).await;
+    let mut command = public.site.connect("alice", &public.way(addr, ""), "office", "echo");
+    let refused = tokio::task::spawn_blocking(move || command.args(["--listen", "127.0.0.1:0"]).output());
+    let said = text(&timeout(PATIENCE, refused).await.unwrap().unwrap().unwrap());
+    assert!(said.contains("403"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
