@@ -1,17 +1,19 @@
 //! The client: on the side of whoever reaches an agent's services.
 
 pub mod config;
+mod door;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
 use self::config::ClientConfig;
+pub use self::door::Door;
 use crate::carrier::Kind;
 use crate::control::version::Version;
 use crate::endpoint::control::{Control, ControlError, Controlled, State, control};
@@ -23,9 +25,6 @@ use crate::session::{Ended, Limits, Reason, Role as End, SessionId};
 
 /// How long the agent may take to prove who it is.
 const HANDSHAKE: Duration = Duration::from_secs(60);
-
-/// Before another try to accept when that failed.
-const PAUSE: Duration = Duration::from_millis(50);
 
 /// What a person at a client wants to know.
 #[derive(Debug)]
@@ -181,32 +180,16 @@ impl Connected {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        carry(&self.opener, service, stream).await
+        door::carry(&self.opener, service, stream).await
     }
 
-    /// Takes connections and carries each to a service, until the session has ended.
-    pub async fn listen(&mut self, service: &str, listener: &TcpListener) -> Option<Ended> {
-        let mut forwards = JoinSet::new();
-        loop {
-            tokio::select! {
-                accepted = listener.accept() => {
-                    let Ok((mut socket, _)) = accepted else {
-                        // No file handle left for now, or a connection that was reset before it was accepted.
-                        tokio::time::sleep(PAUSE).await;
-                        continue;
-                    };
-                    let (opener, service) = (self.opener.clone(), service.to_owned());
-                    forwards.spawn(async move {
-                        let _ = socket.set_nodelay(true);
-                        if let Err(error) = carry(&opener, &service, &mut socket).await {
-                            tracing::warn!("{service}: {error}");
-                        }
-                    });
-                }
-                Some(_) = forwards.join_next() => {}
-                ended = &mut self.carriers => return ended.ok(),
-            }
+    /// Takes connections at these doors, and carries them, until the session has ended.
+    pub async fn keep(&mut self, doors: Vec<(Door, TcpListener)>) -> Option<Ended> {
+        let mut kept = JoinSet::new();
+        for (door, listener) in doors {
+            kept.spawn(door::keep(self.opener.clone(), door, listener));
         }
+        (&mut self.carriers).await.ok()
     }
 
     /// Ends the session once everything that was written is there.
@@ -219,18 +202,4 @@ impl Connected {
         drop(keeper);
         ended.ok()?.ok()
     }
-}
-
-async fn carry<S>(opener: &Opener, service: &str, stream: &mut S) -> Result<(u64, u64), OpenError>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    let mut far = match opener.open(service).await {
-        Ok(far) => far,
-        Err(error) => {
-            let _ = stream.shutdown().await;
-            return Err(error);
-        }
-    };
-    Ok(streams::carry(&mut far.stream, stream).await?)
 }

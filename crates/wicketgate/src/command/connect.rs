@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::process::ExitCode;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -11,7 +12,7 @@ use clap::Args;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, Stdin, Stdout, stdin, stdout};
 use tokio::net::TcpListener;
 use wicketgate_relay::client::config::RawClient;
-use wicketgate_relay::client::{Connected, Progress, Told, connect};
+use wicketgate_relay::client::{Connected, Door, Progress, Told, connect};
 
 use super::configuration::{BAD_CONFIGURATION, show};
 use super::endpoint;
@@ -24,13 +25,18 @@ use super::run::Stop;
 pub(crate) struct Connect {
     /// The agent.
     agent: String,
-    /// The service.
-    service: String,
-    /// Take connections at this address, and carry each to the service.
-    #[arg(long, value_name = "HOST:PORT", required_unless_present_any = ["stdio", "check"])]
+    /// The services, all of one session. Connections to an address behind one, as in ssh=127.0.0.1:2222, are carried to it.
+    #[arg(required = true, value_name = "SERVICE[=HOST:PORT]")]
+    services: Vec<Wanted>,
+    /// Take connections at this address, and carry each to the service; for one alone.
+    #[arg(long, value_name = "HOST:PORT")]
     listen: Option<String>,
+    /// Take SOCKS 5 connections at this address, and carry each to the service that it names as its host, as in
+    /// `curl --proxy socks5h://127.0.0.1:1080 http://wiki/`
+    #[arg(long, value_name = "HOST:PORT", conflicts_with = "stdio")]
+    socks: Option<String>,
     /// Carry standard input and output to the service, as for ssh: -o ProxyCommand='wicketgate connect %h ssh --stdio'
-    #[arg(long, conflicts_with = "listen")]
+    #[arg(long)]
     stdio: bool,
     /// The client's configuration. Without it: wicketgate/client.yaml in the folder for your configuration.
     #[arg(long, short, value_name = "PATH")]
@@ -43,7 +49,59 @@ pub(crate) struct Connect {
     quiet: bool,
 }
 
+/// A service, and where connections to it come in.
+#[derive(Clone)]
+struct Wanted {
+    service: String,
+    address: Option<String>,
+}
+
+impl FromStr for Wanted {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (service, address) = match text.split_once('=') {
+            Some((service, address)) => (service, Some(address.to_owned())),
+            None => (text, None),
+        };
+        if service.is_empty() || address.as_ref().is_some_and(String::is_empty) {
+            return Err("a service is written NAME or NAME=HOST:PORT");
+        }
+        Ok(Self { service: service.to_owned(), address })
+    }
+}
+
 impl Connect {
+    /// Where connections come in, and the address of each; none where standard input and output are carried.
+    fn doors(&self) -> anyhow::Result<Vec<(Door, &str)>> {
+        let given = self
+            .services
+            .iter()
+            .filter_map(|wanted| Some((Door::Service(wanted.service.clone()), wanted.address.as_deref()?)));
+        let mut doors: Vec<_> = given.collect();
+        if let Some(address) = &self.listen {
+            let [Wanted { service, address: None }] = &self.services[..] else {
+                bail!("--listen is for one service: write {}=HOST:PORT for each", self.services[0].service);
+            };
+            doors.push((Door::Service(service.clone()), address));
+        }
+        if let Some(address) = &self.socks {
+            doors.push((Door::Socks(self.names()), address));
+        }
+        match (self.stdio, doors.is_empty()) {
+            (true, true) if self.services.len() > 1 => bail!("--stdio is for one service"),
+            (true, false) => bail!("--stdio and an address do not go together"),
+            (false, true) if !self.check => {
+                bail!("say where connections come in: --listen, --socks, --stdio, or SERVICE=HOST:PORT")
+            }
+            _ => Ok(doors),
+        }
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.services.iter().map(|wanted| wanted.service.clone()).collect()
+    }
+
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let path = match &self.config {
             Some(path) => path.clone(),
@@ -54,18 +112,19 @@ impl Connect {
         if self.check {
             return Ok(ExitCode::SUCCESS);
         }
+        let doors = self.doors()?;
         endpoint::log("warn");
         endpoint::runtime()?.block_on(async {
             let mut stop = Stop::new()?;
             let told = tell(self.quiet);
-            let session = connect(&config, &self.agent, vec![self.service.clone()], told);
+            let session = connect(&config, &self.agent, self.names(), told);
             let session = tokio::select! {
                 session = session => session?,
                 _ = stop.told() => return Ok(ExitCode::FAILURE),
             };
-            match &self.listen {
-                Some(address) => listen(session, address, &self, &mut stop).await,
-                None => carry(session, &self.service).await,
+            match self.stdio {
+                true => carry(session, &self.services[0].service).await,
+                false => listen(session, doors, &self, &mut stop).await,
             }
         })
     }
@@ -99,19 +158,32 @@ fn tell(quiet: bool) -> Told {
 
 async fn listen(
     mut session: Connected,
-    address: &str,
+    doors: Vec<(Door, &str)>,
     asked: &Connect,
     stop: &mut Stop,
 ) -> anyhow::Result<ExitCode> {
-    let listener = TcpListener::bind(address)
-        .await
-        .with_context(|| format!("cannot listen at {address}: is another program there?"))?;
-    if !asked.quiet {
-        let at = listener.local_addr()?;
-        eprintln!("wicketgate: {at} leads to {} of {}", asked.service, asked.agent);
+    let mut open = Vec::new();
+    for (door, address) in doors {
+        let listener = TcpListener::bind(address)
+            .await
+            .with_context(|| format!("cannot listen at {address}: is another program there?"))?;
+        if !asked.quiet {
+            let at = listener.local_addr()?;
+            match &door {
+                Door::Service(service) => eprintln!("wicketgate: {at} leads to {service} of {}", asked.agent),
+                Door::Socks(services) => {
+                    let services = services.join(", ");
+                    eprintln!(
+                        "wicketgate: {at} leads to {services} of {}, as SOCKS 5 names them",
+                        asked.agent
+                    );
+                }
+            }
+        }
+        open.push((door, listener));
     }
     tokio::select! {
-        ended = session.listen(&asked.service, &listener) => match ended {
+        ended = session.keep(open) => match ended {
             Some(ended) => bail!("the session {ended}"),
             None => bail!("the session has ended"),
         },
