@@ -13,6 +13,7 @@ mod load;
 mod machine;
 mod peer;
 mod policy;
+mod relay;
 mod report;
 mod setup;
 
@@ -56,6 +57,8 @@ enum Task {
         #[arg(long)]
         out: Option<PathBuf>,
     },
+    /// Measures what private sessions cost, beside TCP hops, rathole and websockify
+    Relay(relay::Arguments),
     /// Serves as the backend until standard input ends; prints its address
     Echo {
         #[arg(long, default_value = "127.0.0.1:0")]
@@ -194,10 +197,15 @@ fn run(cli: &Cli) -> Result<()> {
     match &cli.command {
         Some(Task::Echo { bind, threads }) => return echo::serve(*bind, *threads),
         Some(Task::Admission { out }) => {
-            return measure("admission", "What admission costs", admission::run, out);
+            return measure("admission", "What admission costs", admission::run, out.as_deref());
         }
         Some(Task::Policy { out }) => {
-            return measure("policy", "What message policy costs", policy::run, out);
+            return measure("policy", "What message policy costs", policy::run, out.as_deref());
+        }
+        Some(Task::Relay(arguments)) => {
+            let program = std::path::absolute(arguments.wicketgate.clone().map_or_else(build, Ok)?)?;
+            let run = || relay::run(arguments, program);
+            return measure("relay", "What private sessions cost", run, arguments.out.as_deref());
         }
         None => {}
     }
@@ -214,7 +222,12 @@ fn run(cli: &Cli) -> Result<()> {
 }
 
 /// Measures one part alone: prints its table, and writes it to `name`.md in the folder `out`.
-fn measure(name: &str, title: &str, run: fn() -> Result<String>, out: &Option<PathBuf>) -> Result<()> {
+fn measure(
+    name: &str,
+    title: &str,
+    run: impl FnOnce() -> Result<String>,
+    out: Option<&Path>,
+) -> Result<()> {
     let (machine, table) = (Machine::here()?, run()?);
     let Machine { date, processor, cores, load_before, .. } = machine;
     let text = format!("{date}, {processor}, {cores} cores, load {load_before} before.\n\n{table}");
