@@ -222,12 +222,7 @@ fn run(cli: &Cli) -> Result<()> {
 }
 
 /// Measures one part alone: prints its table, and writes it to `name`.md in the folder `out`.
-fn measure(
-    name: &str,
-    title: &str,
-    run: impl FnOnce() -> Result<String>,
-    out: Option<&Path>,
-) -> Result<()> {
+fn measure(name: &str, title: &str, run: impl FnOnce() -> Result<String>, out: Option<&Path>) -> Result<()> {
     let (machine, table) = (Machine::here()?, run()?);
     let Machine { date, processor, cores, load_before, .. } = machine;
     let text = format!("{date}, {processor}, {cores} cores, load {load_before} before.\n\n{table}");

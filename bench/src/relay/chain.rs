@@ -96,8 +96,7 @@ impl Chain {
         let hop = Hop::to(Upstream::new(relay.plain.addr())).tls(&site.identity).idle(IDLE).workers(2);
         let (way, wall) = match self {
             Self::Nginx | Self::Haproxy => {
-                let kind =
-                    if self == Self::Nginx { Intermediary::Nginx } else { Intermediary::Haproxy };
+                let kind = if self == Self::Nginx { Intermediary::Nginx } else { Intermediary::Haproxy };
                 let proxy = kind.start(&hop).await?;
                 (Way::Secure(proxy.addr(), Kind::WebSocket), Some((kind.name(), Part::Proxy(proxy))))
             }
@@ -166,7 +165,10 @@ async fn websockify(service: &Service) -> Result<Running> {
 async fn rathole(service: &Service) -> Result<Running> {
     let (dir, control, near) = (Dir::new()?, Port::free()?, Port::free()?);
     let transport = |mut text: String, side: &str| {
-        writeln!(text, "[{side}.transport]\ntype = \"websocket\"\n[{side}.transport.websocket]\ntls = false")?;
+        writeln!(
+            text,
+            "[{side}.transport]\ntype = \"websocket\"\n[{side}.transport.websocket]\ntls = false"
+        )?;
         anyhow::Ok(text)
     };
     let server = format!(

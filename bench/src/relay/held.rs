@@ -107,9 +107,10 @@ async fn echo(session: &Connected) -> Result<()> {
         near.shutdown().await?;
         Ok(())
     };
-    let (forwarded, exchanged) = timeout(PATIENCE, async { tokio::join!(session.forward("bench", &mut far), exchange) })
-        .await
-        .context("an echo takes too long")?;
+    let (forwarded, exchanged) =
+        timeout(PATIENCE, async { tokio::join!(session.forward("bench", &mut far), exchange) })
+            .await
+            .context("an echo takes too long")?;
     exchanged?;
     // The service ends what is ended: how is no matter.
     let _ = forwarded;

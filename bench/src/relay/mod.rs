@@ -120,8 +120,8 @@ fn streams(arguments: &Arguments, runtime: &Runtime, site: &Site, service: &Serv
 fn table(shown: &[Shown]) -> Result<String> {
     let mut text = String::from(
         "## One stream\n\n\
-         | chain | down, MB/s | CPU s/GiB | times three hops | up, MB/s | CPU s/GiB | times three hops | 64 B to and fro, us | p99 | times three hops | CPU us | whose CPU, down |\n\
-         |---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---|\n",
+         | chain | down, MB/s | CPU s/GiB | times three hops | up, MB/s | CPU s/GiB | times three hops | 64 B to and fro, us | p99 | times three hops | CPU us |\n\
+         |---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n",
     );
     let floor = shown.iter().find(|shown| shown.chain == Chain::Hops3);
     for Shown { chain, down, up, turns } in shown {
@@ -140,13 +140,18 @@ fn table(shown: &[Shown]) -> Result<String> {
         let each = |sample: &Sample| sample.cost().as_secs_f64() * 1e6 / sample.count as f64;
         writeln!(
             text,
-            "| {:.0} | {:.0} | {} | {:.0} | {} |",
+            "| {:.0} | {:.0} | {} | {:.0} |",
             median(turns, p50),
             median(turns, |sample| sample.latency(0.99)),
             times(turns, floor.map(|floor| floor.turns.as_slice()), p50),
             median(turns, each),
-            whose(down)
         )?;
+    }
+    text.push_str("\nWhose CPU that is:\n\n| chain | down, s/GiB | up, s/GiB | 64 B to and fro, us |\n|---|---|---|---|\n");
+    for Shown { chain, down, up, turns } in shown {
+        let (down, up) = (whose(down, Sample::gibibytes), whose(up, Sample::gibibytes));
+        let turns = whose(turns, |sample| sample.count as f64 / 1e6);
+        writeln!(text, "| {} | {down} | {up} | {turns} |", chain.title())?;
     }
     text.push('\n');
     Ok(text)
@@ -167,12 +172,12 @@ fn median(samples: &[Sample], figure: impl Fn(&Sample) -> f64) -> f64 {
     figures.get(figures.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// Processor time of each program, in seconds for a GiB.
-fn whose(samples: &[Sample]) -> String {
+/// Processor time of each program, in seconds for each of what is counted.
+fn whose(samples: &[Sample], count: impl Fn(&Sample) -> f64) -> String {
     let parts = samples.first().map_or(0, |sample| sample.costs.len());
     let each = (0..parts).map(|part| {
         let Cost { name, .. } = &samples[0].costs[part];
-        let cost = median(samples, |sample| sample.costs[part].cpu.as_secs_f64() / sample.gibibytes());
+        let cost = median(samples, |sample| sample.costs[part].cpu.as_secs_f64() / count(sample));
         format!("{name} {cost:.2}")
     });
     each.collect::<Vec<_>>().join(", ")

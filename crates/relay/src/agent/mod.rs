@@ -1,8 +1,10 @@
 //! The agent: on the machine to be reached, it dials out, and lets clients in to the services that it offers.
 
 pub mod config;
+mod workers;
 
 use std::collections::HashSet;
+use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -14,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::config::AgentConfig;
+use self::workers::Workers;
 use crate::carrier::Opened;
 use crate::endpoint::control::{Call, Control, Controlled, Granted, Invitation, State, control};
 use crate::endpoint::link::{Event, LABEL, Link, LinkHandle, attach, link};
@@ -38,15 +41,20 @@ struct Agent {
     control: Control,
     revoked: Arc<Newest>,
     tasks: TaskTracker,
+    workers: Workers,
     sessions: Mutex<HashSet<SessionId>>,
 }
 
 /// Runs an agent until it is stopped; sessions then end with a reason that says so.
-pub async fn run(config: AgentConfig, stop: CancellationToken) {
+///
+/// # Errors
+/// No threads can be had to serve sessions on.
+pub async fn run(config: AgentConfig, stop: CancellationToken) -> io::Result<()> {
+    let workers = Workers::start()?;
     let Controlled { control, keeper, mut calls, revoked } =
         control(config.dialer.clone(), config.identity.clone());
     let (tasks, sessions) = (TaskTracker::new(), Mutex::default());
-    let agent = Arc::new(Agent { config, control, revoked, tasks, sessions });
+    let agent = Arc::new(Agent { config, control, revoked, tasks, workers, sessions });
     let keeper = tokio::spawn(keeper.run(|state| match state {
         State::Connected { gateway, version, carrier } => {
             tracing::info!(%gateway, %version, %carrier, "connected");
@@ -66,6 +74,7 @@ pub async fn run(config: AgentConfig, stop: CancellationToken) {
     agent.tasks.close();
     let _ = timeout(LAST_WORDS, agent.tasks.wait()).await;
     keeper.abort();
+    Ok(())
 }
 
 impl Agent {
@@ -79,8 +88,8 @@ impl Agent {
             );
         }
         self.sessions().insert(session);
-        let (tasks, stop) = (self.tasks.clone(), stop.clone());
-        tasks.spawn(async move {
+        let (agent, stop) = (self.clone(), stop.clone());
+        let serve = async move {
             let client = invitation.client.clone();
             tracing::info!(%session, %client, "invited");
             let limits = Limits::default();
@@ -96,7 +105,7 @@ impl Agent {
             let carriers = tokio::spawn(carriers.run(move |event| match event {
                 Event::Attached { again, carrier, .. } => {
                     tracing::info!(%session, again, %carrier, "attached");
-                },
+                }
                 Event::Broken(why) => {
                     counted.fetch_add(1, Ordering::Relaxed);
                     tracing::info!(%session, "broken: {why}");
@@ -121,7 +130,10 @@ impl Agent {
                 self.control.ended(&invitation.granted.ticket, ended.reason, breaks);
             }
             self.sessions().remove(&session);
-        });
+        };
+        if let Some(worker) = agent.workers.next() {
+            agent.tasks.spawn_on(serve, worker);
+        }
     }
 
     fn sessions(&self) -> MutexGuard<'_, HashSet<SessionId>> {

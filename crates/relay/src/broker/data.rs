@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::BytesMut;
 use tokio::io::{AsyncWriteExt, BufReader};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -45,7 +46,8 @@ pub(super) async fn serve<H: Send + 'static>(
     let (carried, gone) = oneshot::channel::<()>();
     let leaves = CancellationToken::new();
     let _leaving = leaves.clone().drop_guard();
-    let end = End { carrier: Box::new(carrier), origin, leaves, _held: Box::new((held, carried)) };
+    let (early, carrier) = (BytesMut::from(carrier.buffer()), carrier.into_inner());
+    let end = End { carrier, early, origin, leaves, _held: Box::new((held, carried)) };
     let arrival =
         broker.meeting.arrive(&ticket, end, config.max_carriers / 2).map_err(ServeError::Refused)?;
     let carry = async {
@@ -93,8 +95,9 @@ impl First<'_> {
         };
         let mut join = Join::new(broker, ticket, &first.origin, &second.origin).await;
         let leaves = second.leaves.clone();
+        let (up, down) = ((&mut first.carrier, first.early), (&mut second.carrier, second.early));
         let reason = tokio::select! {
-            over = splice(&mut first.carrier, &mut second.carrier, &mut join.moved) => over.of(ticket.holder),
+            over = splice(up, down, &mut join.moved) => over.of(ticket.holder),
             () = leaves.cancelled() => "told_to_leave",
             () = replaced.cancelled() => "replaced",
         };

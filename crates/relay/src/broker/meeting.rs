@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bytes::BytesMut;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
@@ -18,6 +19,8 @@ use crate::ticket::Ticket;
 /// One end of a session: its carrier, and what is given back when it ends.
 pub(super) struct End {
     pub(super) carrier: BoxedCarrier,
+    /// What came with its preamble.
+    pub(super) early: BytesMut,
     pub(super) origin: Origin,
     /// Cancelled when whoever brought it has been told to take it away.
     pub(super) leaves: CancellationToken,
@@ -118,6 +121,7 @@ mod tests {
     fn end(mark: u8) -> End {
         End {
             carrier: Box::new(tokio::io::duplex(1).0),
+            early: BytesMut::new(),
             origin: Origin {
                 listener: "public".into(),
                 route: "private".into(),

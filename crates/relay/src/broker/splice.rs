@@ -9,10 +9,8 @@ use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::io::poll_read_buf;
 
+use crate::carrier::spare;
 use crate::name::Role;
-
-/// What one read takes at most, in bytes.
-const READ: usize = 64 << 10;
 
 /// How many bytes went which way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,7 +20,6 @@ pub(super) struct Spliced {
 }
 
 /// One direction: what was read and is not written yet. Idle, it holds no buffer.
-#[derive(Default)]
 struct Lane {
     held: BytesMut,
     unflushed: bool,
@@ -48,13 +45,17 @@ impl Over {
     }
 }
 
-/// Carries bytes both ways, and counts them. An end of either direction ends both: whoever goes on attaches anew.
-pub(super) async fn splice<A, B>(up: &mut A, down: &mut B, moved: &mut Spliced) -> Over
+/// Carries bytes both ways, and counts them: first those of each side that have been read already. An end of either direction ends both: whoever goes on attaches anew.
+pub(super) async fn splice<A, B>(
+    (up, upward): (&mut A, BytesMut),
+    (down, downward): (&mut B, BytesMut),
+    moved: &mut Spliced,
+) -> Over
 where
     A: AsyncRead + AsyncWrite + Unpin,
     B: AsyncRead + AsyncWrite + Unpin,
 {
-    let (mut upward, mut downward) = (Lane::default(), Lane::default());
+    let (mut upward, mut downward) = (Lane::new(upward), Lane::new(downward));
     // How it ended is no matter: a break and an end are the same to a session. What one side has said before it ended still
     // gets to the other.
     poll_fn(|cx| {
@@ -70,6 +71,10 @@ where
 }
 
 impl Lane {
+    fn new(held: BytesMut) -> Self {
+        Self { bytes: held.len() as u64, held, unflushed: false }
+    }
+
     fn poll<A, B>(&mut self, cx: &mut Context<'_>, from: &mut A, to: &mut B) -> Poll<io::Result<()>>
     where
         A: AsyncRead + Unpin,
@@ -85,13 +90,13 @@ impl Lane {
                 }
                 self.unflushed = true;
             }
-            self.held.reserve(READ);
+            spare::make_room(&mut self.held);
             match poll_read_buf(Pin::new(&mut *from), cx, &mut self.held) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Ok(())),
                 Poll::Ready(Ok(read)) => self.bytes += read as u64,
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => {
-                    self.held = BytesMut::new();
+                    spare::leave(&mut self.held);
                     if self.unflushed {
                         match Pin::new(&mut *to).poll_flush(cx) {
                             Poll::Ready(Ok(())) => self.unflushed = false,
@@ -116,23 +121,25 @@ mod tests {
     async fn bytes_go_both_ways_until_one_side_ends() {
         let (mut client, mut near) = tokio::io::duplex(64);
         let (mut agent, mut far) = tokio::io::duplex(16);
+        let whole: Vec<u8> = (0..=255).cycle().take(10_000).collect();
+        let sent = whole.clone();
         let spliced = tokio::spawn(async move {
             let mut moved = Spliced::default();
-            (splice(&mut near, &mut far, &mut moved).await, moved)
+            let early = BytesMut::from(&sent[..3]);
+            (splice((&mut near, early), (&mut far, BytesMut::new()), &mut moved).await, moved)
         });
-        let sent: Vec<u8> = (0..=255).cycle().take(10_000).collect();
-        let (mut from_client, mut to_agent) = (vec![0; sent.len()], vec![0; 5]);
+        let (mut from_client, mut to_agent) = (vec![0; whole.len()], vec![0; 5]);
         let (mut read, mut write) = tokio::io::split(agent);
         let echo = async {
             read.read_exact(&mut from_client).await.unwrap();
             write.write_all(b"taken").await.unwrap();
         };
         let ask = async {
-            client.write_all(&sent).await.unwrap();
+            client.write_all(&whole[3..]).await.unwrap();
             client.read_exact(&mut to_agent).await.unwrap();
         };
         tokio::join!(echo, ask);
-        assert_eq!((from_client, &*to_agent), (sent, &b"taken"[..]));
+        assert_eq!((from_client, &*to_agent), (whole.clone(), &b"taken"[..]));
         agent = read.unsplit(write);
         drop(client);
         assert_eq!(spliced.await.unwrap(), (Over::First, Spliced { up: 10_000, down: 5 }));

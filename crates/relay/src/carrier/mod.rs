@@ -3,6 +3,7 @@
 mod dialer;
 mod error;
 mod gateway;
+pub(crate) mod spare;
 pub mod tls;
 pub mod websocket;
 

@@ -6,17 +6,16 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, Sleep};
 use tokio_util::io::poll_read_buf;
 
 use super::link::{Event, Shared};
-use crate::carrier::{BoxedCarrier, Dialer, Kind, Opened};
+use super::pieces::Pieces;
+use crate::carrier::{BoxedCarrier, Dialer, Kind, Opened, spare};
 use crate::session::{Break, Ended, Reason};
 
-/// What one read takes at most, in bytes.
-const READ: usize = 64 << 10;
 /// How much is put together for writing, in bytes.
 const WRITE: usize = 128 << 10;
 /// How long the other end may take to attach: the gateway waits for it as long as it is told to.
@@ -37,7 +36,7 @@ struct Ride<'a, F> {
     carrier: BoxedCarrier,
     kind: Kind,
     input: BytesMut,
-    output: BytesMut,
+    output: Pieces,
     unflushed: bool,
     attached: bool,
     deadline: Pin<Box<Sleep>>,
@@ -66,7 +65,7 @@ pub(super) async fn carry(shared: &Shared, opened: Opened, dialer: &Dialer, told
         carrier,
         kind,
         input: BytesMut::new(),
-        output: BytesMut::from(&*offer),
+        output: Pieces::from(offer),
         unflushed: false,
         attached: false,
         deadline: Box::pin(tokio::time::sleep_until(until_attached)),
@@ -80,7 +79,7 @@ pub(super) async fn carry(shared: &Shared, opened: Opened, dialer: &Dialer, told
     let attached = ride.attached;
     let farewell = ride.farewell(&why);
     if let Some(record) = farewell {
-        ride.output.extend_from_slice(&record);
+        ride.output.extend([record]);
     }
     // What is left to say is said if the carrier takes it now.
     let _ = tokio::time::timeout(Duration::from_secs(1), ride.finish()).await;
@@ -133,11 +132,7 @@ impl<F: Fn(&Event)> Ride<'_, F> {
             if self.output.len() < WRITE {
                 let mut state = self.shared.lock();
                 let room = WRITE - self.output.len();
-                while state.core.transmit(&mut self.output, room.max(512)) > 0 {
-                    if self.output.len() >= WRITE {
-                        break;
-                    }
-                }
+                state.core.transmit_pieces(&mut self.output, room.max(512));
             }
             if self.output.is_empty() {
                 if self.unflushed && Pin::new(&mut self.carrier).poll_flush(cx)?.is_ready() {
@@ -145,7 +140,8 @@ impl<F: Fn(&Event)> Ride<'_, F> {
                 }
                 return Ok(moved);
             }
-            match Pin::new(&mut self.carrier).poll_write(cx, &self.output) {
+            let (slices, count) = self.output.slices();
+            match Pin::new(&mut self.carrier).poll_write_vectored(cx, &slices[..count]) {
                 Poll::Ready(Ok(0)) => return Err(Over::Ended),
                 Poll::Ready(Ok(written)) => self.output.advance(written),
                 Poll::Ready(Err(error)) => return Err(error.into()),
@@ -157,13 +153,10 @@ impl<F: Fn(&Event)> Ride<'_, F> {
 
     /// `true` where something has come.
     fn read(&mut self, cx: &mut Context<'_>) -> Result<bool, Over> {
-        self.input.reserve(READ);
+        spare::make_room(&mut self.input);
         match poll_read_buf(Pin::new(&mut self.carrier), cx, &mut self.input) {
             Poll::Pending => {
-                if self.input.is_empty() {
-                    // An idle session holds no buffer.
-                    self.input = BytesMut::new();
-                }
+                spare::leave(&mut self.input);
                 return Ok(false);
             }
             Poll::Ready(Ok(0)) => return Err(Over::Ended),
@@ -203,8 +196,8 @@ impl<F: Fn(&Event)> Ride<'_, F> {
             if state.dropped && state.core.is_flushed() {
                 state.core.close(Reason::Normal, "");
             }
-            let mut more = BytesMut::new();
-            let due = state.core.transmit(&mut more, WRITE);
+            let room = WRITE.saturating_sub(self.output.len());
+            let due = state.core.transmit_pieces(&mut self.output, room);
             if let Some(ended) = state.core.ended().cloned()
                 && self.output.is_empty()
                 && due == 0
@@ -215,7 +208,6 @@ impl<F: Fn(&Event)> Ride<'_, F> {
             drop(state);
             let at = if self.attached { at } else { at.min(self.until_attached) };
             if due > 0 {
-                self.output.unsplit(more);
                 self.write(cx)?;
                 continue;
             }
@@ -238,8 +230,9 @@ impl<F: Fn(&Event)> Ride<'_, F> {
     }
 
     async fn finish(&mut self) -> io::Result<()> {
-        let output = std::mem::take(&mut self.output);
-        self.carrier.write_all(&output).await?;
+        while let Some(piece) = self.output.pop() {
+            self.carrier.write_all(&piece).await?;
+        }
         self.carrier.shutdown().await
     }
 }

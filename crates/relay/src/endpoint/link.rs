@@ -1,7 +1,7 @@
 //! One end of a session at work: a byte stream for TLS, and a task that keeps a carrier under it.
 
 use std::future::poll_fn;
-use std::io;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -75,10 +75,19 @@ impl Shared {
 }
 
 impl State {
-    /// Wakes whoever waits for bytes, room, or the end.
+    /// Wakes whoever waits for bytes, room, or the end, and has it now.
     pub(super) fn wake_users(&mut self) {
-        let users = [self.reader.take(), self.writer.take(), self.flusher.take()];
-        users.into_iter().flatten().for_each(Waker::wake);
+        let has_ended = self.core.ended().is_some();
+        let wake = |user: &mut Option<Waker>, has: bool| {
+            if (has || has_ended)
+                && let Some(user) = user.take()
+            {
+                user.wake();
+            }
+        };
+        wake(&mut self.reader, !self.core.peek().is_empty() || self.core.is_at_end());
+        wake(&mut self.writer, self.core.writable() > 0);
+        wake(&mut self.flusher, self.core.is_flushed());
     }
 
     fn wake_carrier(&mut self) {
@@ -163,7 +172,9 @@ impl AsyncRead for Link {
         }
         if out.filled().len() > before {
             // The peer may be waiting for room.
-            state.wake_carrier();
+            if state.core.is_to_transmit() {
+                state.wake_carrier();
+            }
             return Poll::Ready(Ok(()));
         }
         if state.core.is_at_end() || out.remaining() == 0 {
@@ -182,20 +193,36 @@ impl AsyncRead for Link {
 
 impl AsyncWrite for Link {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored(cx, &[IoSlice::new(data)])
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
         let mut state = self.shared.lock();
         if let Some(error) = state.failure() {
             return Poll::Ready(Err(error));
         }
-        match state.core.write(data) {
-            0 if !data.is_empty() => {
-                state.writer = Some(cx.waker().clone());
-                Poll::Pending
-            }
-            written => {
-                state.wake_carrier();
-                Poll::Ready(Ok(written))
+        let mut written = 0;
+        for slice in slices.iter().filter(|slice| !slice.is_empty()) {
+            let taken = state.core.write(slice);
+            written += taken;
+            if taken < slice.len() {
+                break;
             }
         }
+        if written == 0 && slices.iter().any(|slice| !slice.is_empty()) {
+            state.writer = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        state.wake_carrier();
+        Poll::Ready(Ok(written))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
     }
 
     /// What is written will get there, so that there is nothing to wait for.

@@ -4,7 +4,9 @@ mod backoff;
 mod carry;
 pub mod config;
 pub mod control;
+mod joined;
 pub mod link;
+mod pieces;
 pub mod streams;
 
 pub use backoff::Backoff;

@@ -10,6 +10,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_util::compat::{Compat, FuturesAsyncReadCompatExt, TokioAsyncReadCompatExt};
 use yamux::{Config, Connection, ConnectionError, Mode};
 
+use super::joined::Joined;
+
 /// The most streams of one session at once, as either end counts them; one more ends the session.
 const MAX_STREAMS: usize = 128;
 /// The most that a client opens at once: further ones wait. Fewer than there may be, since a stream that has ended counts until
@@ -20,8 +22,9 @@ const MAX_OPEN: usize = MAX_STREAMS / 2;
 const WINDOW: usize = 64 << 20;
 /// The longest name of a service, in bytes.
 const MAX_SERVICE: usize = 128;
-/// What is read at once, in bytes: each stream holds twice as much.
-const COPY: usize = 32 << 10;
+/// What is read at once, in bytes: each stream holds twice as much. With the 12 bytes of a frame's header it fills four
+/// records of TLS.
+const COPY: usize = (64 << 10) - 12;
 /// The longest reason why a stream is not opened, in bytes.
 const MAX_REASON: usize = 1024;
 
@@ -32,6 +35,7 @@ fn config() -> Config {
     let mut config = Config::default();
     config.set_max_num_streams(MAX_STREAMS);
     config.set_max_connection_receive_window(Some(WINDOW));
+    config.set_split_send_size(COPY);
     config
 }
 
@@ -88,7 +92,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (opens, mut opened) = mpsc::channel::<oneshot::Sender<_>>(MAX_STREAMS);
-    let mut connection = Connection::new(session.compat(), config(), Mode::Client);
+    let mut connection = Connection::new(Joined::new(session).compat(), config(), Mode::Client);
     let run = async move {
         let mut asked: Option<oneshot::Sender<_>> = None;
         let mut ending = false;
@@ -137,7 +141,7 @@ pub async fn serve<S>(session: S, mut take: impl FnMut(Stream)) -> Result<(), Co
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let mut connection = Connection::new(session.compat(), config(), Mode::Server);
+    let mut connection = Connection::new(Joined::new(session).compat(), config(), Mode::Server);
     while let Some(stream) = poll_fn(|cx| connection.poll_next_inbound(cx)).await {
         take(stream?.compat());
     }

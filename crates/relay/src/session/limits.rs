@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// What a session may hold and how long it waits. The memory of one session is at most `replay` and `window` and two
+/// What a session may hold and how long it waits. The memory of one session is at most `replay` and `window` and four
 /// segments of 64 KiB, and is taken only as bytes come.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {

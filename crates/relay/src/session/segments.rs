@@ -30,6 +30,8 @@ pub(super) struct Segments {
     full: VecDeque<Segment>,
     tail: BytesMut,
     tail_start: u64,
+    /// A buffer of a whole segment that was given back, for the next tail.
+    spare: BytesMut,
 }
 
 impl fmt::Debug for Segments {
@@ -53,7 +55,8 @@ impl Segments {
 
     /// Bytes of memory taken, the queue's own apart.
     pub(super) fn memory(&self) -> usize {
-        self.full.iter().map(|segment| segment.bytes.len()).sum::<usize>() + self.tail.capacity()
+        let full = self.full.iter().map(|segment| segment.bytes.len()).sum::<usize>();
+        full + self.tail.capacity() + self.spare.capacity()
     }
 
     /// Copies `bytes` to the end.
@@ -64,7 +67,11 @@ impl Segments {
                 self.close_tail();
                 // As much again as is held: little for a few keystrokes, a whole segment for a transfer.
                 let held = usize::try_from(self.held()).unwrap_or(SEGMENT);
-                self.tail = BytesMut::with_capacity(bytes.len().max(held).clamp(SMALLEST, SEGMENT));
+                let wanted = bytes.len().max(held).clamp(SMALLEST, SEGMENT);
+                self.tail = match wanted == SEGMENT && self.spare.capacity() >= SEGMENT {
+                    true => std::mem::take(&mut self.spare),
+                    false => BytesMut::with_capacity(wanted),
+                };
                 room = self.tail.capacity();
             }
             let (now, later) = bytes.split_at(room.min(bytes.len()));
@@ -88,8 +95,10 @@ impl Segments {
     pub(super) fn release(&mut self, offset: u64) {
         debug_assert!(self.start <= offset && offset <= self.end(), "released to {offset}");
         self.start = offset;
-        while self.full.front().is_some_and(|first| first.end() <= offset) {
-            self.full.pop_front();
+        while self.full.front().is_some_and(|first| first.end() <= offset)
+            && let Some(first) = self.full.pop_front()
+        {
+            self.recycle(first.bytes);
         }
         if offset == self.end() {
             self.tail_start = offset;
@@ -97,6 +106,7 @@ impl Segments {
             if self.tail.capacity() > SMALLEST {
                 self.tail = BytesMut::new();
             }
+            self.spare = BytesMut::new();
         }
     }
 
@@ -125,6 +135,17 @@ impl Segments {
 
     fn position(&self, offset: u64) -> usize {
         self.full.partition_point(|segment| segment.end() <= offset)
+    }
+
+    /// Keeps one buffer of a whole segment, which nobody shares any more: a transfer fills one after the other.
+    fn recycle(&mut self, bytes: Bytes) {
+        if bytes.len() == SEGMENT
+            && self.spare.capacity() == 0
+            && let Ok(mut buffer) = bytes.try_into_mut()
+        {
+            buffer.clear();
+            self.spare = buffer;
+        }
     }
 
     /// Moves the tail's bytes to the full segments; the room behind them stays the tail's.
@@ -156,7 +177,7 @@ mod tests {
             segments.append(b"0123456789abcdef");
         }
         let held = segments.held() as usize;
-        assert!(held <= segments.memory() && segments.memory() < held + SEGMENT);
+        assert!(held <= segments.memory() && segments.memory() < held + 2 * SEGMENT);
         assert!(segments.full.len() <= held / SEGMENT + 16);
         segments.release(segments.end());
         assert_eq!((segments.memory(), segments.held()), (0, 0));
@@ -215,7 +236,7 @@ mod tests {
                     }
                 }
                 prop_assert_eq!(segments.end(), whole.len() as u64);
-                prop_assert!(segments.memory() as u64 <= segments.held() + 2 * SEGMENT as u64);
+                prop_assert!(segments.memory() as u64 <= segments.held() + 3 * SEGMENT as u64);
             }
         }
     }

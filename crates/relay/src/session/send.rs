@@ -198,6 +198,17 @@ impl Session {
         self.outbound.held.held() == 0
     }
 
+    /// Whether there is anything to transmit now.
+    pub fn is_to_transmit(&self) -> bool {
+        self.is_attached()
+            && (self.ended().is_some()
+                || self.inbound.ack_is_due()
+                || self.outbound.sendable() > 0
+                || self.outbound.fin_is_due()
+                || self.pong.is_some()
+                || self.keepalive.is_unsent())
+    }
+
     /// Appends records for the attached carrier to `out`, at most `limit` bytes, and tells how many; call until that
     /// is 0. They count as sent. A `limit` under 512 bytes may be too little for any record.
     pub fn transmit(&mut self, out: &mut BytesMut, limit: usize) -> usize {

@@ -36,11 +36,11 @@ impl Agent {
             let agent = wicketgate_relay::agent::run(config, ending.clone());
             tokio::pin!(agent);
             tokio::select! {
-                () = &mut agent => {}
+                ended = &mut agent => ended?,
                 signal = stop.told() => {
                     tracing::info!(signal, "stopping");
                     ending.cancel();
-                    agent.await;
+                    agent.await?;
                 }
             }
             Ok(ExitCode::SUCCESS)

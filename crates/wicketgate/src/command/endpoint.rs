@@ -5,9 +5,9 @@ use std::io::{self, IsTerminal};
 use tokio::runtime::{Builder, Runtime};
 use tracing_subscriber::EnvFilter;
 
-/// The runtime of an endpoint.
+/// The runtime of an endpoint: one thread, since the tasks of a session mostly wake each other.
 pub(super) fn runtime() -> io::Result<Runtime> {
-    Builder::new_multi_thread().enable_all().build()
+    Builder::new_current_thread().enable_all().build()
 }
 
 /// Writes what happens to standard error; `RUST_LOG` says how much.

@@ -3,7 +3,7 @@
 //! What stands between may cut messages otherwise than they were sent, so a frame's border says nothing. Payload goes on in
 //! pieces as it comes: no length that a peer claims costs memory.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -16,11 +16,10 @@ use wicketgate_wire::{
 };
 
 use super::Frames;
+use crate::carrier::spare;
 
-/// What one read takes at most, in bytes.
-const READ: usize = 64 << 10;
-/// How much may wait to be written before the writer waits, in bytes.
-const HIGH: usize = 128 << 10;
+/// How much may wait to be written before the writer waits, in bytes: what fits into one buffer with the heads of its frames.
+const HIGH: usize = spare::ROOM - 1024;
 /// Pongs that may wait behind a writer that waits; a peer that pings more is answered once for many (RFC 6455
 /// section 5.5.3).
 const MAX_PONGS: usize = 4;
@@ -193,17 +192,36 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketPipe<S> {
     }
 
     fn frame(&mut self, opcode: Opcode, payload: &[u8]) {
+        self.frame_of(opcode, payload.len(), &mut [payload].into_iter());
+    }
+
+    /// Makes a frame of so many bytes, from the front of these slices; gives what is left of the last that it takes from.
+    fn frame_of<'a>(
+        &mut self,
+        opcode: Opcode,
+        length: usize,
+        slices: &mut impl Iterator<Item = &'a [u8]>,
+    ) -> &'a [u8] {
         let key = self.key();
-        let header = Header { fin: true, rsv: Rsv::NONE, opcode, mask: key, length: payload.len() as u64 };
+        let header = Header { fin: true, rsv: Rsv::NONE, opcode, mask: key, length: length as u64 };
+        if self.output.is_empty() {
+            spare::make_room(&mut self.output);
+        }
         self.output.extend_from_slice(&header.encode());
         let start = self.output.len();
-        match key {
-            None => self.output.extend_from_slice(payload),
-            Some(key) => {
-                self.output.resize(start + payload.len(), 0);
-                mask::copy(payload, &mut self.output[start..], key, 0);
-            }
+        let (mut left, mut rest): (usize, &[u8]) = (length, &[]);
+        while left > 0
+            && let Some(slice) = slices.next()
+        {
+            let (now, later) = slice.split_at(slice.len().min(left));
+            self.output.extend_from_slice(now);
+            left -= now.len();
+            rest = later;
         }
+        if let Some(key) = key {
+            mask::apply(&mut self.output[start..], key, 0);
+        }
+        rest
     }
 
     /// Writes what waits.
@@ -216,8 +234,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketPipe<S> {
             self.output.advance(written);
         }
         self.pongs = 0;
-        // An idle pipe holds no buffer.
-        self.output = BytesMut::new();
+        spare::leave(&mut self.output);
         Poll::Ready(Ok(()))
     }
 }
@@ -251,16 +268,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for WebSocketPipe<S> {
                 // Whether it is written now or later is no matter of the reader's.
                 let _ = this.poll_drain(cx)?;
             }
-            this.input.reserve(READ);
+            spare::make_room(&mut this.input);
             let read = tokio_util::io::poll_read_buf(Pin::new(&mut this.io), cx, &mut this.input);
             match read {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Ok(())),
                 Poll::Ready(Ok(_)) => {}
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => {
-                    if this.input.is_empty() {
-                        this.input = BytesMut::new();
-                    }
+                    spare::leave(&mut this.input);
                     return Poll::Pending;
                 }
             }
@@ -270,20 +285,36 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for WebSocketPipe<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for WebSocketPipe<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored(cx, &[IoSlice::new(data)])
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        data: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         if this.closing {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
-        if this.output.len() >= HIGH {
+        let frame = this.frames.longest_sent();
+        let all: usize = data.iter().map(|slice| slice.len()).sum();
+        if this.output.len() + all.min(frame) > HIGH {
             ready!(this.poll_drain(cx))?;
         }
-        let frame = this.frames.longest_sent();
-        let room = HIGH.saturating_sub(this.output.len()).max(frame);
-        let taken = data.len().min(room);
-        for payload in data[..taken].chunks(frame) {
-            this.frame(Opcode::Binary, payload);
+        let taken = all.min(HIGH.saturating_sub(this.output.len()).max(frame));
+        let (mut left, mut rest, mut slices): (usize, &[u8], _) =
+            (taken, &[], data.iter().map(|slice| &**slice));
+        while left > 0 {
+            let length = left.min(frame);
+            rest = this.frame_of(Opcode::Binary, length, &mut std::iter::once(rest).chain(&mut slices));
+            left -= length;
         }
         Poll::Ready(Ok(taken))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
