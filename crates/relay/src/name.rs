@@ -101,6 +101,12 @@ impl Name {
     }
 }
 
+/// Whether a text can be the name of a service: 1 to 128 letters, digits, `-`, `_` and `.`.
+pub fn is_service(text: &str) -> bool {
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    !text.is_empty() && text.len() <= MAX_NAME && text.bytes().all(is_name)
+}
+
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "spiffe://{}/{}/{}", self.site, self.role.label(), self.name)

@@ -1,6 +1,7 @@
 //! The agent: on the machine to be reached, it dials out, and lets clients in to the services that it offers.
 
 pub mod config;
+pub mod services;
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -207,10 +208,10 @@ impl Agent {
         if !self.config.access.allows(client, &self.config.identity.name.name, service) {
             return Err(format!("the agent does not let {client} reach `{service}`"));
         }
-        let Some(address) = self.config.services.get(service) else {
+        let Some(address) = self.config.services.address(service) else {
             return Err(format!("the agent has no service `{service}`"));
         };
-        let connect = timeout(CONNECT, TcpStream::connect(address.as_str()));
+        let connect = timeout(CONNECT, TcpStream::connect(&*address));
         let socket = connect.await.map_err(|_| format!("`{service}` does not answer"))?;
         let socket = socket.map_err(|error| format!("`{service}` cannot be reached: {error}"))?;
         socket.set_nodelay(true).map_err(|error| error.to_string())?;

@@ -20,7 +20,7 @@ use crate::control::message::{FromEndpoint, FromGateway, Refusal, Welcome};
 use crate::control::version::{OLDEST, Version};
 use crate::control::{Channel, ChannelError};
 use crate::identity::Certified;
-use crate::name::Role;
+use crate::name::{Role, is_service};
 use crate::session::{Reason, SessionId};
 use crate::ticket::{Sealed, Ticket};
 
@@ -297,6 +297,10 @@ impl Broker {
         }
         if services.is_empty() || services.len() > MAX_SERVICES {
             return Err((Refusal::Protocol, format!("a session is for 1 to {MAX_SERVICES} services")));
+        }
+        // Rules with `*` would allow anything else to be asked of an agent, and audits show the names side by side.
+        if !services.iter().all(|service| is_service(service)) {
+            return Err((Refusal::Protocol, "this is the name of no service".into()));
         }
         // Who may not reach an agent does not learn whether it is there.
         let client = &peer.name.name;

@@ -4,6 +4,7 @@ mod choice;
 mod doctor;
 mod matrix;
 mod operation;
+mod patterns;
 mod privacy;
 mod refusals;
 mod resume;
