@@ -37,7 +37,7 @@ pub struct RawAgent {
     pub max_sessions: At<u32>,
 }
 
-/// A rule: these clients reach these services.
+/// A rule: these clients reach these services, at these times.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RawClients {
@@ -45,6 +45,13 @@ pub struct RawClients {
     pub clients: OneOrMany<At<String>>,
     /// Names of services; `*` stands for any characters.
     pub services: OneOrMany<At<String>>,
+    /// When the rule applies, as in `mon-fri 08:00-18:00`, `sat,sun` or `22:00-06:00`: days of the week, and a time, which ends before
+    /// its last moment and is of the day on which it begins; seconds may be written too. Default: always. At most 100.
+    #[serde(default)]
+    pub times: Option<OneOrMany<At<String>>>,
+    /// By whose clock: an IANA time zone, as in `Europe/Berlin`, or `UTC`. To be given with `times`.
+    #[serde(default)]
+    pub timezone: Option<At<String>>,
 }
 
 fn hundred() -> At<u32> {
@@ -75,13 +82,14 @@ impl RawAgent {
         let any = || OneOrMany(vec![At::nowhere("*".to_owned())]);
         let rules = match self.access {
             None => {
-                let all = RawAccess { clients: any(), agents: any(), services: any() };
+                let all =
+                    RawAccess { clients: any(), agents: any(), services: any(), times: None, timezone: None };
                 vec![Item { value: all, place: Place::UNKNOWN, whole: true }]
             }
             Some(rules) => rules
                 .into_iter()
-                .map(|Item { value: RawClients { clients, services }, place, whole }| Item {
-                    value: RawAccess { clients, agents: any(), services },
+                .map(|Item { value: RawClients { clients, services, times, timezone }, place, whole }| Item {
+                    value: RawAccess { clients, agents: any(), services, times, timezone },
                     place,
                     whole,
                 })

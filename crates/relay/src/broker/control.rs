@@ -1,7 +1,7 @@
 //! A control connection: an endpoint proves who it is, and then asks, or is asked.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -305,10 +305,11 @@ impl Broker {
         // Who may not reach an agent does not learn whether it is there.
         let client = &peer.name.name;
         let config = self.config.load();
-        let denied = services.iter().find(|service| !config.access.allows(client, agent, service));
+        let now = SystemTime::now();
+        let denied = services.iter().find(|service| !config.access.allows(client, agent, service, now));
         if let Some(service) = denied {
             let text = format!(
-                "the gateway does not let {client} reach `{service}` of {agent}: `relay.access` has no such rule"
+                "the gateway does not let {client} reach `{service}` of {agent}: `relay.access` has no such rule, or none for this time"
             );
             return Err((Refusal::Access, text));
         }
@@ -384,7 +385,8 @@ impl Broker {
         if self.ended.has(ticket.session) {
             return Err(Refusal::Operator);
         }
-        let allows = |service: &String| config.access.allows(&client.name, &agent.name, service);
+        let now = SystemTime::now();
+        let allows = |service: &String| config.access.allows(&client.name, &agent.name, service, now);
         if ticket.services.iter().all(allows) { Ok(()) } else { Err(Refusal::Access) }
     }
 }

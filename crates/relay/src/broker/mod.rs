@@ -13,8 +13,8 @@ mod registry;
 mod splice;
 
 use std::net::IpAddr;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -29,6 +29,7 @@ use self::live::{Live, What};
 use self::meeting::Meeting;
 use self::probe::Probes;
 use self::registry::Registry;
+use crate::access::until;
 use crate::carrier::{BoxedCarrier, Kind};
 use crate::config::RelayConfig;
 use crate::control::ChannelError;
@@ -174,6 +175,24 @@ impl Broker {
             tracing::info!(ended, "connections ended whose parties are not let in any more");
         }
         self.revoked.send_modify(|times| *times += 1);
+    }
+
+    /// Follows the times of rules: where one begins or ends, whatever is open is judged again. Ends with the broker.
+    pub async fn follow_times(broker: Weak<Self>) {
+        let Some(mut changes) = broker.upgrade().map(|broker| broker.revoked.subscribe()) else { return };
+        loop {
+            let Some(next) = broker.upgrade().map(|broker| {
+                changes.mark_unchanged();
+                broker.config.load().access.next_change(SystemTime::now())
+            }) else {
+                return;
+            };
+            tokio::select! {
+                // The rules may be others.
+                changed = changes.changed() => if changed.is_err() { return },
+                () = until(next) => if let Some(broker) = broker.upgrade() { broker.enforce() },
+            }
+        }
     }
 
     /// The agents and clients that are connected, by their names.

@@ -11,6 +11,7 @@ mod resume;
 mod revocation;
 mod service;
 mod ssh;
+mod times;
 mod walls;
 mod wire;
 
