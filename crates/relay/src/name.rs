@@ -21,6 +21,8 @@ pub enum Role {
     Client,
     /// Between them.
     Gateway,
+    /// The site's authority, while it lets others join.
+    Authority,
 }
 
 impl Role {
@@ -30,6 +32,7 @@ impl Role {
             Self::Agent => "agent",
             Self::Client => "client",
             Self::Gateway => "gateway",
+            Self::Authority => "authority",
         }
     }
 }
@@ -38,7 +41,7 @@ impl FromStr for Role {
     type Err = NameError;
 
     fn from_str(text: &str) -> Result<Self, NameError> {
-        [Self::Agent, Self::Client, Self::Gateway]
+        [Self::Agent, Self::Client, Self::Gateway, Self::Authority]
             .into_iter()
             .find(|role| role.label() == text)
             .ok_or(NameError::Role)
@@ -66,7 +69,7 @@ pub enum NameError {
     #[error("a site has 1 to {MAX_SITE} characters: a-z, 0-9, `-`, `_` and `.`")]
     Site,
     /// The role.
-    #[error("a role is `agent`, `client` or `gateway`")]
+    #[error("a role is `agent`, `client`, `gateway` or `authority`")]
     Role,
     /// The party's own name.
     #[error(

@@ -13,13 +13,13 @@ use wicketgate_audit::{Event, Who};
 
 use super::live::{Entered, What};
 use super::registry::Registered;
-use super::{Broker, Origin, RENEWABLE, ServeError, probe, within};
+use super::{Broker, Origin, RENEWABLE, ServeError, join, probe, within};
 use crate::carrier::BoxedCarrier;
 use crate::config::RelayConfig;
 use crate::control::message::{FromEndpoint, FromGateway, Refusal, Welcome};
 use crate::control::version::{OLDEST, Version};
 use crate::control::{Channel, ChannelError};
-use crate::identity::Certified;
+use crate::identity::{Arriving, Certified};
 use crate::name::{Role, is_service};
 use crate::session::{Reason, SessionId};
 use crate::ticket::{Sealed, Ticket};
@@ -40,7 +40,17 @@ pub(super) async fn serve(
     carrier: BufReader<BoxedCarrier>,
     origin: Origin,
 ) -> Result<(), ServeError> {
-    let established = within(config.handshake_timeout, config.identity.accept_endpoint(carrier)).await??;
+    let arrived = async {
+        let arriving = Arriving::read(carrier).await?;
+        if arriving.wants_to_join() {
+            return Ok(Err(arriving));
+        }
+        config.identity.accept_endpoint(arriving).await.map(Ok)
+    };
+    let established = match within(config.handshake_timeout, arrived).await?? {
+        Ok(established) => established,
+        Err(arriving) => return join::serve(broker, config, arriving, origin).await,
+    };
     let peer = established.peer;
     let name = peer.name.to_string();
     let who = origin.who(Some((&name, &peer.serial)));
@@ -100,6 +110,12 @@ fn admit(
             let registered = broker.agents.register(&peer.name, &peer.serial, config.max_agents);
             Some(registered.map_err(full)?)
         }
+        Role::Authority if config.enrolment.is_none() => {
+            let text = "this gateway lets nobody join: it has no section `relay.enrolment`";
+            return Err((Refusal::Access, text.to_owned()));
+        }
+        // The newest connection of the one authority that there is.
+        Role::Authority => broker.authorities.register(&peer.name, &peer.serial, 1).ok(),
         Role::Client | Role::Gateway => None,
     };
     Ok((version, registered, entered))
@@ -229,6 +245,12 @@ impl Broker {
             FromEndpoint::Renew { request, ticket } => (request, self.renew(peer, &ticket)),
             FromEndpoint::Ended { ticket, reason, breaks } => {
                 self.end(peer, who, &ticket, reason, breaks);
+                return None;
+            }
+            FromEndpoint::Joined { request, answer } => {
+                if peer.name.role == Role::Authority {
+                    self.joins.answered(request, answer);
+                }
                 return None;
             }
             FromEndpoint::Hello(_) | FromEndpoint::Probe(_) => {

@@ -5,6 +5,7 @@
 mod control;
 mod data;
 mod ended;
+mod join;
 mod live;
 mod meeting;
 mod preamble;
@@ -25,6 +26,7 @@ pub use live::{Endpoint, PrivateSession};
 pub use preamble::{Preamble, PreambleError};
 
 use self::ended::Ended;
+use self::join::Joins;
 use self::live::{Live, What};
 use self::meeting::Meeting;
 use self::probe::Probes;
@@ -34,6 +36,7 @@ use crate::carrier::{BoxedCarrier, Kind};
 use crate::config::RelayConfig;
 use crate::control::ChannelError;
 use crate::control::message::Refusal;
+use crate::enrolment::message::JoinRefusal;
 use crate::identity::HandshakeError;
 use crate::name::Name;
 use crate::probe::Arrived;
@@ -46,6 +49,9 @@ pub struct Broker {
     config: ArcSwap<RelayConfig>,
     seal: ArcSwap<Seal>,
     agents: Registry,
+    /// The site's authority, while it is connected.
+    authorities: Registry,
+    joins: Joins,
     meeting: Meeting,
     probes: Probes,
     live: Live,
@@ -106,6 +112,9 @@ pub enum ServeError {
     /// It is not granted.
     #[error("refused: {0}")]
     Refused(Refusal),
+    /// It has not joined.
+    #[error("it has not joined: {0}")]
+    NotJoined(JoinRefusal),
 }
 
 impl ServeError {
@@ -119,6 +128,14 @@ impl ServeError {
             Self::Channel(_) => "relay_control",
             Self::Ticket(TicketError::Forged) => "relay_ticket_forged",
             Self::Ticket(TicketError::Expired) => "relay_ticket_expired",
+            Self::NotJoined(JoinRefusal::Token) => "relay_join_token",
+            Self::NotJoined(JoinRefusal::Expired) => "relay_join_expired",
+            Self::NotJoined(JoinRefusal::NoAuthority) => "relay_join_no_authority",
+            Self::NotJoined(JoinRefusal::Off) => "relay_join_off",
+            Self::NotJoined(JoinRefusal::Limit) => "relay_join_limit",
+            Self::NotJoined(JoinRefusal::Late) => "relay_join_late",
+            Self::NotJoined(JoinRefusal::Request) => "relay_join_request",
+            Self::NotJoined(JoinRefusal::Failed) => "relay_join_failed",
             Self::Refused(Refusal::Version) => "relay_version",
             Self::Refused(Refusal::Access) => "relay_access",
             Self::Refused(Refusal::AgentAbsent) => "relay_agent_absent",
@@ -138,6 +155,8 @@ impl Broker {
             seal: ArcSwap::new(config.seal.clone()),
             config: ArcSwap::from_pointee(config),
             agents: Registry::default(),
+            authorities: Registry::default(),
+            joins: Joins::default(),
             meeting: Meeting::default(),
             probes: Probes::default(),
             live: Live::default(),

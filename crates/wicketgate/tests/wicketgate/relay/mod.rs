@@ -2,6 +2,7 @@
 
 mod choice;
 mod doctor;
+mod join;
 mod matrix;
 mod operation;
 mod patterns;
