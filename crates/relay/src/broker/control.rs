@@ -40,6 +40,7 @@ pub(super) async fn serve(
     carrier: BufReader<BoxedCarrier>,
     origin: Origin,
 ) -> Result<(), ServeError> {
+    // Apart from what stays as long as the connection does.
     let arrived = async {
         let arriving = Arriving::read(carrier).await?;
         if arriving.wants_to_join() {
@@ -47,9 +48,9 @@ pub(super) async fn serve(
         }
         config.identity.accept_endpoint(arriving).await.map(Ok)
     };
-    let established = match within(config.handshake_timeout, arrived).await?? {
+    let established = match within(config.handshake_timeout, Box::pin(arrived)).await?? {
         Ok(established) => established,
-        Err(arriving) => return join::serve(broker, config, arriving, origin).await,
+        Err(arriving) => return Box::pin(join::serve(broker, config, arriving, origin)).await,
     };
     let peer = established.peer;
     let name = peer.name.to_string();

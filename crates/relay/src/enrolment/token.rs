@@ -107,7 +107,7 @@ impl JoinKey {
 
     /// As the authority keeps it.
     pub(super) fn kept(&self) -> Zeroizing<String> {
-        Zeroizing::new(URL_SAFE_NO_PAD.encode(&*self.0))
+        Zeroizing::new(URL_SAFE_NO_PAD.encode(self.0.as_slice()))
     }
 
     /// Out of what the authority keeps.

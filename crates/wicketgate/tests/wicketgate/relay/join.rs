@@ -14,8 +14,11 @@ use wicketgate_relay::carrier::Gateway as Url;
 use wicketgate_relay::enrolment::joiner::{Asking, JoinError, join};
 use wicketgate_relay::enrolment::message::{Blob, JoinAnswer, JoinRefusal, JoinRequest};
 use wicketgate_relay::enrolment::token::Token;
+use wicketgate_testkit::peers::{Hop, Intermediary, Upstream};
 use wicketgate_testkit::process::{Process, Ready};
+use wicketgate_testkit::tls::Authority as PublicAuthority;
 
+use super::wire::Wire;
 use super::{BINARY, PATIENCE, Site, echo, echoes, text};
 
 const ACCESS: &str = "access: [{clients: [alice, bob], agents: [office, lab], services: echo}]";
@@ -26,7 +29,7 @@ impl Site {
     }
 
     /// A token, as the administrator hands it over.
-    fn token(&self, role: &str, name: &str) -> String {
+    pub(super) fn token(&self, role: &str, name: &str) -> String {
         let output = Command::new(BINARY)
             .args(["ca", "token", role, name])
             .current_dir(self.dir.path())
@@ -38,14 +41,24 @@ impl Site {
 
     /// The authority, connected to the gateway.
     async fn issuer(&self) -> Process {
+        self.issuer_by(&self.url(), &[]).await
+    }
+
+    /// The same, by way of this URL.
+    pub(super) async fn issuer_by(&self, url: &str, more: &[&str]) -> Process {
         let mut command = Command::new(BINARY);
-        command.args(["ca", "serve", &self.url(), "--authority"]).arg(self.path("ca"));
+        command.args(["ca", "serve", url, "--authority"]).arg(self.path("ca")).args(more);
         Process::spawn(command, Ready::Line(" connected ".into())).await.unwrap()
     }
 
     fn join(&self, as_: &[&str], token: &str, identity: &str, more: &[&str]) -> Output {
+        self.join_by(&self.url(), as_, token, &[&["--identity", identity], more].concat())
+    }
+
+    /// The same, by way of this URL.
+    pub(super) fn join_by(&self, url: &str, as_: &[&str], token: &str, more: &[&str]) -> Output {
         let mut command = Command::new(BINARY);
-        command.args(as_).args([&self.url(), "--token", token, "--identity", identity]).args(more);
+        command.args(as_).args([url, "--token", token]).args(more);
         command.current_dir(self.dir.path()).output().unwrap()
     }
 
@@ -172,6 +185,31 @@ async fn who_does_not_join_is_told_why() {
     command.args(["ca", "serve", &site.url(), "--authority"]).arg(site.path("ca"));
     let issuer = Process::spawn(command, Ready::Line("no gateway".into())).await.unwrap();
     issuer.line("relay.enrolment", PATIENCE).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn they_join_through_a_wall_that_ends_tls_and_sees_no_token() {
+    let site = Site::new();
+    let _gateway = site.start_with(&format!("enrolment: {{}}\n  {ACCESS}")).await;
+    let wire = Wire::to(site.gateway.addr()).await;
+    let authority = PublicAuthority::new().unwrap();
+    let wall = authority.localhost().unwrap();
+    let nginx = Intermediary::Nginx.start(&Hop::to(Upstream::new(wire.addr())).tls(&wall)).await.unwrap();
+    let url = format!("https://localhost:{}/relay", nginx.addr().port());
+    let ca = authority.ca_file().display().to_string();
+    let _issuer = site.issuer_by(&url, &["--ca", &ca]).await;
+    let token = site.token("agent", "lab");
+    let joined = site.join_by(&url, &["agent", "join"], &token, &["--ca", &ca]);
+    assert!(joined.status.success(), "{}", text(&joined));
+    assert!(site.path("identity").join("key.pem").exists());
+    // What the wall sends on.
+    for seen in wire.seen() {
+        for bytes in [&seen.up, &seen.down] {
+            for secret in [&token[5..20], "lab", "site.example"] {
+                assert!(!bytes.windows(secret.len()).any(|at| at == secret.as_bytes()), "{secret}");
+            }
+        }
+    }
 }
 
 fn https() -> FetchConfig {
