@@ -275,6 +275,7 @@ mod tests {
             Event::Recorded { message, verdict: Outcome::Closed, content: Content::Excerpt("***") },
             Event::Private(Private::Connected { version: "1", carrier: "tls" }),
             Event::Private(Private::Disconnected { reason: "gone", duration: Duration::from_secs(1) }),
+            Event::Private(Private::Enrolled),
             Event::Private(Private::Granted(about)),
             Event::Private(Private::Refused { about, reason: "relay_access" }),
             Event::Private(Private::Joined {
