@@ -22,6 +22,8 @@ pub enum Private<'a> {
         /// How long it was there.
         duration: Duration,
     },
+    /// The site's authority has issued a certificate to whoever has shown a token of its, by way of this gateway.
+    Enrolled,
     /// A client may have a session with an agent.
     Granted(About<'a>),
     /// A client, or an end of a session, may not.
@@ -83,6 +85,7 @@ impl Private<'_> {
         match self {
             Self::Connected { .. } => "relay.connected",
             Self::Disconnected { .. } => "relay.disconnected",
+            Self::Enrolled => "relay.enrolled",
             Self::Granted(_) => "relay.granted",
             Self::Refused { .. } => "relay.refused",
             Self::Joined { .. } => "relay.joined",
@@ -99,6 +102,7 @@ impl Private<'_> {
             Self::Disconnected { reason, duration } => {
                 Record { reason: text(reason), duration_us: Some(micros(duration)), ..record }
             }
+            Self::Enrolled => record,
             Self::Granted(about) => about.on(record),
             Self::Refused { about, reason } => Record { reason: text(reason), ..about.on(record) },
             Self::Joined { about, agent_address, carrier, agent_carrier } => Record {

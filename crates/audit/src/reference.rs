@@ -78,6 +78,13 @@ pub const EVENTS: &[EventInfo] = &[
     ),
     event("relay.disconnected", "It is gone.", true, &["reason", "duration_us"]),
     event(
+        "relay.enrolled",
+        "The site's authority has issued a certificate to an agent or client that has shown a token: its name and the certificate's \
+         serial number.",
+        true,
+        &[],
+    ),
+    event(
         "relay.granted",
         "A client may have a private session with an agent.",
         true,
@@ -85,7 +92,7 @@ pub const EVENTS: &[EventInfo] = &[
     ),
     event(
         "relay.refused",
-        "A client, or an end of a private session, may not.",
+        "A client, or an end of a private session, may not; or somebody has not joined.",
         true,
         &["private_session", "agent", "services", "reason"],
     ),
@@ -268,6 +275,7 @@ mod tests {
             Event::Recorded { message, verdict: Outcome::Closed, content: Content::Excerpt("***") },
             Event::Private(Private::Connected { version: "1", carrier: "tls" }),
             Event::Private(Private::Disconnected { reason: "gone", duration: Duration::from_secs(1) }),
+            Event::Private(Private::Enrolled),
             Event::Private(Private::Granted(about)),
             Event::Private(Private::Refused { about, reason: "relay_access" }),
             Event::Private(Private::Joined {

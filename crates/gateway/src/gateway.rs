@@ -268,7 +268,11 @@ impl Snapshot {
                 broker.reload(wanted);
                 broker
             }
-            None => Arc::new(Broker::new(wanted, (*audit).clone())),
+            None => {
+                let broker = Arc::new(Broker::new(wanted, (*audit).clone()));
+                tokio::spawn(Broker::follow_times(Arc::downgrade(&broker)));
+                broker
+            }
         });
         let names = config.routes.iter().flat_map(|route| route.admission.disclosure.names());
         let names: HashSet<HeaderName> = names.cloned().collect();

@@ -11,6 +11,7 @@ use wicketgate_config::{At, Item, OneOrMany, Problems, RawSecret, Secret, Time};
 use crate::access::{Access, RawAccess};
 use crate::carrier::{Kind, Kinds};
 use crate::control::version::{OLDEST, Version};
+use crate::enrolment::config::{Enrolment, RawEnrolment};
 use crate::identity::{Identity, IdentityFiles};
 use crate::name::Role;
 use crate::revocation::{RawRevocations, Revocations};
@@ -37,6 +38,10 @@ pub struct RawRelay {
     /// between whom and this gateway nothing ends TLS; they belong to the first route with `relay: on`. Default: both.
     #[serde(default)]
     pub carriers: Option<OneOrMany<At<Kind>>>,
+    /// Lets agents and clients join that have a one-time token of the site's authority, as `wicketgate ca token` makes it, while
+    /// `wicketgate ca serve` is connected to this gateway. Without this section, nobody joins.
+    #[serde(default)]
+    pub enrolment: Option<RawEnrolment>,
     /// Agents and clients that are not let in any more.
     #[serde(default)]
     pub revocations: RawRevocations,
@@ -107,6 +112,8 @@ pub struct RelayConfig {
     pub access: Access,
     /// The kinds of carriers that are taken.
     pub carriers: Kinds,
+    /// How many may ask to join; none: nobody.
+    pub enrolment: Option<Enrolment>,
     /// Who is not let in any more.
     pub revocations: Revocations,
     /// The most sessions of one client.
@@ -176,6 +183,7 @@ impl RawRelay {
             max_sessions_per_client: most("max_sessions_per_client", &self.max_sessions_per_client, problems),
             max_sessions_per_agent: most("max_sessions_per_agent", &self.max_sessions_per_agent, problems),
             access: Access::check(self.access, problems),
+            enrolment: self.enrolment.map(|raw| raw.check(problems)),
             carriers: Kinds::check(self.carriers, places[0], problems),
             ticket_lifetime: time("ticket_lifetime", &self.ticket_lifetime, 60, 86_400, problems),
             join_timeout: time("join_timeout", &self.join_timeout, 1, 600, problems),

@@ -6,6 +6,7 @@
 //! - [`revocation`]: who is not accepted any more
 //! - [`control`], [`ticket`], [`probe`]: what endpoints and gateways say to each other
 //! - [`broker`]: the gateway's part
+//! - [`enrolment`]: how somebody new comes to a certificate
 //! - [`doctor`]: what stands on the way to a gateway
 //! - [`endpoint`]: what both ends have in common; [`agent`] and [`client`]: what each has alone
 
@@ -19,6 +20,7 @@ pub mod config;
 pub mod control;
 pub mod doctor;
 pub mod endpoint;
+pub mod enrolment;
 pub mod identity;
 pub mod name;
 pub mod probe;

@@ -21,6 +21,8 @@ pub enum Role {
     Client,
     /// Between them.
     Gateway,
+    /// The site's authority, while it lets others join.
+    Authority,
 }
 
 impl Role {
@@ -30,6 +32,7 @@ impl Role {
             Self::Agent => "agent",
             Self::Client => "client",
             Self::Gateway => "gateway",
+            Self::Authority => "authority",
         }
     }
 }
@@ -38,7 +41,7 @@ impl FromStr for Role {
     type Err = NameError;
 
     fn from_str(text: &str) -> Result<Self, NameError> {
-        [Self::Agent, Self::Client, Self::Gateway]
+        [Self::Agent, Self::Client, Self::Gateway, Self::Authority]
             .into_iter()
             .find(|role| role.label() == text)
             .ok_or(NameError::Role)
@@ -66,7 +69,7 @@ pub enum NameError {
     #[error("a site has 1 to {MAX_SITE} characters: a-z, 0-9, `-`, `_` and `.`")]
     Site,
     /// The role.
-    #[error("a role is `agent`, `client` or `gateway`")]
+    #[error("a role is `agent`, `client`, `gateway` or `authority`")]
     Role,
     /// The party's own name.
     #[error(
@@ -99,6 +102,12 @@ impl Name {
     pub fn peer(&self, role: Role, name: &str) -> Result<Self, NameError> {
         Self::new(&self.site, role, name)
     }
+}
+
+/// Whether a text can be the name of a service: 1 to 128 letters, digits, `-`, `_` and `.`.
+pub fn is_service(text: &str) -> bool {
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    !text.is_empty() && text.len() <= MAX_NAME && text.bytes().all(is_name)
 }
 
 impl fmt::Display for Name {

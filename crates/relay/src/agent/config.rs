@@ -1,6 +1,5 @@
 //! An agent's configuration.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -8,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use wicketgate_config::{At, Item, OneOrMany, Place, Problems, Table};
 
+use super::services::Services;
 use crate::access::{Access, RawAccess};
 use crate::carrier::Dialer;
 use crate::endpoint::config::{RawGateway, identity};
@@ -23,7 +23,10 @@ pub struct RawAgent {
     pub gateway: RawGateway,
     /// The folder with `authority.pem`, `certificate.pem` and `key.pem`, as `wicketgate ca issue agent NAME` fills it.
     pub identity: At<PathBuf>,
-    /// What clients can reach, by name: an address `HOST:PORT` of TCP each. At most 1000.
+    /// What clients can reach, by name: an address `HOST:PORT` of TCP each. At most 1000. A name with `*` is for all that match: what
+    /// `*` stands for is put in the place of `*` in the host, as in `"db-*": "*.db.internal:5432"`. A name of its own counts before such,
+    /// and of several that match the one with the most letters. The host has to say where it leads whatever a client asks for: `*`
+    /// stands before a domain (`*.db.internal`), in a name without one (`pc-*`), or as the last number of an IPv4 address (`10.0.7.*`).
     pub services: Table<At<String>>,
     /// Which clients reach which services, in the agent's own word: it is asked last. Without it, every client that the gateway lets
     /// in.
@@ -34,7 +37,7 @@ pub struct RawAgent {
     pub max_sessions: At<u32>,
 }
 
-/// A rule: these clients reach these services.
+/// A rule: these clients reach these services, at these times.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RawClients {
@@ -42,14 +45,18 @@ pub struct RawClients {
     pub clients: OneOrMany<At<String>>,
     /// Names of services; `*` stands for any characters.
     pub services: OneOrMany<At<String>>,
+    /// When the rule applies, as in `mon-fri 08:00-18:00`, `sat,sun` or `22:00-06:00`: days of the week, and a time, which ends before
+    /// its last moment and is of the day on which it begins; seconds may be written too. Default: always. At most 100.
+    #[serde(default)]
+    pub times: Option<OneOrMany<At<String>>>,
+    /// By whose clock: an IANA time zone, as in `Europe/Berlin`, or `UTC`. To be given with `times`.
+    #[serde(default)]
+    pub timezone: Option<At<String>>,
 }
 
 fn hundred() -> At<u32> {
     At::nowhere(100)
 }
-
-/// The most services.
-const MAX_SERVICES: usize = 1000;
 
 /// An agent's configuration, checked.
 #[derive(Debug)]
@@ -58,8 +65,8 @@ pub struct AgentConfig {
     pub identity: Arc<Identity>,
     /// The way to its gateway.
     pub dialer: Dialer,
-    /// The services, by name: where each is.
-    pub services: BTreeMap<String, String>,
+    /// Where the services are.
+    pub services: Services,
     /// Which clients reach which.
     pub access: Access,
     /// The most sessions at once.
@@ -71,33 +78,18 @@ impl RawAgent {
     pub fn check(self, problems: &mut Problems) -> Option<AgentConfig> {
         let identity = identity(&self.identity, Role::Agent, problems);
         let dialer = self.gateway.check(identity.as_deref(), problems);
-        if let Some((beyond, _)) = self.services.0.get(MAX_SERVICES) {
-            problems.error(beyond.place, format!("more than {MAX_SERVICES} services"), "take some away");
-        }
-        let mut services = BTreeMap::new();
-        for (name, address) in self.services.0 {
-            let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-            if name.is_empty() || name.len() > 128 || !name.bytes().all(is_name) {
-                let help = "a name has 1 to 128 letters, digits, `-`, `_` and `.`";
-                problems.error(name.place, format!("no service is named `{}`", name.value), help);
-            }
-            let port = address.rsplit_once(':').map(|(host, port)| (host, port.parse::<u16>()));
-            if !matches!(port, Some((host, Ok(1..))) if !host.is_empty()) {
-                let what = format!("`{}` is no address", address.value);
-                problems.error(address.place, what, "write `HOST:PORT`, as in `127.0.0.1:22`");
-            }
-            services.insert(name.value, address.value);
-        }
+        let services = Services::check(self.services, problems);
         let any = || OneOrMany(vec![At::nowhere("*".to_owned())]);
         let rules = match self.access {
             None => {
-                let all = RawAccess { clients: any(), agents: any(), services: any() };
+                let all =
+                    RawAccess { clients: any(), agents: any(), services: any(), times: None, timezone: None };
                 vec![Item { value: all, place: Place::UNKNOWN, whole: true }]
             }
             Some(rules) => rules
                 .into_iter()
-                .map(|Item { value: RawClients { clients, services }, place, whole }| Item {
-                    value: RawAccess { clients, agents: any(), services },
+                .map(|Item { value: RawClients { clients, services, times, timezone }, place, whole }| Item {
+                    value: RawAccess { clients, agents: any(), services, times, timezone },
                     place,
                     whole,
                 })

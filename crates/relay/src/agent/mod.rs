@@ -1,22 +1,26 @@
 //! The agent: on the machine to be reached, it dials out, and lets clients in to the services that it offers.
 
 pub mod config;
+pub mod services;
 mod workers;
 
 use std::collections::HashSet;
 use std::io;
+use std::slice;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::config::AgentConfig;
 use self::workers::Workers;
+use crate::access::until;
 use crate::carrier::Opened;
 use crate::endpoint::control::{Call, Control, Controlled, Granted, Invitation, State, control};
 use crate::endpoint::link::{Event, LABEL, Link, LinkHandle, attach, link};
@@ -43,6 +47,8 @@ struct Agent {
     tasks: TaskTracker,
     workers: Workers,
     sessions: Mutex<HashSet<SessionId>>,
+    /// Changes where a rule's time begins or ends.
+    changes: watch::Sender<()>,
 }
 
 /// Runs an agent until it is stopped; sessions then end with a reason that says so.
@@ -54,7 +60,15 @@ pub async fn run(config: AgentConfig, stop: CancellationToken) -> io::Result<()>
     let Controlled { control, keeper, mut calls, revoked } =
         control(config.dialer.clone(), config.identity.clone());
     let (tasks, sessions) = (TaskTracker::new(), Mutex::default());
-    let agent = Arc::new(Agent { config, control, revoked, tasks, workers, sessions });
+    let agent = Arc::new(Agent {
+        config,
+        control,
+        revoked,
+        tasks,
+        workers,
+        sessions,
+        changes: watch::Sender::new(()),
+    });
     let keeper = tokio::spawn(keeper.run(|state| match state {
         State::Connected { gateway, version, carrier } => {
             tracing::info!(%gateway, %version, %carrier, "connected");
@@ -68,6 +82,7 @@ pub async fn run(config: AgentConfig, stop: CancellationToken) -> io::Result<()>
                 Some(Call::Wanted(granted)) => agent.clone().wanted(granted),
                 None => break,
             },
+            () = agent.follow_times() => {}
             () = stop.cancelled() => break,
         }
     }
@@ -190,6 +205,11 @@ impl Agent {
                 handle.close(Reason::Revoked, "the client is revoked");
                 Err("the client is revoked".to_owned())
             }
+            () = self.shuts_out(&invitation.client.name, &invitation.services) => {
+                let why = "the agent lets the client in at other times";
+                handle.close(Reason::Forbidden, why);
+                Err(why.to_owned())
+            }
         }
     }
 
@@ -202,11 +222,38 @@ impl Agent {
                 if streams::answer(&mut stream, None).await.is_err() {
                     return;
                 }
-                let _ = streams::carry(&mut stream, &mut socket).await;
+                tokio::select! {
+                    _ = streams::carry(&mut stream, &mut socket) => {}
+                    () = self.shuts_out(client, slice::from_ref(&service)) => {
+                        tracing::warn!(client, service, "ended: the agent does not let it be used at this time");
+                    }
+                }
             }
             Err(why) => {
                 tracing::warn!(client, service, "refused: {why}");
                 let _ = streams::answer(&mut stream, Some(&why)).await;
+            }
+        }
+    }
+
+    fn allows(&self, client: &str, service: &str) -> bool {
+        self.config.access.allows(client, &self.config.identity.name.name, service, SystemTime::now())
+    }
+
+    /// Tells sessions and streams where a rule's time begins or ends.
+    async fn follow_times(&self) {
+        loop {
+            until(self.config.access.next_change(SystemTime::now())).await;
+            self.changes.send_replace(());
+        }
+    }
+
+    /// Waits until a rule's time has ended that let a client have any of these.
+    async fn shuts_out(&self, client: &str, services: &[String]) {
+        let mut changes = self.changes.subscribe();
+        while changes.changed().await.is_ok() {
+            if !services.iter().any(|service| self.allows(client, service)) {
+                return;
             }
         }
     }
@@ -216,13 +263,13 @@ impl Agent {
             return Err(format!("the session was not opened for `{service}`"));
         }
         // Asked last, and by the agent alone: no gateway can talk it into more.
-        if !self.config.access.allows(client, &self.config.identity.name.name, service) {
+        if !self.allows(client, service) {
             return Err(format!("the agent does not let {client} reach `{service}`"));
         }
-        let Some(address) = self.config.services.get(service) else {
+        let Some(address) = self.config.services.address(service) else {
             return Err(format!("the agent has no service `{service}`"));
         };
-        let connect = timeout(CONNECT, TcpStream::connect(address.as_str()));
+        let connect = timeout(CONNECT, TcpStream::connect(&*address));
         let socket = connect.await.map_err(|_| format!("`{service}` does not answer"))?;
         let socket = socket.map_err(|error| format!("`{service}` cannot be reached: {error}"))?;
         socket.set_nodelay(true).map_err(|error| error.to_string())?;

@@ -5,16 +5,17 @@ use std::slice;
 use std::time::{Duration, SystemTime};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertificateRevocationListParams, DistinguishedName, DnType,
-    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SanType,
-    SerialNumber,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertificateSigningRequestParams,
+    DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose,
+    PKCS_ECDSA_P256_SHA256, PublicKey, PublicKeyData, RevokedCertParams, SanType, SerialNumber,
 };
-use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use time::OffsetDateTime;
 use x509_parser::extensions::GeneralName;
 use zeroize::Zeroizing;
 
+use crate::identity::Identity;
 use crate::name::{Name, NameError, Role};
 use crate::revocation::{ListError, RevocationList};
 
@@ -22,6 +23,8 @@ use crate::revocation::{ListError, RevocationList};
 pub const AUTHORITY_LIFETIME: Duration = Duration::from_secs(10 * 365 * 86_400);
 /// How long a party's certificate serves where nothing is said: a year.
 pub const PARTY_LIFETIME: Duration = Duration::from_secs(365 * 86_400);
+/// The name of an authority that is connected to a gateway.
+pub const AUTHORITY: &str = "ca";
 /// Clocks of endpoints may be late by this much.
 const EARLIER: Duration = Duration::from_secs(300);
 
@@ -33,6 +36,15 @@ pub struct Issued {
     /// The key.
     pub key: Zeroizing<String>,
     /// The certificate's serial number, in lower hexadecimal digits.
+    pub serial: String,
+}
+
+/// A certificate of a key that stays where it was made.
+#[derive(Debug)]
+pub struct Certificate {
+    /// In PEM.
+    pub pem: String,
+    /// Its serial number, in lower hexadecimal digits.
     pub serial: String,
 }
 
@@ -106,12 +118,32 @@ impl Authority {
         &self.site
     }
 
+    /// Its certificate.
+    pub const fn certificate(&self) -> &CertificateDer<'static> {
+        &self.certificate
+    }
+
     /// Makes a key and a certificate for a party of the site.
     ///
     /// # Errors
     /// A text that is no name.
     pub fn issue(&self, role: Role, name: &str, lifetime: Duration) -> Result<Issued, AuthorityError> {
         let name = Name::new(&self.site, role, name)?;
+        let key = KeyPair::generate()?;
+        let Certificate { pem, serial } = self.certify(&name, &key, lifetime)?;
+        Ok(Issued { certificate: pem, key: Zeroizing::new(key.serialize_pem()), serial })
+    }
+
+    /// Makes a certificate for a party whose private key stays with it.
+    ///
+    /// # Errors
+    /// The time lies beyond what a certificate can say.
+    pub fn certify(
+        &self,
+        name: &Name,
+        key: &impl PublicKeyData,
+        lifetime: Duration,
+    ) -> Result<Certificate, AuthorityError> {
         let mut params = CertificateParams::default();
         params.distinguished_name = distinguished(&name.name);
         params.subject_alt_names = vec![SanType::URI(name.to_string().try_into()?)];
@@ -121,9 +153,32 @@ impl Authority {
             vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
         params.use_authority_key_identifier_extension = true;
         let serial = term(&mut params, lifetime)?;
-        let key = KeyPair::generate()?;
-        let certificate = params.signed_by(&key, &self.issuer)?.pem();
-        Ok(Issued { certificate, key: Zeroizing::new(key.serialize_pem()), serial })
+        Ok(Certificate { pem: params.signed_by(key, &self.issuer)?.pem(), serial })
+    }
+
+    /// The key of a request for a certificate (PKCS #10, DER), whose holder has signed it. What else it says does not count.
+    ///
+    /// # Errors
+    /// It is none, or its key is not of P-256.
+    pub fn requested(request: &[u8]) -> Result<PublicKey, AuthorityError> {
+        let request = CertificateSigningRequestParams::from_der(&request.into())?;
+        match *request.public_key.algorithm() == PKCS_ECDSA_P256_SHA256 {
+            true => Ok(request.public_key),
+            false => Err(rcgen::Error::UnsupportedSignatureAlgorithm.into()),
+        }
+    }
+
+    /// Who it is itself, on connections to gateways, for this long.
+    ///
+    /// # Errors
+    /// The system gives no randomness, or the time lies beyond what a certificate can say.
+    pub fn identity(&self, lifetime: Duration) -> Result<Identity, AuthorityError> {
+        let issued = self.issue(Role::Authority, AUTHORITY, lifetime)?;
+        let unusable = || AuthorityError::Mismatch;
+        let certificate =
+            CertificateDer::from_pem_slice(issued.certificate.as_bytes()).map_err(|_| unusable())?;
+        let key = PrivateKeyDer::from_pem_slice(issued.key.as_bytes()).map_err(|_| unusable())?;
+        Identity::new(vec![certificate], key, vec![self.certificate.clone()]).map_err(|_| unusable())
     }
 }
 

@@ -1,7 +1,7 @@
 //! A control connection: an endpoint proves who it is, and then asks, or is asked.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -13,14 +13,14 @@ use wicketgate_audit::{Event, Who};
 
 use super::live::{Entered, What};
 use super::registry::Registered;
-use super::{Broker, Origin, RENEWABLE, ServeError, probe, within};
+use super::{Broker, Origin, RENEWABLE, ServeError, join, probe, within};
 use crate::carrier::BoxedCarrier;
 use crate::config::RelayConfig;
 use crate::control::message::{FromEndpoint, FromGateway, Refusal, Welcome};
 use crate::control::version::{OLDEST, Version};
 use crate::control::{Channel, ChannelError};
-use crate::identity::Certified;
-use crate::name::Role;
+use crate::identity::{Arriving, Certified};
+use crate::name::{Role, is_service};
 use crate::session::{Reason, SessionId};
 use crate::ticket::{Sealed, Ticket};
 
@@ -40,7 +40,18 @@ pub(super) async fn serve(
     carrier: BufReader<BoxedCarrier>,
     origin: Origin,
 ) -> Result<(), ServeError> {
-    let established = within(config.handshake_timeout, config.identity.accept_endpoint(carrier)).await??;
+    // Apart from what stays as long as the connection does.
+    let arrived = async {
+        let arriving = Arriving::read(carrier).await?;
+        if arriving.wants_to_join() {
+            return Ok(Err(arriving));
+        }
+        config.identity.accept_endpoint(arriving).await.map(Ok)
+    };
+    let established = match within(config.handshake_timeout, Box::pin(arrived)).await?? {
+        Ok(established) => established,
+        Err(arriving) => return Box::pin(join::serve(broker, config, arriving, origin)).await,
+    };
     let peer = established.peer;
     let name = peer.name.to_string();
     let who = origin.who(Some((&name, &peer.serial)));
@@ -100,6 +111,12 @@ fn admit(
             let registered = broker.agents.register(&peer.name, &peer.serial, config.max_agents);
             Some(registered.map_err(full)?)
         }
+        Role::Authority if config.enrolment.is_none() => {
+            let text = "this gateway lets nobody join: it has no section `relay.enrolment`";
+            return Err((Refusal::Access, text.to_owned()));
+        }
+        // The newest connection of the one authority that there is.
+        Role::Authority => broker.authorities.register(&peer.name, &peer.serial, 1).ok(),
         Role::Client | Role::Gateway => None,
     };
     Ok((version, registered, entered))
@@ -231,6 +248,12 @@ impl Broker {
                 self.end(peer, who, &ticket, reason, breaks);
                 return None;
             }
+            FromEndpoint::Joined { request, answer } => {
+                if peer.name.role == Role::Authority {
+                    self.joins.answered(request, answer);
+                }
+                return None;
+            }
             FromEndpoint::Hello(_) | FromEndpoint::Probe(_) => {
                 (0, Err((Refusal::Protocol, "a second hello".to_owned())))
             }
@@ -298,13 +321,18 @@ impl Broker {
         if services.is_empty() || services.len() > MAX_SERVICES {
             return Err((Refusal::Protocol, format!("a session is for 1 to {MAX_SERVICES} services")));
         }
+        // Rules with `*` would allow anything else to be asked of an agent, and audits show the names side by side.
+        if !services.iter().all(|service| is_service(service)) {
+            return Err((Refusal::Protocol, "this is the name of no service".into()));
+        }
         // Who may not reach an agent does not learn whether it is there.
         let client = &peer.name.name;
         let config = self.config.load();
-        let denied = services.iter().find(|service| !config.access.allows(client, agent, service));
+        let now = SystemTime::now();
+        let denied = services.iter().find(|service| !config.access.allows(client, agent, service, now));
         if let Some(service) = denied {
             let text = format!(
-                "the gateway does not let {client} reach `{service}` of {agent}: `relay.access` has no such rule"
+                "the gateway does not let {client} reach `{service}` of {agent}: `relay.access` has no such rule, or none for this time"
             );
             return Err((Refusal::Access, text));
         }
@@ -380,7 +408,8 @@ impl Broker {
         if self.ended.has(ticket.session) {
             return Err(Refusal::Operator);
         }
-        let allows = |service: &String| config.access.allows(&client.name, &agent.name, service);
+        let now = SystemTime::now();
+        let allows = |service: &String| config.access.allows(&client.name, &agent.name, service, now);
         if ticket.services.iter().all(allows) { Ok(()) } else { Err(Refusal::Access) }
     }
 }

@@ -5,6 +5,7 @@
 mod control;
 mod data;
 mod ended;
+mod join;
 mod live;
 mod meeting;
 mod preamble;
@@ -13,8 +14,8 @@ mod registry;
 mod splice;
 
 use std::net::IpAddr;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -25,14 +26,17 @@ pub use live::{Endpoint, PrivateSession};
 pub use preamble::{Preamble, PreambleError};
 
 use self::ended::Ended;
+use self::join::Joins;
 use self::live::{Live, What};
 use self::meeting::Meeting;
 use self::probe::Probes;
 use self::registry::Registry;
+use crate::access::until;
 use crate::carrier::{BoxedCarrier, Kind};
 use crate::config::RelayConfig;
 use crate::control::ChannelError;
 use crate::control::message::Refusal;
+use crate::enrolment::message::JoinRefusal;
 use crate::identity::HandshakeError;
 use crate::name::Name;
 use crate::probe::Arrived;
@@ -45,6 +49,9 @@ pub struct Broker {
     config: ArcSwap<RelayConfig>,
     seal: ArcSwap<Seal>,
     agents: Registry,
+    /// The site's authority, while it is connected.
+    authorities: Registry,
+    joins: Joins,
     meeting: Meeting,
     probes: Probes,
     live: Live,
@@ -105,6 +112,9 @@ pub enum ServeError {
     /// It is not granted.
     #[error("refused: {0}")]
     Refused(Refusal),
+    /// It has not joined.
+    #[error("it has not joined: {0}")]
+    NotJoined(JoinRefusal),
 }
 
 impl ServeError {
@@ -118,6 +128,14 @@ impl ServeError {
             Self::Channel(_) => "relay_control",
             Self::Ticket(TicketError::Forged) => "relay_ticket_forged",
             Self::Ticket(TicketError::Expired) => "relay_ticket_expired",
+            Self::NotJoined(JoinRefusal::Token) => "relay_join_token",
+            Self::NotJoined(JoinRefusal::Expired) => "relay_join_expired",
+            Self::NotJoined(JoinRefusal::NoAuthority) => "relay_join_no_authority",
+            Self::NotJoined(JoinRefusal::Off) => "relay_join_off",
+            Self::NotJoined(JoinRefusal::Limit) => "relay_join_limit",
+            Self::NotJoined(JoinRefusal::Late) => "relay_join_late",
+            Self::NotJoined(JoinRefusal::Request) => "relay_join_request",
+            Self::NotJoined(JoinRefusal::Failed) => "relay_join_failed",
             Self::Refused(Refusal::Version) => "relay_version",
             Self::Refused(Refusal::Access) => "relay_access",
             Self::Refused(Refusal::AgentAbsent) => "relay_agent_absent",
@@ -137,6 +155,8 @@ impl Broker {
             seal: ArcSwap::new(config.seal.clone()),
             config: ArcSwap::from_pointee(config),
             agents: Registry::default(),
+            authorities: Registry::default(),
+            joins: Joins::default(),
             meeting: Meeting::default(),
             probes: Probes::default(),
             live: Live::default(),
@@ -174,6 +194,24 @@ impl Broker {
             tracing::info!(ended, "connections ended whose parties are not let in any more");
         }
         self.revoked.send_modify(|times| *times += 1);
+    }
+
+    /// Follows the times of rules: where one begins or ends, whatever is open is judged again. Ends with the broker.
+    pub async fn follow_times(broker: Weak<Self>) {
+        let Some(mut changes) = broker.upgrade().map(|broker| broker.revoked.subscribe()) else { return };
+        loop {
+            let Some(next) = broker.upgrade().map(|broker| {
+                changes.mark_unchanged();
+                broker.config.load().access.next_change(SystemTime::now())
+            }) else {
+                return;
+            };
+            tokio::select! {
+                // The rules may be others.
+                changed = changes.changed() => if changed.is_err() { return },
+                () = until(next) => if let Some(broker) = broker.upgrade() { broker.enforce() },
+            }
+        }
     }
 
     /// The agents and clients that are connected, by their names.

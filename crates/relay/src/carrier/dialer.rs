@@ -12,7 +12,6 @@ use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use wicketgate_admission::fetch::FetchConfig;
 
 use super::{BoxedCarrier, DialError, Gateway, Kind, Kinds, tls, websocket};
-use crate::identity::Identity;
 
 /// How long carrier `tls` is alone in the race.
 const HEAD_START: Duration = Duration::from_millis(300);
@@ -51,22 +50,19 @@ struct Learnt {
 }
 
 impl Dialer {
-    /// Dials this gateway; `https` says whom to trust in front of it, and how long to wait. Where carrier `tls` was passed by, it
-    /// is tried again after `retry`.
+    /// Dials this gateway; `https` says whom to trust in front of it, and how long to wait, and `own` whom the gateway itself has to
+    /// prove to be on carrier `tls`. Where that was passed by, it is tried again after `retry`.
     pub fn new(
         gateway: Gateway,
         https: &FetchConfig,
-        identity: &Identity,
+        own: ClientConfig,
         kinds: Kinds,
         retry: Duration,
-    ) -> Result<Self, rustls::Error> {
+    ) -> Self {
         let mut tls = https.tls();
         tls.alpn_protocols = vec![b"http/1.1".to_vec()];
-        let raw = match gateway.secure && kinds.allows(Kind::Tls) {
-            true => Some(Arc::new(identity.carrier()?)),
-            false => None,
-        };
-        Ok(Self(Arc::new(Way {
+        let raw = (gateway.secure && kinds.allows(Kind::Tls)).then(|| Arc::new(own));
+        Self(Arc::new(Way {
             websocket: kinds.allows(Kind::WebSocket) || raw.is_none(),
             https: Arc::new(tls),
             timeout: https.timeout,
@@ -74,7 +70,7 @@ impl Dialer {
             gateway,
             raw,
             retry,
-        })))
+        }))
     }
 
     /// Where it dials.

@@ -60,6 +60,9 @@ pub struct Kinds {
 }
 
 impl Kinds {
+    /// Both.
+    pub const ALL: Self = Self { tls: true, websocket: true };
+
     /// Whether this kind is allowed.
     pub const fn allows(self, kind: Kind) -> bool {
         match kind {

@@ -33,6 +33,8 @@ pub enum ChannelError {
 #[derive(Debug)]
 pub struct Channel<S> {
     stream: S,
+    /// The longest message that is read, in bytes.
+    longest: usize,
     input: BytesMut,
     output: BytesMut,
 }
@@ -40,7 +42,12 @@ pub struct Channel<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin> Channel<S> {
     /// Messages over this stream.
     pub fn new(stream: S) -> Self {
-        Self { stream, input: BytesMut::new(), output: BytesMut::new() }
+        Self::limited(stream, MAX_MESSAGE)
+    }
+
+    /// The same, for whoever may say less.
+    pub fn limited(stream: S, longest: usize) -> Self {
+        Self { stream, longest: longest.min(MAX_MESSAGE), input: BytesMut::new(), output: BytesMut::new() }
     }
 
     /// The next message. Nothing is lost where this is cancelled.
@@ -51,7 +58,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Channel<S> {
         loop {
             if let Some(length) = self.input.first_chunk::<LENGTH>() {
                 let length = u32::from_be_bytes(*length) as usize;
-                if length > MAX_MESSAGE {
+                if length > self.longest {
                     return Err(ChannelError::TooLong(length));
                 }
                 if self.input.len() >= LENGTH + length {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::version::Version;
+use crate::enrolment::message::{JoinAnswer, JoinRequest};
 use crate::name::Name;
 use crate::probe::ProbeKey;
 use crate::session::SessionId;
@@ -41,6 +42,13 @@ pub enum FromEndpoint {
     },
     /// In place of `Hello`: it wants a ticket to look at the way here, and no more. An agent that does so keeps its place.
     Probe(Hello),
+    /// The site's authority answers whoever wants to join.
+    Joined {
+        /// What it answers.
+        request: u64,
+        /// What becomes of it.
+        answer: JoinAnswer,
+    },
     /// Nothing but that it is there.
     Ping,
 }
@@ -100,6 +108,13 @@ pub enum FromGateway {
     Revocations {
         /// The authority's list: DER, in base64.
         list: String,
+    },
+    /// To the site's authority: somebody wants to join.
+    Join {
+        /// What the answer refers to.
+        request: u64,
+        /// What is asked.
+        asked: JoinRequest,
     },
     /// The answer to `Ping`.
     Pong,

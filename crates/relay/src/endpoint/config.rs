@@ -54,8 +54,8 @@ impl RawGateway {
             let what = "carrier `tls` does not go to `http://`";
             problems.error(self.url.place, what, "write `https://HOST/PATH`, or allow `websocket`");
         }
-        match Dialer::new(gateway, &https?, identity?, kinds, retry) {
-            Ok(dialer) => Some(dialer),
+        match identity?.carrier() {
+            Ok(own) => Some(Dialer::new(gateway, &https?, own, kinds, retry)),
             Err(error) => {
                 problems.error(
                     self.url.place,

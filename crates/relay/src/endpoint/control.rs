@@ -305,7 +305,10 @@ impl Keeper {
                 }
                 return Ok(());
             }
-            FromGateway::Pong | FromGateway::Welcome(_) | FromGateway::Probe { .. } => return Ok(()),
+            FromGateway::Pong
+            | FromGateway::Welcome(_)
+            | FromGateway::Probe { .. }
+            | FromGateway::Join { .. } => return Ok(()),
         };
         if let Some(waits) = waiting.remove(&request) {
             let _ = waits.send(answer);

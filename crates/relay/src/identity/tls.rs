@@ -5,14 +5,15 @@ use std::sync::Arc;
 
 use rustls::client::{Resumption, WantsClientCert};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
-use rustls::pki_types::ServerName;
+use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::server::WebPkiClientVerifier;
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, CommonState, ConfigBuilder, ConfigSide, ServerConfig, SupportedProtocolVersion};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
+use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream, server};
 
 use super::Identity;
+use super::joining::Arriving;
 use super::verify::{Certified, ExpectName, Expected, name_of};
 use crate::name::{Name, Role};
 
@@ -87,17 +88,18 @@ impl Identity {
         self.connect(stream, Expected::Party(agent.clone()), END_TO_END).await
     }
 
-    /// As the server of TLS to an endpoint of the site, an agent or a client: a gateway's part.
+    /// As the server of TLS to an endpoint of the site, an agent, a client or its authority: a gateway's part.
     ///
     /// # Errors
     /// The handshake failed, or the other end is none.
     pub async fn accept_endpoint<S: AsyncRead + AsyncWrite + Unpin>(
         &self,
-        stream: S,
+        arriving: Arriving<S>,
     ) -> Result<Established<S>, HandshakeError> {
-        let agent = Expected::Any(self.name.site.clone(), Role::Agent);
-        let client = Expected::Any(self.name.site.clone(), Role::Client);
-        self.accept(stream, &[agent, client], ALPN).await
+        let expected = [Role::Agent, Role::Client, Role::Authority]
+            .map(|role| Expected::Any(self.name.site.clone(), role));
+        let config = Arc::new(self.server(Some(ALPN))?);
+        expecting(arriving.0.into_stream(config).await?, &expected, ALPN)
     }
 
     /// As the server of TLS end to end, with this client and no other: an agent's part.
@@ -129,7 +131,13 @@ impl Identity {
     /// # Errors
     /// TLS cannot be set up.
     pub fn certified_key(&self) -> Result<CertifiedKey, rustls::Error> {
-        CertifiedKey::from_der(self.chain.clone(), self.key.clone_key(), &provider())
+        CertifiedKey::from_der(self.shown(), self.key.clone_key(), &provider())
+    }
+
+    /// The chain up to the authority itself, for whoever knows that by its fingerprint alone.
+    pub(super) fn shown(&self) -> Vec<CertificateDer<'static>> {
+        let above = self.authorities.iter().filter(|authority| !self.chain.contains(authority));
+        self.chain.iter().chain(above).cloned().collect()
     }
 
     async fn connect<S: AsyncRead + AsyncWrite + Unpin>(
@@ -152,13 +160,7 @@ impl Identity {
         protocol: &[u8],
     ) -> Result<Established<S>, HandshakeError> {
         let acceptor = TlsAcceptor::from(Arc::new(self.server(Some(protocol))?));
-        let stream = TlsStream::from(acceptor.accept(stream).await?);
-        let established = established(stream, protocol)?;
-        if !expected.iter().any(|expected| expected.is(&established.peer.name)) {
-            let unexpected = io::Error::new(io::ErrorKind::PermissionDenied, "another party than expected");
-            return Err(HandshakeError::Tls(unexpected));
-        }
-        Ok(established)
+        expecting(acceptor.accept(stream).await?, expected, protocol)
     }
 
     fn client(&self, expected: Expected, protocol: &[u8]) -> Result<ClientConfig, rustls::Error> {
@@ -195,7 +197,21 @@ impl Identity {
     }
 }
 
-fn versions<Side: ConfigSide>(
+/// Sees that one of these is at the other end.
+fn expecting<S>(
+    stream: server::TlsStream<S>,
+    expected: &[Expected],
+    protocol: &[u8],
+) -> Result<Established<S>, HandshakeError> {
+    let established = established(TlsStream::from(stream), protocol)?;
+    if !expected.iter().any(|expected| expected.is(&established.peer.name)) {
+        let unexpected = io::Error::new(io::ErrorKind::PermissionDenied, "another party than expected");
+        return Err(HandshakeError::Tls(unexpected));
+    }
+    Ok(established)
+}
+
+pub(super) fn versions<Side: ConfigSide>(
     builder: ConfigBuilder<Side, rustls::WantsVersions>,
 ) -> Result<ConfigBuilder<Side, rustls::WantsVerifier>, rustls::Error> {
     builder.with_protocol_versions(VERSIONS)

@@ -53,7 +53,7 @@ pub(super) fn certified(chain: &[CertificateDer<'_>], roots: &RootCertStore) -> 
     name_of(end)
 }
 
-fn signed(
+pub(super) fn signed(
     end: &CertificateDer<'_>,
     intermediates: &[CertificateDer<'_>],
     roots: &RootCertStore,

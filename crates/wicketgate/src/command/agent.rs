@@ -3,17 +3,21 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use tokio_util::sync::CancellationToken;
 use wicketgate_relay::agent::config::RawAgent;
 
 use super::configuration::{BAD_CONFIGURATION, show};
 use super::endpoint;
+use super::join::Join;
 use super::run::Stop;
 
 /// Let clients in to services of this machine: dial a gateway, and wait for invitations.
 #[derive(Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Agent {
+    #[command(subcommand)]
+    action: Option<Action>,
     /// The agent's configuration.
     #[arg(long, short, value_name = "PATH", default_value = "/etc/wicketgate/agent.yaml")]
     config: PathBuf,
@@ -22,8 +26,17 @@ pub(crate) struct Agent {
     check: bool,
 }
 
+#[derive(Subcommand)]
+enum Action {
+    /// Join a site by a one-time token of its authority: the same as `wicketgate join`.
+    Join(Join),
+}
+
 impl Agent {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        if let Some(Action::Join(join)) = self.action {
+            return join.run();
+        }
         let loaded = wicketgate_relay::endpoint::config::load(&self.config, RawAgent::check);
         let Some(config) = show(&self.config, loaded) else { return Ok(ExitCode::from(BAD_CONFIGURATION)) };
         if self.check {

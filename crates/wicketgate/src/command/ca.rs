@@ -1,15 +1,19 @@
 //! `wicketgate ca`: the site's own certificate authority for agents, clients and gateways.
 
+mod serve;
+
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use wicketgate_config::Time;
 use wicketgate_relay::authority::{AUTHORITY_LIFETIME, Authority, Issued, PARTY_LIFETIME, serial_of};
+use wicketgate_relay::enrolment::tokens::Tokens;
 use wicketgate_relay::name::Role;
 
 use super::configuration::plural;
@@ -54,6 +58,22 @@ enum Action {
         #[arg(long, value_name = "TIME")]
         expires: Option<Time>,
     },
+    /// Make a one-time token, by which an agent or client joins by itself: `wicketgate join URL --token TOKEN` on its machine, while
+    /// `wicketgate ca serve` runs here. Whoever has it can take the name: hand it over like a password.
+    Token {
+        /// agent or client.
+        role: Role,
+        /// Its name: letters, digits, `-`, `_` and `.`.
+        name: String,
+        /// The folder of the authority.
+        #[arg(long, default_value = "ca", value_name = "FOLDER")]
+        authority: PathBuf,
+        /// How long the token serves, as in 1h; at most 30d.
+        #[arg(long, value_name = "TIME", default_value = "1h")]
+        expires: Time,
+    },
+    /// Let agents and clients join that have a token: dial out to a gateway, and issue certificates to those that it passes on.
+    Serve(serve::Serve),
     /// Revoke certificates: the list of all that are, to be put where gateways read it (`relay.revocations.list`).
     Revoke {
         /// Their serial numbers, as `wicketgate ca issue` and `wicketgate relay endpoints` show them; or files that hold the
@@ -69,6 +89,8 @@ enum Action {
     },
 }
 
+/// The longest that a token serves.
+const MAX_TOKEN: Duration = Duration::from_secs(30 * 86_400);
 /// The longest list that is read, in bytes.
 const MAX_LIST: u64 = 256 << 10;
 
@@ -78,6 +100,9 @@ impl Ca {
             Action::Init { site, authority, expires } => {
                 let lifetime = expires.map_or(AUTHORITY_LIFETIME, |Time(time)| time);
                 init(&site, &authority, Authority::create(&site, lifetime)?)
+            }
+            Action::Issue { role: Role::Authority, .. } => {
+                bail!("an authority needs no certificate of its own: `wicketgate ca serve` makes one")
             }
             Action::Issue { role, name, authority, out, expires } => {
                 let issuer = open(&authority)?;
@@ -93,6 +118,18 @@ impl Ca {
                 );
                 Ok(ExitCode::SUCCESS)
             }
+            Action::Token { role, name, authority, expires: Time(lifetime) } => {
+                if lifetime.is_zero() || lifetime > MAX_TOKEN {
+                    bail!("a token serves for 1s to 30d");
+                }
+                let tokens = Tokens::of(&authority);
+                let token = tokens.create(&open(&authority)?, role, &name, lifetime)?;
+                // Alone on standard output, for programs.
+                println!("{}", *token.reveal());
+                eprintln!("a token for {}/{name}, once: wicketgate join URL --token TOKEN", role.label());
+                Ok(ExitCode::SUCCESS)
+            }
+            Action::Serve(serve) => serve.run(),
             Action::Revoke { certificates, authority, list } => {
                 let issuer = open(&authority)?;
                 let list = list.unwrap_or_else(|| authority.join("revoked.pem"));

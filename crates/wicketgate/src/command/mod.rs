@@ -10,6 +10,7 @@ mod demo;
 mod doctor;
 mod endpoint;
 mod init;
+mod join;
 mod key;
 mod operator;
 mod reference;
@@ -55,6 +56,8 @@ pub(crate) enum Command {
     Relay(relay::Relay),
     /// Let clients in to services of this machine.
     Agent(agent::Agent),
+    /// Join a site by a one-time token of its authority: the key is made on this machine, and stays on it.
+    Join(join::Join),
     /// Reach a service of an agent.
     Connect(connect::Connect),
     /// Look at the way from here to a gateway's route, and tell what to change on it, by name of the product.
@@ -86,6 +89,7 @@ impl Command {
             Self::Audit(audit) => audit.run(),
             Self::Relay(relay) => relay.run(),
             Self::Agent(agent) => agent.run(),
+            Self::Join(join) => join.run(),
             Self::Connect(connect) => connect.run(),
             Self::Doctor(doctor) => doctor.run(),
             Self::Ca(ca) => ca.run(),

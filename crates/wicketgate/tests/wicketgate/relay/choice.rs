@@ -213,3 +213,20 @@ async fn a_gateway_takes_the_kinds_of_carriers_that_it_is_told_to_take() {
     gateway.reload(&config, "configuration reloaded").await.unwrap();
     agent.line("no gateway", PATIENCE).await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_joins_over_the_gateways_own_tls_too() {
+    let public = Public::new();
+    let site = &public.site;
+    let _gateway = public.start("carriers: tls\n  enrolment: {}").await;
+    let url = format!("https://localhost:{}/relay", public.port.addr().port());
+    // Of the site's authority, both know the gateway; none of the system's is asked.
+    let _issuer = site.issuer_by(&url, &[]).await;
+    let joined = site.join_by(&url, &["join"], &site.token("client", "bob"), &[]);
+    assert!(joined.status.success(), "{}", text(&joined));
+    let other = Site::new();
+    let strange = site.join_by(&url, &["join"], &other.token("client", "bob"), &["--identity", "never"]);
+    assert_eq!(strange.status.code(), Some(1), "{}", text(&strange));
+    assert!(text(&strange).contains("no answer") || text(&strange).contains("TLS"), "{}", text(&strange));
+    assert!(!site.path("never").exists());
+}

@@ -2,14 +2,17 @@
 
 mod choice;
 mod doctor;
+mod join;
 mod matrix;
 mod operation;
+mod patterns;
 mod privacy;
 mod refusals;
 mod resume;
 mod revocation;
 mod service;
 mod ssh;
+mod times;
 mod walls;
 mod wire;
 

@@ -39,7 +39,7 @@ async fn what_no_rule_allows_is_refused_and_says_which() {
 }
 
 /// Whether a connection is ended without a byte.
-async fn refuses(address: std::net::SocketAddr) -> bool {
+pub(super) async fn refuses(address: std::net::SocketAddr) -> bool {
     use tokio::io::AsyncReadExt;
     let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
     matches!(stream.read(&mut [0; 1]).await, Ok(0) | Err(_))

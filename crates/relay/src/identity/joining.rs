@@ -1,0 +1,159 @@
+//! TLS with a gateway for whoever has no certificate yet, and knows the site's authority by its fingerprint alone.
+
+use std::fmt;
+use std::sync::Arc;
+
+use rustls::client::Resumption;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::verify_tls13_signature;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::Acceptor;
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, ServerConfig,
+    SignatureScheme,
+};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::server::TlsStream as Accepted;
+use tokio_rustls::{LazyConfigAcceptor, StartHandshake, TlsConnector, TlsStream};
+
+use super::tls::{ALPN, provider, versions};
+use super::verify::{name_of, signed};
+use super::{Fingerprint, HandshakeError, Identity};
+use crate::name::Role;
+
+/// What is spoken with whoever wants to join.
+const JOIN: &[u8] = b"wicketgate-join/1";
+
+/// Somebody who has said hello, and nothing of who it is.
+pub struct Arriving<S>(pub(super) StartHandshake<S>);
+
+impl<S> fmt::Debug for Arriving<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Arriving")
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Arriving<S> {
+    /// Reads the first message of TLS: a gateway's part.
+    ///
+    /// # Errors
+    /// It is none.
+    pub async fn read(stream: S) -> Result<Self, HandshakeError> {
+        Ok(Self(LazyConfigAcceptor::new(Acceptor::default(), stream).await?))
+    }
+
+    /// Whether it wants to join, having no certificate.
+    pub fn wants_to_join(&self) -> bool {
+        self.0.client_hello().alpn().is_some_and(|mut names| names.any(|name| name == JOIN))
+    }
+}
+
+impl Identity {
+    /// As the server of TLS to somebody who does not say who it is: a gateway's part.
+    ///
+    /// # Errors
+    /// The handshake failed.
+    pub async fn accept_joining<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        arriving: Arriving<S>,
+    ) -> Result<Accepted<S>, HandshakeError> {
+        let mut config = versions(ServerConfig::builder_with_provider(provider()))?
+            .with_no_client_auth()
+            .with_single_cert(self.shown(), self.key.clone_key())?;
+        config.alpn_protocols = vec![JOIN.to_vec()];
+        config.send_tls13_tickets = 0;
+        config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
+        Ok(arriving.0.into_stream(Arc::new(config)).await?)
+    }
+}
+
+/// For carrier `tls`: the gateway proves itself by the authority of this fingerprint.
+///
+/// # Errors
+/// TLS cannot be set up.
+pub(crate) fn carrier(authority: Fingerprint) -> Result<ClientConfig, Error> {
+    config(authority, ALPN)
+}
+
+/// As the client of TLS to a gateway of the site whose authority has this fingerprint; gives that authority's certificate too.
+///
+/// # Errors
+/// The handshake failed, or the other end is none.
+pub async fn join<S: AsyncRead + AsyncWrite + Unpin>(
+    authority: Fingerprint,
+    stream: S,
+) -> Result<(TlsStream<S>, CertificateDer<'static>), HandshakeError> {
+    let connector = TlsConnector::from(Arc::new(config(authority, JOIN)?));
+    let nobody = ServerName::IpAddress(std::net::Ipv4Addr::UNSPECIFIED.into());
+    let stream = connector.connect(nobody, stream).await?;
+    let state = stream.get_ref().1;
+    if state.alpn_protocol() != Some(JOIN) {
+        return Err(HandshakeError::Protocol);
+    }
+    let own = state.peer_certificates().and_then(|shown| find(authority, shown));
+    let own = own.ok_or(Error::NoCertificatesPresented)?.clone().into_owned();
+    Ok((TlsStream::from(stream), own))
+}
+
+fn config(authority: Fingerprint, protocol: &[u8]) -> Result<ClientConfig, Error> {
+    let mut config = versions(ClientConfig::builder_with_provider(provider()))?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(ExpectGateway(authority)))
+        .with_no_client_auth();
+    config.alpn_protocols = vec![protocol.to_vec()];
+    config.enable_sni = protocol == ALPN;
+    config.resumption = Resumption::disabled();
+    Ok(config)
+}
+
+fn find<'a, 'b>(authority: Fingerprint, shown: &'a [CertificateDer<'b>]) -> Option<&'a CertificateDer<'b>> {
+    shown.iter().find(|shown| Fingerprint::of(shown) == authority)
+}
+
+/// Takes a gateway that the authority of this fingerprint has named so, and nobody else.
+#[derive(Debug)]
+struct ExpectGateway(Fingerprint);
+
+impl ServerCertVerifier for ExpectGateway {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let unknown = || Error::InvalidCertificate(CertificateError::UnknownIssuer);
+        let authority = find(self.0, intermediates).ok_or_else(unknown)?;
+        let mut roots = RootCertStore::empty();
+        roots.add(authority.clone().into_owned())?;
+        signed(end_entity, &[], &roots, now)?;
+        if name_of(end_entity)?.name.role != Role::Gateway {
+            return Err(Error::InvalidCertificate(CertificateError::NotValidForName));
+        }
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        // Of TLS 1.3 alone.
+        Err(Error::General("TLS 1.2".into()))
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(message, cert, dss, &provider().signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        provider().signature_verification_algorithms.supported_schemes()
+    }
+}
