@@ -113,14 +113,12 @@ impl<F: Fn(&Event)> Ride<'_, F> {
         }
     }
 
-    /// Moves what can be moved.
+    /// Moves what can be moved, and what has come not further than one read at a time: whoever takes it takes it while it is
+    /// in the processor's cache.
     fn step(&mut self, cx: &mut Context<'_>) -> Result<(), Over> {
-        loop {
-            let wrote = self.write(cx)?;
-            let read = self.read(cx)?;
-            if !wrote && !read {
-                break;
-            }
+        while self.write(cx)? {}
+        if self.read(cx)? {
+            cx.waker().wake_by_ref();
         }
         self.wait(cx)
     }

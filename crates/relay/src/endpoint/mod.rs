@@ -6,6 +6,7 @@ pub mod config;
 pub mod control;
 mod joined;
 pub mod link;
+mod paced;
 mod pieces;
 pub mod streams;
 

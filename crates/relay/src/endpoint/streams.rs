@@ -11,6 +11,7 @@ use tokio_util::compat::{Compat, FuturesAsyncReadCompatExt, TokioAsyncReadCompat
 use yamux::{Config, Connection, ConnectionError, Mode};
 
 use super::joined::Joined;
+use super::paced::Paced;
 
 /// The most streams of one session at once, as either end counts them; one more ends the session.
 const MAX_STREAMS: usize = 128;
@@ -157,7 +158,8 @@ pub async fn carry<S>(stream: &mut Stream, other: &mut S) -> io::Result<(u64, u6
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    tokio::io::copy_bidirectional_with_sizes(stream, other, COPY, COPY).await
+    let mut other = Paced { stream: other, pauses: false };
+    tokio::io::copy_bidirectional_with_sizes(stream, &mut other, COPY, COPY).await
 }
 
 /// Asks for a service: a length and its name; the answer is a length and a reason, which is empty for yes.

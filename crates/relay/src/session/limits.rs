@@ -14,7 +14,7 @@ pub struct Limits {
     pub chunk: u32,
     /// Bytes of one DATA record accepted. Costs no memory: bytes are passed on as they come; 1 MiB.
     pub record: u32,
-    /// Bytes after which the peer gets an ACK at the latest; at most a quarter of `window`; 64 KiB.
+    /// Bytes after which the peer gets an ACK at the latest; at most a quarter of `window`; 256 KiB.
     pub ack_every: u32,
     /// Time after which it gets one at the latest; 25 ms.
     pub ack_delay: Duration,
@@ -39,7 +39,7 @@ impl Default for Limits {
             window: 8 << 20,
             chunk: 16 << 10,
             record: 1 << 20,
-            ack_every: 64 << 10,
+            ack_every: 256 << 10,
             ack_delay: Duration::from_millis(25),
             ping_interval: Duration::from_secs(20),
             ping_jitter: 20,
