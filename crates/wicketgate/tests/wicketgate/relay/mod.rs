@@ -2,6 +2,7 @@
 
 mod choice;
 mod doctor;
+mod faults;
 mod matrix;
 mod operation;
 mod privacy;
