@@ -246,3 +246,19 @@ impl Way {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_address_that_is_none_of_ours_is_noticed() {
+        let waits = |addr: [u8; 4]| {
+            let moved = Opened::moved(Some((addr, 443).into()));
+            async { tokio::time::timeout(Duration::from_secs(3600), moved).await.is_ok() }
+        };
+        assert!(!waits([127, 0, 0, 1]).await);
+        // TEST-NET-1 (RFC 5737).
+        assert!(waits([192, 0, 2, 1]).await);
+    }
+}
