@@ -1,4 +1,4 @@
-//! The gateway's disk full: its audit store and its file of audit lines stand on one that holds a megabyte.
+//! The gateway's disk full: its audit store and its file of audit lines stand on one that holds 32 MiB.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -13,6 +13,9 @@ use super::rows::Extent;
 use super::run::Moving;
 use super::stage::Stage;
 
+/// What those say who are let in by nobody.
+const WAITS: &str = "no answer within";
+
 /// A small disk. Dropping it takes it away.
 struct Disk(PathBuf);
 
@@ -20,7 +23,7 @@ impl Disk {
     fn mount(at: PathBuf) -> Result<Self> {
         fs::create_dir_all(&at)?;
         let mut mount = Command::new("mount");
-        let done = mount.args(["-t", "tmpfs", "-o", "size=1m", "wicketgate-test"]).arg(&at).status()?;
+        let done = mount.args(["-t", "tmpfs", "-o", "size=32m", "wicketgate-test"]).arg(&at).status()?;
         ensure!(done.success(), "a disk is mounted by root alone: run this test as root");
         Ok(Self(at))
     }
@@ -58,9 +61,9 @@ pub(super) async fn full(stage: &mut Stage, moving: &Moving, extent: Extent) -> 
     stage.say("resumed", &had).await?;
     disk.fill()?;
     moving.each(extent.bytes()).await?;
-    let (had, lost) = (stage.said("resumed"), stage.said("no way to the gateway"));
+    let (had, waiting) = (stage.said("resumed"), stage.said(WAITS));
     stage.befall(Fate::Reset);
-    stage.say("no way to the gateway", &lost).await?;
+    stage.say(WAITS, &waiting).await?;
     ensure!(stage.said("resumed") == had, "nobody is let in without a record");
     disk.free()?;
     stage.say("resumed", &had).await?;

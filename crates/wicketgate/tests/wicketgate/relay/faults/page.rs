@@ -60,7 +60,7 @@ const NOTES: &str = "
 - *Half-open*: the gateway's side of the clients' connections is closed, and the agent's side of its own; the other sides hear nothing. Left out of short runs: endpoints
   take such a connection for dead after 40 s.
 - *Carrier kind*: nginx is taken away, and comes back.
-- *Disk full*: a tmpfs of 1 MiB, with the audit's store and a file of audit lines. Sessions go on while it is full. Then they
+- *Disk full*: a tmpfs of 32 MiB, with the audit's store and a file of audit lines. Sessions go on while it is full. Then they
   are cut: the gateway lets nobody in without a record, so that they wait, and are resumed once there is room.
 - *Cuts at random bytes*: one half on the clients' line, one half on the agent's; each resets all connections of that line.
 - *Clock*: the wall clock, by libfaketime, of one party after the other; after each jump all connections are reset.

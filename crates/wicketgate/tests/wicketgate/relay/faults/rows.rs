@@ -33,7 +33,7 @@ impl Extent {
 
     /// Bytes that each session moves before and after.
     pub(super) fn bytes(self) -> u64 {
-        self.of(32 << 10, 1 << 20)
+        self.of(8 << 10, 1 << 20)
     }
 }
 

@@ -225,14 +225,16 @@ impl Stage {
         self.clients_host.command(&command).into()
     }
 
-    /// What clients have said last, for whoever has to find out.
+    /// What some clients and the gateway have said last, for whoever has to find out.
     pub(super) fn tails(&self) -> String {
         let tail = |client: &Client| {
             let output = client.process.output();
             let lines: Vec<_> = output.lines().rev().take(6).collect();
             format!("{:?}: {}\n", client.traffic, lines.into_iter().rev().collect::<Vec<_>>().join("\n  "))
         };
-        self.clients.iter().map(tail).collect()
+        let gateway = self.gateway.as_ref().map(|gateway| gateway.process().output()).unwrap_or_default();
+        let last: Vec<_> = gateway.lines().rev().take(20).collect();
+        self.clients.iter().take(4).map(tail).chain([last.join("\n")]).collect()
     }
 }
 
