@@ -8,8 +8,8 @@ use std::process::Command;
 use anyhow::{Context as _, Result, ensure};
 use wicketgate_testkit::process::Signal;
 
+use super::extent::Extent;
 use super::line::Fate;
-use super::rows::Extent;
 use super::run::Moving;
 use super::stage::Stage;
 

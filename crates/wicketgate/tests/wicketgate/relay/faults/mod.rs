@@ -3,6 +3,7 @@
 mod checked;
 mod clock;
 mod disk;
+mod extent;
 mod flow;
 mod line;
 mod page;
@@ -17,8 +18,9 @@ use std::time::Instant;
 
 use anyhow::Result;
 
+use self::extent::Extent;
 use self::page::Line;
-use self::rows::{Extent, ROWS, Row};
+use self::rows::{ROWS, Row};
 use self::run::Moving;
 use self::stage::{SESSIONS, Stage};
 
@@ -53,17 +55,10 @@ async fn run(row: Row, stage: &mut Stage, extent: Extent) -> Result<Line> {
     Ok(Line { cuts, resumed, bytes: outcome.bytes, sessions, faults: outcome.faults })
 }
 
-fn extent() -> Extent {
-    match std::env::var_os("WICKETGATE_TEST_ALL") {
-        Some(_) => Extent::All,
-        None => Extent::Short,
-    }
-}
-
 /// With `UPDATE_GOLDEN=1` and `WICKETGATE_TEST_ALL=1` the page is written anew.
 #[tokio::test(flavor = "multi_thread")]
 async fn sessions_outlive_what_the_page_says() {
-    let extent = extent();
+    let extent = Extent::asked();
     let only = std::env::var("WICKETGATE_FAULTS").ok();
     let (mut stage, mut lines) = (None, Vec::new());
     for (row, name) in ROWS {
@@ -98,5 +93,5 @@ async fn sessions_outlive_what_the_page_says() {
     if extent == Extent::All && only.is_none() && std::env::var_os("UPDATE_GOLDEN").is_some() {
         page::write(&lines);
     }
-    page::compare(&lines);
+    page::compare(&lines, &ROWS.map(|(_, name)| name));
 }

@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use wicketgate_testkit::peers::Intermediary;
 use wicketgate_testkit::process::Signal;
 
+use super::extent::Extent;
 use super::line::Fate;
 use super::run::Moving;
 use super::stage::{Party, RECOVERY, Stage};
@@ -14,28 +15,7 @@ use super::{clock, disk};
 /// The seed of random cuts; another one makes other cuts.
 const SEED: u64 = 20_261_128;
 /// The most bytes between two random cuts of one line.
-const BETWEEN: u64 = 400 << 10;
-
-/// How much of it there is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Extent {
-    Short,
-    All,
-}
-
-impl Extent {
-    fn of<T>(self, short: T, all: T) -> T {
-        match self {
-            Self::Short => short,
-            Self::All => all,
-        }
-    }
-
-    /// Bytes that each session moves before and after.
-    pub(super) fn bytes(self) -> u64 {
-        self.of(8 << 10, 1 << 20)
-    }
-}
+const BETWEEN: u64 = 1 << 20;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Row {
@@ -80,7 +60,7 @@ pub(super) const ROWS: [(Row, &str); 17] = [
 impl Row {
     /// Whether it needs more time than every run has.
     pub(super) fn is_long(self) -> bool {
-        matches!(self, Self::HalfOpen)
+        matches!(self, Self::HalfOpen | Self::Silence(300))
     }
 
     /// Lets it befall; gives how often.
@@ -164,7 +144,7 @@ impl Row {
                 Ok(2)
             }
             Self::DiskFull => disk::full(stage, moving, extent).await,
-            Self::RandomCuts => random_cuts(stage, extent.of(50, 1_000)).await,
+            Self::RandomCuts => random_cuts(stage, extent.of(40, 1_000)).await,
             Self::ClockJumps => {
                 for party in [Party::Gateway, Party::Agent, Party::Clients] {
                     for ahead in ["+3600", "+0"] {
