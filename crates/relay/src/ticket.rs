@@ -1,7 +1,8 @@
 //! What an endpoint opens the carriers of a session with: sealed by a gateway, so that nobody on the way learns from it who
 //! talks to whom, and gateways need remember nothing.
 
-use std::time::{Duration, SystemTime};
+use std::sync::LazyLock;
+use std::time::{Duration, Instant, SystemTime};
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use aws_lc_rs::{digest, hkdf, rand};
@@ -51,18 +52,56 @@ pub struct Ticket {
     pub agent_serial: String,
     /// The services that were asked for.
     pub services: Vec<String>,
-    /// When it expires, in seconds since 1970.
-    pub expires: u64,
+    /// When it expires.
+    #[serde(flatten)]
+    pub expires: Expiry,
+}
+
+/// When a ticket expires. The gateway that has made it goes by a clock that nobody sets, so that no session ends because the clock
+/// jumps; others, and the same one started anew, have only the clock to go by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Expiry {
+    /// In seconds since 1970.
+    #[serde(rename = "expires")]
+    since_1970: u64,
+    /// By which gateway it was made, and when it expires in seconds since that was started.
+    #[serde(default)]
+    own: Option<(u64, u64)>,
+}
+
+impl Expiry {
+    /// When a ticket made now for this long expires.
+    pub fn after(lifetime: Duration) -> Self {
+        let (process, now) = this_process();
+        Self {
+            since_1970: Ticket::expiry(lifetime),
+            own: Some((process, now.saturating_add(lifetime).as_secs())),
+        }
+    }
+
+    fn is_over(&self, grace: Duration) -> bool {
+        let (process, now) = this_process();
+        let (end, now) = match self.own {
+            Some((maker, end)) if maker == process => (end, now.as_secs()),
+            _ => (self.since_1970, Ticket::expiry(Duration::ZERO)),
+        };
+        now >= end.saturating_add(grace.as_secs())
+    }
+}
+
+/// A number that no other process has, and the time since this one first made a ticket.
+fn this_process() -> (u64, Duration) {
+    static FIRST: LazyLock<(u64, Instant)> = LazyLock::new(|| (::rand::random(), Instant::now()));
+    (FIRST.0, FIRST.1.elapsed())
 }
 
 impl Ticket {
     /// Whether it has expired for longer than `grace`.
     pub fn is_expired(&self, grace: Duration) -> bool {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        now.as_secs() >= self.expires.saturating_add(grace.as_secs())
+        self.expires.is_over(grace)
     }
 
-    /// When a ticket made now for this long expires.
+    /// The time after this long, in seconds since 1970.
     pub fn expiry(lifetime: Duration) -> u64 {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         now.saturating_add(lifetime).as_secs()
@@ -172,7 +211,7 @@ mod tests {
             agent: Name::new("site", Role::Agent, "office").unwrap(),
             agent_serial: "2".into(),
             services: vec!["ssh".into()],
-            expires: Ticket::expiry(Duration::from_secs(60)),
+            expires: Expiry::after(Duration::from_secs(60)),
         }
     }
 
@@ -195,9 +234,23 @@ mod tests {
 
     #[test]
     fn tickets_expire_and_may_be_renewed_for_a_while() {
-        let old = Ticket { expires: Ticket::expiry(Duration::ZERO), ..ticket() };
+        let old = Ticket { expires: Expiry::after(Duration::ZERO), ..ticket() };
         assert!(!ticket().is_expired(Duration::ZERO));
         assert!(old.is_expired(Duration::ZERO));
         assert!(!old.is_expired(Duration::from_secs(600)));
+    }
+
+    #[test]
+    fn the_gateway_that_made_a_ticket_goes_by_a_clock_that_nobody_sets_and_others_by_the_clock() {
+        let made = Expiry::after(Duration::from_secs(60));
+        let (process, end) = made.own.unwrap();
+        let past = Expiry { since_1970: 1, ..made };
+        assert!(!past.is_over(Duration::ZERO), "the clock has jumped");
+        assert!(Expiry { own: Some((process ^ 1, end)), ..past }.is_over(Duration::ZERO));
+        assert!(!Expiry { own: Some((process ^ 1, 0)), ..made }.is_over(Duration::ZERO));
+        // As gateways before wrote it.
+        let mut old = serde_json::to_value(ticket()).unwrap();
+        old.as_object_mut().unwrap().remove("own");
+        assert!(!serde_json::from_value::<Ticket>(old).unwrap().is_expired(Duration::ZERO));
     }
 }

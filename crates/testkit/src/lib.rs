@@ -7,6 +7,7 @@
 //! - [`raw`] clients and backends that write the very bytes they are told to
 //! - [`attack`] rejected, not forwarded, and the next honest client served: one line an attack
 //! - [`issuer`] signed tokens, good and forged, and whoever publishes their keys
+//! - [`netns`] machines of a test's own, whose address changes and whose cable goes dead; needs root
 //! - [`gateway`] the built binary with a configuration of the test's own
 
 pub mod attack;
@@ -14,6 +15,7 @@ pub mod dir;
 pub mod gateway;
 pub mod issuer;
 pub mod middlebox;
+pub mod netns;
 pub mod peers;
 pub mod ports;
 pub mod process;

@@ -61,6 +61,8 @@ const PEERS: &[Peer] = &[
     },
     Peer { name: "haproxy", source: Source::Apt { package: "haproxy", program: "haproxy" }, sets: BOTH },
     Peer { name: "openssh", source: Source::Apt { package: "openssh-server", program: "sshd" }, sets: TEST },
+    Peer { name: "iproute2", source: Source::Apt { package: "iproute2", program: "bridge" }, sets: TEST },
+    Peer { name: "faketime", source: Source::Apt { package: "faketime", program: "faketime" }, sets: TEST },
     Peer { name: "apache", source: Source::Apt { package: "apache2", program: "apache2" }, sets: TEST },
     Peer { name: "varnish", source: Source::Apt { package: "varnish", program: "varnishd" }, sets: TEST },
     Peer { name: "pebble", source: Source::Apt { package: "pebble", program: "pebble" }, sets: TEST },

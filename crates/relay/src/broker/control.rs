@@ -22,7 +22,7 @@ use crate::control::{Channel, ChannelError};
 use crate::identity::{Arriving, Certified};
 use crate::name::{Role, is_service};
 use crate::session::{Reason, SessionId};
-use crate::ticket::{Sealed, Ticket};
+use crate::ticket::{Expiry, Sealed, Ticket};
 
 /// How long an endpoint may be silent: three of its pings.
 const SILENCE: Duration = Duration::from_secs(75);
@@ -357,7 +357,7 @@ impl Broker {
             agent: agent_name,
             agent_serial,
             services,
-            expires: Ticket::expiry(config.ticket_lifetime),
+            expires: Expiry::after(config.ticket_lifetime),
         };
         let seal = self.seal.load();
         let own = seal.seal(&ticket).ok_or_else(unsealed)?;
@@ -391,7 +391,7 @@ impl Broker {
         }
         self.authorise(&old).map_err(|reason| (reason, format!("the session is not let go on: {reason}")))?;
         let session = old.session;
-        let young = Ticket { expires: Ticket::expiry(self.config.load().ticket_lifetime), ..old };
+        let young = Ticket { expires: Expiry::after(self.config.load().ticket_lifetime), ..old };
         let sealed = seal.seal(&young);
         sealed.map(|ticket| (session, ticket)).ok_or((Refusal::Limit, "no randomness".into()))
     }

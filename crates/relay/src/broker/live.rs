@@ -202,7 +202,7 @@ mod tests {
             agent: name(Role::Agent, "office"),
             agent_serial: "2".into(),
             services: vec!["ssh".into()],
-            expires: 0,
+            expires: crate::ticket::Expiry::default(),
         })
     }
 

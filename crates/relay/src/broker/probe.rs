@@ -195,7 +195,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::name::Role;
-    use crate::ticket::Seal;
+    use crate::ticket::{Expiry, Seal};
 
     fn ticket(holder: &str, id: u8) -> ProbeTicket {
         ProbeTicket {
@@ -240,7 +240,7 @@ mod tests {
             agent: Name::new("site", Role::Agent, "office").unwrap(),
             agent_serial: "2".into(),
             services: vec!["ssh".into()],
-            expires: Ticket::expiry(LIFETIME),
+            expires: Expiry::after(LIFETIME),
         };
         let sealed = seal.seal(&session).unwrap();
         assert_eq!(seal.read_for::<ProbeTicket>(PURPOSE, &sealed).unwrap_err(), TicketError::Forged);

@@ -1,7 +1,8 @@
 //! Which kind of carrier is dialled: the first that proves a gateway, and the better one once it can be had.
 
 use std::future::pending;
-use std::net::IpAddr;
+use std::io;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -16,6 +17,9 @@ use super::{BoxedCarrier, DialError, Gateway, Kind, Kinds, tls, websocket};
 /// How long carrier `tls` is alone in the race.
 const HEAD_START: Duration = Duration::from_millis(300);
 
+/// How often we look whether our own address is still ours.
+const LOOK: Duration = Duration::from_secs(1);
+
 /// Dials carriers. Its clones share what they learn of the way.
 #[derive(Clone, Debug)]
 pub struct Dialer(Arc<Way>);
@@ -26,6 +30,20 @@ pub struct Opened {
     pub carrier: BoxedCarrier,
     /// Its kind.
     pub kind: Kind,
+    /// Our own address on it.
+    pub local: Option<SocketAddr>,
+}
+
+impl Opened {
+    /// Waits until our own address on it is none of this machine's any more: then nothing comes over it, and nothing says so.
+    pub async fn moved(local: Option<SocketAddr>) {
+        let Some(mut local) = local else { return pending().await };
+        local.set_port(0);
+        let gone = |error: io::Error| error.kind() == io::ErrorKind::AddrNotAvailable;
+        while !UdpSocket::bind(local).is_err_and(gone) {
+            sleep(LOOK).await;
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -175,13 +193,15 @@ impl Way {
         socket: TcpStream,
         deadline: Instant,
     ) -> Result<Opened, DialError> {
+        let local = socket.local_addr().ok();
         let carrier = self.before(deadline, tls::open(&self.gateway, raw, socket)).await?;
-        Ok(Opened { carrier, kind: Kind::Tls })
+        Ok(Opened { carrier, kind: Kind::Tls, local })
     }
 
     async fn websocket(&self, socket: TcpStream, deadline: Instant) -> Result<Opened, DialError> {
+        let local = socket.local_addr().ok();
         let carrier = self.before(deadline, websocket::open(&self.gateway, &self.https, socket)).await?;
-        Ok(Opened { carrier, kind: Kind::WebSocket })
+        Ok(Opened { carrier, kind: Kind::WebSocket, local })
     }
 
     /// Each step has the deadline of the whole, so that a step that is late does not hide why another has failed.
@@ -220,5 +240,21 @@ impl Way {
             }
             None => true,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_address_that_is_none_of_ours_is_noticed() {
+        let waits = |addr: [u8; 4]| {
+            let moved = Opened::moved(Some((addr, 443).into()));
+            async { tokio::time::timeout(Duration::from_secs(3600), moved).await.is_ok() }
+        };
+        assert!(!waits([127, 0, 0, 1]).await);
+        // TEST-NET-1 (RFC 5737).
+        assert!(waits([192, 0, 2, 1]).await);
     }
 }

@@ -47,7 +47,7 @@ struct Ride<'a, F> {
 /// Attaches the session to a carrier, and moves its records until the carrier breaks, a better one can be had, or the session
 /// ends.
 pub(super) async fn carry(shared: &Shared, opened: Opened, dialer: &Dialer, told: impl Fn(&Event)) -> Broken {
-    let Opened { mut carrier, kind } = opened;
+    let Opened { mut carrier, kind, local } = opened;
     let offer = shared.lock().core.offer(shared.now());
     let Some(offer) = offer else {
         let farewell = {
@@ -75,6 +75,7 @@ pub(super) async fn carry(shared: &Shared, opened: Opened, dialer: &Dialer, told
     let (why, better) = tokio::select! {
         why = poll_fn(|cx| ride.poll(cx)) => (why, None),
         better = dialer.better_than(kind) => (Over::Better, Some(better)),
+        () = Opened::moved(local) => (Over::Moved, None),
     };
     let attached = ride.attached;
     let farewell = ride.farewell(&why);
@@ -101,6 +102,8 @@ enum Over {
     Alone,
     #[error("a better carrier can be had")]
     Better,
+    #[error("this machine's address has changed")]
+    Moved,
     #[error("{0}")]
     Break(Break),
 }

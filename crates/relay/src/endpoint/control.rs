@@ -1,6 +1,7 @@
 //! An endpoint's control connection: dialled again whenever it breaks, and asked through a handle.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,6 +43,9 @@ pub enum ControlError {
     /// It broke.
     #[error("the control connection broke: {0}")]
     Channel(#[from] ChannelError),
+    /// Nothing comes to the address that it was dialled from.
+    #[error("this machine's address has changed")]
+    Moved,
     /// The gateway has taken too long.
     #[error("the gateway does not answer")]
     Late,
@@ -185,6 +189,7 @@ struct Open {
     gateway: Name,
     version: Version,
     carrier: Kind,
+    local: Option<SocketAddr>,
 }
 
 impl Keeper {
@@ -200,7 +205,11 @@ impl Keeper {
                         version: open.version,
                         carrier: open.carrier,
                     });
-                    match self.attend(&mut open.channel).await {
+                    let attended = tokio::select! {
+                        attended = self.attend(&mut open.channel) => attended,
+                        () = Opened::moved(open.local) => Err(ControlError::Moved),
+                    };
+                    match attended {
                         Ok(()) => return open.channel.end().await,
                         Err(error) => error,
                     }
@@ -216,7 +225,7 @@ impl Keeper {
     }
 
     async fn connect(&self) -> Result<Open, ControlError> {
-        let Opened { carrier, kind } = self.dialer.dial().await?;
+        let Opened { carrier, kind, local } = self.dialer.dial().await?;
         let handshake = async {
             let established = self.identity.connect_gateway(carrier).await?;
             let mut channel = Channel::new(established.stream);
@@ -228,6 +237,7 @@ impl Keeper {
                     gateway: established.peer.name,
                     version: welcome.version,
                     carrier: kind,
+                    local,
                 }),
                 FromGateway::Refused { reason, text, .. } => Err(ControlError::Refused { reason, text }),
                 _ => {

@@ -10,8 +10,8 @@ use std::{
 use anyhow::{Context, Result};
 use tokio::sync::watch;
 
-/// Lines kept of a program's output. At about 100 bytes a line, 400 KiB.
-const KEPT_LINES: usize = 4_000;
+/// Lines kept of a program's output. At about 100 bytes a line, 1.6 MB.
+const KEPT_LINES: usize = 16_000;
 /// Longest line kept; the rest of a longer one becomes a line of its own.
 const LONGEST_LINE: u64 = 16 * 1024;
 

@@ -3,6 +3,7 @@
 mod choice;
 mod doctor;
 mod join;
+mod faults;
 mod matrix;
 mod operation;
 mod patterns;
