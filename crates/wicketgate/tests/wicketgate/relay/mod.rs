@@ -2,8 +2,8 @@
 
 mod choice;
 mod doctor;
-mod join;
 mod faults;
+mod join;
 mod matrix;
 mod operation;
 mod patterns;
