@@ -63,7 +63,8 @@ const NOTES: &str = "
 - *Carrier kind*: nginx is taken away, and comes back.
 - *Disk full*: a tmpfs of 32 MiB, with the audit's store and a file of audit lines. Sessions go on while it is full. Then they
   are cut: the gateway lets nobody in without a record, so that they wait, and are resumed once there is room.
-- *Cuts at random bytes*: one half on the clients' line, one half on the agent's; each resets all connections of that line.
+- *Cuts at random bytes*: one half on the clients' line, one half on the agent's; each resets all connections that are there on that line. Many come before all sessions are
+  back from the one before, in the middle of a handshake too: that is why fewer are resumed than twenty for each.
 - *Clock*: the wall clock, by libfaketime, of one party after the other; after each jump all connections are reset.
 - *Agent started again*: the other end of its sessions is gone. They end with a typed reason; what had come until then was in order.
 ";
