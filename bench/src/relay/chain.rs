@@ -64,7 +64,7 @@ pub(super) struct Running {
 }
 
 enum Part {
-    Proxy(Proxy),
+    Proxy(Box<Proxy>),
     Process(Process),
     Gateway(Gateway),
 }
@@ -98,7 +98,7 @@ impl Chain {
             Self::Nginx | Self::Haproxy => {
                 let kind = if self == Self::Nginx { Intermediary::Nginx } else { Intermediary::Haproxy };
                 let proxy = kind.start(&hop).await?;
-                (Way::Secure(proxy.addr(), Kind::WebSocket), Some((kind.name(), Part::Proxy(proxy))))
+                (Way::Secure(proxy.addr(), Kind::WebSocket), Some((kind.name(), Part::Proxy(Box::new(proxy)))))
             }
             Self::Tls => (Way::Secure(relay.secure.addr(), Kind::Tls), None),
             _ => (Way::Plain(relay.plain.addr()), None),
@@ -136,7 +136,7 @@ impl Running {
                 Part::Process(process) => process.usage(),
                 Part::Gateway(gateway) => gateway.usage(),
             };
-            Ok(Cost { name: *name, cpu: usage?.cpu() })
+            Ok(Cost { name, cpu: usage?.cpu() })
         };
         self.parts.iter().map(cost).collect()
     }
@@ -147,7 +147,7 @@ async fn hops(count: usize, service: &Service) -> Result<Running> {
     for _ in 0..count {
         let proxy = Intermediary::HaproxyTcp.start(&Hop::plain(near).idle(IDLE)).await?;
         near = proxy.addr();
-        parts.push(("haproxy", Part::Proxy(proxy)));
+        parts.push(("haproxy", Part::Proxy(Box::new(proxy))));
     }
     Ok(Running::new(near, parts, Vec::new()))
 }
