@@ -98,7 +98,10 @@ impl Chain {
             Self::Nginx | Self::Haproxy => {
                 let kind = if self == Self::Nginx { Intermediary::Nginx } else { Intermediary::Haproxy };
                 let proxy = kind.start(&hop).await?;
-                (Way::Secure(proxy.addr(), Kind::WebSocket), Some((kind.name(), Part::Proxy(Box::new(proxy)))))
+                (
+                    Way::Secure(proxy.addr(), Kind::WebSocket),
+                    Some((kind.name(), Part::Proxy(Box::new(proxy)))),
+                )
             }
             Self::Tls => (Way::Secure(relay.secure.addr(), Kind::Tls), None),
             _ => (Way::Plain(relay.plain.addr()), None),
