@@ -119,16 +119,15 @@ impl<F: Fn(&Event)> Ride<'_, F> {
     /// Moves what can be moved, and what has come not further than one read at a time: whoever takes it takes it while it is
     /// in the processor's cache.
     fn step(&mut self, cx: &mut Context<'_>) -> Result<(), Over> {
-        while self.write(cx)? {}
+        self.write(cx)?;
         if self.read(cx)? {
             cx.waker().wake_by_ref();
         }
         self.wait(cx)
     }
 
-    /// `true` where more may be written.
-    fn write(&mut self, cx: &mut Context<'_>) -> Result<bool, Over> {
-        let mut moved = false;
+    /// Writes what there is, as far as the carrier takes it.
+    fn write(&mut self, cx: &mut Context<'_>) -> Result<(), Over> {
         loop {
             if self.output.len() < WRITE {
                 let mut state = self.shared.lock();
@@ -139,16 +138,16 @@ impl<F: Fn(&Event)> Ride<'_, F> {
                 if self.unflushed && Pin::new(&mut self.carrier).poll_flush(cx)?.is_ready() {
                     self.unflushed = false;
                 }
-                return Ok(moved);
+                return Ok(());
             }
             let (slices, count) = self.output.slices();
             match Pin::new(&mut self.carrier).poll_write_vectored(cx, &slices[..count]) {
                 Poll::Ready(Ok(0)) => return Err(Over::Ended),
                 Poll::Ready(Ok(written)) => self.output.advance(written),
                 Poll::Ready(Err(error)) => return Err(error.into()),
-                Poll::Pending => return Ok(moved),
+                Poll::Pending => return Ok(()),
             }
-            (self.unflushed, moved) = (true, true);
+            self.unflushed = true;
         }
     }
 

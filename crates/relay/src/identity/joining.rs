@@ -4,18 +4,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use rustls::client::Resumption;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::verify_tls13_signature;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::Acceptor;
-use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, ServerConfig,
-    SignatureScheme,
-};
+use rustls::{CertificateError, ClientConfig, Error, RootCertStore, ServerConfig};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::server::TlsStream as Accepted;
 use tokio_rustls::{LazyConfigAcceptor, StartHandshake, TlsConnector, TlsStream};
 
+use super::judged::Judged;
 use super::tls::{ALPN, provider, versions};
 use super::verify::{name_of, signed};
 use super::{Fingerprint, HandshakeError, Identity};
@@ -96,9 +92,11 @@ pub async fn join<S: AsyncRead + AsyncWrite + Unpin>(
 }
 
 fn config(authority: Fingerprint, protocol: &[u8]) -> Result<ClientConfig, Error> {
+    let verifier =
+        Judged::by(move |end, intermediates, now| verify(authority, end, intermediates, now), provider());
     let mut config = versions(ClientConfig::builder_with_provider(provider()))?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(ExpectGateway(authority)))
+        .with_custom_certificate_verifier(verifier)
         .with_no_client_auth();
     config.alpn_protocols = vec![protocol.to_vec()];
     config.enable_sni = protocol == ALPN;
@@ -111,49 +109,19 @@ fn find<'a, 'b>(authority: Fingerprint, shown: &'a [CertificateDer<'b>]) -> Opti
 }
 
 /// Takes a gateway that the authority of this fingerprint has named so, and nobody else.
-#[derive(Debug)]
-struct ExpectGateway(Fingerprint);
-
-impl ServerCertVerifier for ExpectGateway {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        let unknown = || Error::InvalidCertificate(CertificateError::UnknownIssuer);
-        let authority = find(self.0, intermediates).ok_or_else(unknown)?;
-        let mut roots = RootCertStore::empty();
-        roots.add(authority.clone().into_owned())?;
-        signed(end_entity, &[], &roots, now)?;
-        if name_of(end_entity)?.name.role != Role::Gateway {
-            return Err(Error::InvalidCertificate(CertificateError::NotValidForName));
-        }
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        // Of TLS 1.3 alone.
-        Err(Error::General("TLS 1.2".into()))
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, cert, dss, &provider().signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        provider().signature_verification_algorithms.supported_schemes()
+fn verify(
+    root: Fingerprint,
+    end: &CertificateDer<'_>,
+    intermediates: &[CertificateDer<'_>],
+    now: UnixTime,
+) -> Result<(), Error> {
+    let unknown = || Error::InvalidCertificate(CertificateError::UnknownIssuer);
+    let authority = find(root, intermediates).ok_or_else(unknown)?;
+    let mut roots = RootCertStore::empty();
+    roots.add(authority.clone().into_owned())?;
+    signed(end, &[], &roots, now)?;
+    match name_of(end)?.name.role {
+        Role::Gateway => Ok(()),
+        _ => Err(Error::InvalidCertificate(CertificateError::NotValidForName)),
     }
 }

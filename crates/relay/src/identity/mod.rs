@@ -6,6 +6,7 @@
 mod files;
 mod fingerprint;
 mod joining;
+mod judged;
 mod tls;
 mod verify;
 
@@ -19,6 +20,7 @@ pub use files::{IdentityFault, IdentityFiles};
 pub use fingerprint::Fingerprint;
 pub(crate) use joining::carrier as joining_carrier;
 pub use joining::{Arriving, join};
+pub(crate) use judged::Judged;
 pub use tls::{ALPN, Established, HandshakeError};
 pub use verify::{Certified, name_of};
 

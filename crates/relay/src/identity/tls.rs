@@ -14,7 +14,8 @@ use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream, server};
 
 use super::Identity;
 use super::joining::Arriving;
-use super::verify::{Certified, ExpectName, Expected, name_of};
+use super::judged::Judged;
+use super::verify::{Certified, Expected, name_of};
 use crate::name::{Name, Role};
 
 /// What both ends of a connection of ours speak; another version of the relay gets another name.
@@ -177,10 +178,14 @@ impl Identity {
         &self,
         expected: Expected,
     ) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, rustls::Error> {
-        let verifier = ExpectName { expected, roots: self.roots.clone(), provider: provider() };
+        let roots = self.roots.clone();
+        let verifier = Judged::by(
+            move |end, intermediates, now| expected.verify(end, intermediates, &roots, now),
+            provider(),
+        );
         Ok(versions(ClientConfig::builder_with_provider(provider()))?
             .dangerous()
-            .with_custom_certificate_verifier(Arc::new(verifier)))
+            .with_custom_certificate_verifier(verifier))
     }
 
     fn server(&self, protocol: Option<&[u8]>) -> Result<ServerConfig, rustls::Error> {

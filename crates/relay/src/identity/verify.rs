@@ -2,12 +2,10 @@
 
 use std::sync::Arc;
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::verify_server_cert_signed_by_trust_anchor;
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use rustls::{CertificateError, Error, RootCertStore};
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
@@ -64,14 +62,6 @@ pub(super) fn signed(
     verify_server_cert_signed_by_trust_anchor(&parsed, roots, intermediates, now, algorithms.all)
 }
 
-/// Takes one party of the site, and nobody else.
-#[derive(Debug)]
-pub(super) struct ExpectName {
-    pub(super) expected: Expected,
-    pub(super) roots: Arc<RootCertStore>,
-    pub(super) provider: Arc<CryptoProvider>,
-}
-
 /// Who may be at the other end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Expected {
@@ -88,43 +78,19 @@ impl Expected {
             Self::Any(site, role) => *site == name.site && *role == name.role,
         }
     }
-}
 
-impl ServerCertVerifier for ExpectName {
-    fn verify_server_cert(
+    /// Whether a certificate is of the site's authority, in its time, and of whoever may be there; of nobody else.
+    pub(super) fn verify(
         &self,
-        end_entity: &CertificateDer<'_>,
+        end: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
+        roots: &RootCertStore,
         now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        signed(end_entity, intermediates, &self.roots, now)?;
-        if !self.expected.is(&name_of(end_entity)?.name) {
-            return Err(Error::InvalidCertificate(CertificateError::NotValidForName));
+    ) -> Result<(), Error> {
+        signed(end, intermediates, roots, now)?;
+        match self.is(&name_of(end)?.name) {
+            true => Ok(()),
+            false => Err(Error::InvalidCertificate(CertificateError::NotValidForName)),
         }
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
