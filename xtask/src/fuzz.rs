@@ -43,10 +43,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let folder = root().join("fuzz");
     // With a target named, the flags go to what is fuzzed and not to build scripts and macros, which could not link.
     let host = host()?;
-    let mut build = cargo(&["build", "--release", "--target", &host, "--bins"]);
+    let mut build = cargo(&["build", "--release", "--target", &host]);
     run_command(build.current_dir(&folder).env("CARGO_ENCODED_RUSTFLAGS", FLAGS.join("\u{1f}")))?;
+    let program = folder.join("target").join(&host).join("release/wicketgate-fuzz");
     for target in chosen {
-        fuzz(target, &folder.join("target").join(&host).join("release").join(target), arguments.seconds)?;
+        fuzz(target, &program, arguments.seconds)?;
     }
     eprintln!("fuzz: {} targets, {} s each, no finding", chosen.len(), arguments.seconds);
     Ok(())
@@ -60,8 +61,8 @@ fn fuzz(target: &str, program: &PathBuf, seconds: u32) -> Result<()> {
     for place in [&found, &artifacts] {
         fs::create_dir_all(place)?;
     }
-    ensure!(committed.is_dir(), "{} has no committed corpus in {}", target, committed.display());
     let mut command = Command::new(program);
+    command.env("WICKETGATE_FUZZ_TARGET", target);
     // What is found goes into the first folder; the committed corpus is only read.
     command.args([&found, &committed]).arg(format!("-artifact_prefix={}/", artifacts.display()));
     command.arg(format!("-max_total_time={seconds}"));
@@ -76,14 +77,12 @@ fn fuzz(target: &str, program: &PathBuf, seconds: u32) -> Result<()> {
         .with_context(|| format!("{target}: the input lies in {}", artifacts.display()))
 }
 
-/// The names of `fuzz/fuzz_targets/*.rs`, in order.
+/// The targets' names, in order: each has a corpus, which a test of theirs holds.
 fn targets() -> Result<Vec<String>> {
-    let place = root().join("fuzz/fuzz_targets");
-    let files = fs::read_dir(&place).with_context(|| format!("cannot read {}", place.display()))?;
-    let paths = files.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>()?;
-    let rust = paths.iter().filter(|path| path.extension().is_some_and(|extension| extension == "rs"));
-    let mut names: Vec<String> =
-        rust.filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned())).collect();
+    let place = root().join("fuzz/corpus");
+    let folders = fs::read_dir(&place).with_context(|| format!("cannot read {}", place.display()))?;
+    let names = folders.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
+    let mut names = names.collect::<Result<Vec<_>>>()?;
     names.sort();
     ensure!(!names.is_empty(), "{} holds no target", place.display());
     Ok(names)

@@ -128,27 +128,3 @@ fn value(field: &Field<'_>) -> Value {
         }
     }
 }
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    fn replay(target: &str, entry: fn(&[u8])) {
-        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus").join(target);
-        let mut inputs = 0;
-        for file in std::fs::read_dir(folder).unwrap() {
-            entry(&std::fs::read(file.unwrap().path()).unwrap());
-            inputs += 1;
-        }
-        assert!(inputs > 0, "{target} has no corpus");
-    }
-
-    #[test]
-    fn the_corpora_pass() {
-        replay("json", super::json);
-        replay("msgpack", super::msgpack);
-        replay("cbor", super::cbor);
-        replay("custom", super::custom);
-        replay("protobuf", super::protobuf);
-    }
-}

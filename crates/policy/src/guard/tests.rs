@@ -257,14 +257,3 @@ fn secrets_are_masked_in_excerpts() {
     Guard::new(&Settings::default()).inspect(Part::Value, text, &mut scan);
     assert_eq!(scan.hits()[0].excerpt(), "4*** s*** <script>");
 }
-
-#[test]
-fn the_fuzzers_corpus_passes() {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/guard");
-    let mut inputs = 0;
-    for entry in std::fs::read_dir(folder).unwrap() {
-        fuzz::guard(&std::fs::read(entry.unwrap().path()).unwrap());
-        inputs += 1;
-    }
-    assert!(inputs > 0);
-}

@@ -175,21 +175,6 @@ mod tests {
 
     use super::*;
 
-    fn replay(target: &str, entry: fn(&[u8])) {
-        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus").join(target);
-        let inputs: Vec<_> = std::fs::read_dir(folder).into_iter().flatten().flatten().collect();
-        assert!(!inputs.is_empty(), "{target} has no corpus");
-        for input in inputs {
-            entry(&std::fs::read(input.path()).unwrap_or_default());
-        }
-    }
-
-    #[test]
-    fn the_committed_corpus_passes() {
-        replay("relay_attach", attach);
-        replay("relay_records", records);
-    }
-
     fn cases() -> ProptestConfig {
         let cases = std::env::var("RELAY_SESSION_CASES").ok().and_then(|cases| cases.parse().ok());
         ProptestConfig::with_cases(cases.unwrap_or(200))

@@ -1,6 +1,5 @@
-//! What this crate promises, held against other implementations and the committed fuzz corpus.
+//! What this crate promises, held against other implementations.
 
-mod corpus;
 mod deflate;
 mod frames;
 mod handshake;

@@ -1,4 +1,0 @@
-//! Messages put together from frames.
-#![no_main]
-
-libfuzzer_sys::fuzz_target!(|data: &[u8]| wicketgate_wire::fuzz::assembly(data));

@@ -1,4 +1,0 @@
-//! Declared formats and their messages.
-#![no_main]
-
-libfuzzer_sys::fuzz_target!(|data: &[u8]| wicketgate_policy::fuzz::custom(data));

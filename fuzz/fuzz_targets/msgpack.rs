@@ -1,4 +1,0 @@
-//! MessagePack messages.
-#![no_main]
-
-libfuzzer_sys::fuzz_target!(|data: &[u8]| wicketgate_policy::fuzz::msgpack(data));

@@ -1,4 +1,0 @@
-//! Protocol Buffers messages.
-#![no_main]
-
-libfuzzer_sys::fuzz_target!(|data: &[u8]| wicketgate_policy::fuzz::protobuf(data));

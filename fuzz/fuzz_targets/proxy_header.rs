@@ -1,4 +1,0 @@
-//! Headers of the PROXY protocol, versions 1 and 2.
-#![no_main]
-
-libfuzzer_sys::fuzz_target!(|data: &[u8]| wicketgate_gateway::fuzz::proxy_header(data));
