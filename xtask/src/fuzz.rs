@@ -40,7 +40,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         ensure!(all.contains(wanted), "no target is called {wanted:?}; there are {}", all.join(", "));
     }
     let chosen = if arguments.targets.is_empty() { &all } else { &arguments.targets };
-    let folder = root().join("fuzz");
+    let folder = root().join("fuzz/libfuzzer");
     // With a target named, the flags go to what is fuzzed and not to build scripts and macros, which could not link.
     let host = host()?;
     let mut build = cargo(&["build", "--release", "--target", &host]);
@@ -55,9 +55,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 
 fn fuzz(target: &str, program: &PathBuf, seconds: u32) -> Result<()> {
     let folder = root().join("fuzz");
-    let [found, committed, artifacts] =
-        [format!("target/corpus/{target}"), format!("corpus/{target}"), format!("artifacts/{target}")]
-            .map(|name| folder.join(name));
+    let [found, committed, artifacts] = ["libfuzzer/target/corpus", "corpus", "libfuzzer/artifacts"]
+        .map(|name| folder.join(name).join(target));
     for place in [&found, &artifacts] {
         fs::create_dir_all(place)?;
     }

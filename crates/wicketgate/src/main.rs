@@ -8,11 +8,11 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use command::Command;
-use mimalloc::MiMalloc;
 
 /// Buffers come and go with bulk transfers: the C library's allocator gives them back to the kernel and takes them again.
+#[cfg(feature = "mimalloc")]
 #[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// A WebSocket security gateway and relay.
 #[derive(Parser)]

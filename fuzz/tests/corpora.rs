@@ -39,7 +39,7 @@ fn each_corpus_has_a_target() {
 }
 
 fn corpora() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus")
 }
 
 fn run(name: &str, entry: Entry, seed: u64) {
