@@ -17,7 +17,7 @@ use super::limits::Permit;
 use super::proxy_protocol::{self, Recognised};
 use crate::net::{Socket, Stream};
 use crate::tls::acme::ALPN;
-use crate::tls::{Chain, Current, HandshakeError, TlsStream, UnreadableCertificate};
+use crate::tls::{Chain, Current, HandshakeError, TlsStream, UnreadableCertificate, peer_identity};
 
 /// A connection whose client can now be listened to.
 pub struct Accepted {
@@ -273,7 +273,7 @@ impl TlsFacts {
             version,
             cipher,
             resumed: stream.is_resumed(),
-            client_certificate: stream.peer_identity()?.map(Arc::new),
+            client_certificate: peer_identity(stream)?.map(Arc::new),
             client_chain: current.chain(stream).map(Arc::new),
         })
     }

@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use rustix::net::RecvFlags;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
+use wicketgate_tls::{Transport, or_pending};
 
 use crate::tls::TlsStream;
 
@@ -81,6 +82,12 @@ impl Socket {
                 decided => return decided,
             }
         }
+    }
+}
+
+impl Transport for Socket {
+    fn poll_write_aside(&mut self, _: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        or_pending(self.try_write(data))
     }
 }
 

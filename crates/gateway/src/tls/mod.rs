@@ -1,4 +1,4 @@
-//! TLS on both sides: all that knows rustls stands here.
+//! TLS on both sides: what a connection may be. How it is made and carries bytes is the crate `wicketgate-tls`.
 
 pub mod acme;
 mod certificate;
@@ -6,21 +6,13 @@ mod chain;
 mod client;
 mod client_certificates;
 pub mod config;
-mod engine;
-#[cfg(test)]
-mod engine_tests;
 mod fault;
-mod handshake;
 mod hsts;
 mod pem;
 mod profile;
 mod relay;
 mod resolver;
-mod scratch;
 mod server;
-mod stream;
-#[cfg(test)]
-mod stream_tests;
 mod subject;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -30,15 +22,21 @@ use std::sync::{Arc, LazyLock};
 
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 
+use crate::net::Socket;
+
 pub use certificate::{CertificateFiles, RawCertificate};
 pub use chain::Chain;
 pub use client::{ClientTlsConfig, RawClientTls};
 pub use client_certificates::{ClientCertificates, RawClientCertificates, Renewed};
 pub use fault::CertificateFault;
-pub use handshake::HandshakeError;
 pub use resolver::CertificateResolver;
 pub use server::{Current, TlsServer};
-pub use stream::{TlsStream, UnreadableCertificate};
+pub use subject::{UnreadableCertificate, peer_identity};
+
+/// An established TLS connection over a socket.
+pub type TlsStream = wicketgate_tls::TlsStream<Socket>;
+/// Why a TLS handshake over a socket came to nothing.
+pub type HandshakeError = wicketgate_tls::HandshakeError<Socket>;
 
 /// The one provider of cryptography: AEAD suites only, X25519MLKEM768 preferred (`prefer-post-quantum`).
 fn provider() -> Arc<CryptoProvider> {

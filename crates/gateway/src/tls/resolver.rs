@@ -1,6 +1,5 @@
 //! Which certificate a client is shown, by the name it asks for; replaced while connections go on.
 
-use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -10,17 +9,6 @@ use rustls::sign::CertifiedKey;
 
 use super::certificate::{Certificate, CertificateFiles};
 use super::fault::CertificateFault;
-
-thread_local! {
-    /// The name asked for in the ClientHello that this thread's rustls call has just taken in.
-    static ASKED_NAME: RefCell<Option<Box<str>>> = const { RefCell::new(None) };
-}
-
-/// Takes what the client asked for by SNI. rustls' unbuffered connection does not tell, but asks the resolver
-/// in the very call that takes the ClientHello in, on the caller's thread, once for each connection.
-pub(super) fn take_asked_name() -> Option<Box<str>> {
-    ASKED_NAME.take()
-}
 
 /// Chooses certificates for one listener, and loads them anew when told.
 ///
@@ -102,7 +90,7 @@ impl CertificateResolver {
 impl ResolvesServerCert for CertificateResolver {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let name = hello.server_name();
-        ASKED_NAME.set(name.map(Box::from));
+        wicketgate_tls::note_asked_name(name);
         let store = self.store.load();
         store.choose(name, |certificate| {
             certificate.certified.key.choose_scheme(hello.signature_schemes()).is_some()

@@ -8,12 +8,12 @@ use rustls::server::ResolvesServerCert;
 use rustls::sign::CertifiedKey;
 use wicketgate_relay::carrier::tls::ALPN as CARRIER;
 
+use super::TlsStream;
 use super::acme::{ALPN, ChallengeKind, Challenges, WithChallenges};
 use super::chain::Chain;
 use super::client_certificates::Loaded;
 use super::config::ServerTlsConfig;
 use super::relay::WithRelay;
-use super::stream::TlsStream;
 
 /// What a listener's handshakes are made with.
 #[derive(Debug)]

@@ -13,6 +13,22 @@ use x509_parser::oid_registry::{
 };
 use x509_parser::prelude::{AttributeTypeAndValue, FromDer, X509Certificate, X509Name};
 
+use super::TlsStream;
+
+/// A certificate that rustls verified, but whose names cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the names in the client's certificate cannot be read")]
+pub struct UnreadableCertificate;
+
+/// The peer's own certificate and what it says, once it was verified.
+///
+/// # Errors
+/// A certificate that was verified and yet cannot be read.
+pub fn peer_identity(stream: &TlsStream) -> Result<Option<ClientCertificate>, UnreadableCertificate> {
+    let leaf = stream.peer_certificates().and_then(<[_]>::first);
+    leaf.map(|leaf| client_certificate(leaf).ok_or(UnreadableCertificate)).transpose()
+}
+
 /// Reads the holder's names out of a certificate in DER; `None` where it cannot be parsed.
 pub(super) fn client_certificate(der: &[u8]) -> Option<ClientCertificate> {
     let (_, certificate) = X509Certificate::from_der(der).ok()?;

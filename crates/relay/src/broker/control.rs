@@ -5,11 +5,13 @@ use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bytes::BytesMut;
 use tokio::io::BufReader;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use wicketgate_audit::private::{About, Private};
 use wicketgate_audit::{Event, Who};
+use wicketgate_tls::TlsStream;
 
 use super::live::{Entered, What};
 use super::registry::Registered;
@@ -31,7 +33,7 @@ const SEND: Duration = Duration::from_secs(20);
 /// The most services in one request.
 const MAX_SERVICES: usize = 64;
 
-type Endpoint = Channel<tokio_rustls::TlsStream<BufReader<BoxedCarrier>>>;
+type Endpoint = Channel<TlsStream<BoxedCarrier>>;
 
 /// Serves an endpoint until it goes.
 pub(super) async fn serve(
@@ -42,7 +44,8 @@ pub(super) async fn serve(
 ) -> Result<(), ServeError> {
     // Apart from what stays as long as the connection does.
     let arrived = async {
-        let arriving = Arriving::read(carrier).await?;
+        let early = BytesMut::from(carrier.buffer());
+        let arriving = Arriving::read(carrier.into_inner(), early).await?;
         if arriving.wants_to_join() {
             return Ok(Err(arriving));
         }

@@ -6,7 +6,6 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::io::BufReader;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
 use wicketgate_audit::Event;
@@ -123,7 +122,7 @@ fn network(address: Option<IpAddr>) -> IpAddr {
 pub(super) async fn serve(
     broker: &Broker,
     config: &Arc<RelayConfig>,
-    arriving: Arriving<BufReader<BoxedCarrier>>,
+    arriving: Arriving<BoxedCarrier>,
     origin: Origin,
 ) -> Result<(), ServeError> {
     let served = async {
@@ -145,7 +144,7 @@ pub(super) async fn serve(
 async fn answer(
     broker: &Broker,
     config: &RelayConfig,
-    arriving: Arriving<BufReader<BoxedCarrier>>,
+    arriving: Arriving<BoxedCarrier>,
     place: &Place<'_>,
     origin: &Origin,
 ) -> Result<(), ServeError> {

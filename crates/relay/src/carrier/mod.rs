@@ -13,6 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncWrite};
 use wicketgate_config::{At, OneOrMany, Place, Problems};
+use wicketgate_tls::Transport;
 
 pub use dialer::{Dialer, Opened};
 pub use error::DialError;
@@ -25,6 +26,9 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Carrier for S {}
 
 /// A byte pipe of whichever kind.
 pub type BoxedCarrier = Box<dyn Carrier>;
+
+/// Each is read and written by one task.
+impl Transport for BoxedCarrier {}
 
 /// A kind of carrier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]

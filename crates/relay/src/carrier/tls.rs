@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rustls::ClientConfig;
 use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
+use wicketgate_tls::TlsStream;
 
 use super::{BoxedCarrier, DialError, Gateway};
 pub use crate::identity::ALPN;
@@ -23,8 +23,9 @@ pub(super) async fn open(
     let failed = |error| DialError::Tls { host: host(), error };
     // For whatever chooses by it whom to pass the connection on to.
     let name = host().try_into().map_err(|error| failed(std::io::Error::other(error)))?;
-    let stream = TlsConnector::from(tls.clone()).connect(name, socket).await.map_err(failed)?;
-    if stream.get_ref().1.alpn_protocol() != Some(ALPN) {
+    let stream = TlsStream::connect(socket, tls.clone(), name, None).await;
+    let stream = stream.map_err(|error| failed(error.into()))?;
+    if stream.alpn() != Some(ALPN) {
         return Err(DialError::NoCarrier { host: host() });
     }
     Ok(Box::new(stream))

@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use rustls::ClientConfig;
 use rustls::crypto::aws_lc_rs;
 use serde::Serialize;
-use tokio_rustls::client::TlsStream;
+use wicketgate_tls::TlsStream;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::clean;
@@ -48,7 +48,7 @@ impl fmt::Display for Shown {
 
 /// What a connection shows; `None` for a certificate that cannot be read.
 pub(super) fn shown<S>(stream: &TlsStream<S>) -> Option<Shown> {
-    let state = stream.get_ref().1;
+    let state = stream.state();
     let certificate = state.peer_certificates()?.first()?;
     let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

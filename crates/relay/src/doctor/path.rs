@@ -8,9 +8,8 @@ use std::time::{Duration, Instant};
 use rustls::ClientConfig;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 use wicketgate_admission::fetch::FetchConfig;
+use wicketgate_tls::TlsStream;
 
 use super::certificate::{self, Shown, anyone};
 use super::clean;
@@ -149,7 +148,7 @@ impl Way {
 
     async fn secure(&self, socket: TcpStream, config: Arc<ClientConfig>) -> io::Result<TlsStream<TcpStream>> {
         let name = self.gateway.host.clone().try_into().map_err(io::Error::other)?;
-        TlsConnector::from(config).connect(name, socket).await
+        Ok(TlsStream::connect(socket, config, name, None).await?)
     }
 
     async fn tls(&self, config: Arc<ClientConfig>) -> io::Result<TlsStream<TcpStream>> {
@@ -194,7 +193,7 @@ impl Way {
     async fn passes_raw(&self) -> bool {
         let Some(config) = anyone(vec![ALPN.to_vec()]) else { return false };
         match self.tls(Arc::new(config)).await {
-            Ok(stream) => stream.get_ref().1.alpn_protocol() == Some(ALPN),
+            Ok(stream) => stream.alpn() == Some(ALPN),
             Err(_) => false,
         }
     }

@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
-use tokio_rustls::TlsStream;
+use wicketgate_tls::TlsStream;
 
 use super::Backoff;
 use crate::carrier::{BoxedCarrier, DialError, Dialer, Kind, Opened};

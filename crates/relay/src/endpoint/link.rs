@@ -11,6 +11,7 @@ use aws_lc_rs::hmac;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::sync::Notify;
 use tokio::time::Instant;
+use wicketgate_tls::Transport;
 
 use super::Backoff;
 use super::carry::{Broken, carry};
@@ -237,6 +238,9 @@ impl AsyncWrite for Link {
         Poll::Ready(Ok(()))
     }
 }
+
+/// Read and written by one task, which carries all streams.
+impl Transport for Link {}
 
 impl Drop for Link {
     fn drop(&mut self) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tokio::time::{Instant, interval, sleep, timeout};
-use tokio_rustls::TlsStream;
+use wicketgate_tls::TlsStream;
 
 use super::message::{JoinAnswer, JoinRequest};
 use super::tokens::Tokens;

@@ -8,8 +8,8 @@ use rcgen::{CertificateParams, KeyPair};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::time::timeout;
-use tokio_rustls::TlsStream;
 use wicketgate_admission::fetch::FetchConfig;
+use wicketgate_tls::TlsStream;
 use zeroize::Zeroizing;
 
 use super::message::{Blob, JoinAnswer, JoinRefusal, JoinRequest, MAX_ANSWER};

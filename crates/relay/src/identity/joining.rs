@@ -1,15 +1,14 @@
 //! TLS with a gateway for whoever has no certificate yet, and knows the site's authority by its fingerprint alone.
 
-use std::fmt;
+use std::io;
 use std::sync::Arc;
+
+use bytes::BytesMut;
 
 use rustls::client::Resumption;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::server::Acceptor;
 use rustls::{CertificateError, ClientConfig, Error, RootCertStore, ServerConfig};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio_rustls::server::TlsStream as Accepted;
-use tokio_rustls::{LazyConfigAcceptor, StartHandshake, TlsConnector, TlsStream};
+use wicketgate_tls::{Hello, TlsStream, Transport};
 
 use super::judged::Judged;
 use super::tls::{ALPN, provider, versions};
@@ -21,21 +20,16 @@ use crate::name::Role;
 const JOIN: &[u8] = b"wicketgate-join/1";
 
 /// Somebody who has said hello, and nothing of who it is.
-pub struct Arriving<S>(pub(super) StartHandshake<S>);
+#[derive(Debug)]
+pub struct Arriving<S>(pub(super) Hello<S>);
 
-impl<S> fmt::Debug for Arriving<S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Arriving")
-    }
-}
-
-impl<S: AsyncRead + AsyncWrite + Unpin> Arriving<S> {
-    /// Reads the first message of TLS: a gateway's part.
+impl<S: Transport> Arriving<S> {
+    /// Reads the first message of TLS, of which `early` has come already: a gateway's part.
     ///
     /// # Errors
     /// It is none.
-    pub async fn read(stream: S) -> Result<Self, HandshakeError> {
-        Ok(Self(LazyConfigAcceptor::new(Acceptor::default(), stream).await?))
+    pub async fn read(stream: S, early: BytesMut) -> Result<Self, HandshakeError> {
+        Ok(Self(Hello::read(stream, early).await.map_err(io::Error::from)?))
     }
 
     /// Whether it wants to join, having no certificate.
@@ -49,17 +43,17 @@ impl Identity {
     ///
     /// # Errors
     /// The handshake failed.
-    pub async fn accept_joining<S: AsyncRead + AsyncWrite + Unpin>(
+    pub async fn accept_joining<S: Transport>(
         &self,
         arriving: Arriving<S>,
-    ) -> Result<Accepted<S>, HandshakeError> {
+    ) -> Result<TlsStream<S>, HandshakeError> {
         let mut config = versions(ServerConfig::builder_with_provider(provider()))?
             .with_no_client_auth()
             .with_single_cert(self.shown(), self.key.clone_key())?;
         config.alpn_protocols = vec![JOIN.to_vec()];
         config.send_tls13_tickets = 0;
         config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
-        Ok(arriving.0.into_stream(Arc::new(config)).await?)
+        Ok(arriving.0.accept(Arc::new(config), None).await.map_err(io::Error::from)?)
     }
 }
 
@@ -75,20 +69,19 @@ pub(crate) fn carrier(authority: Fingerprint) -> Result<ClientConfig, Error> {
 ///
 /// # Errors
 /// The handshake failed, or the other end is none.
-pub async fn join<S: AsyncRead + AsyncWrite + Unpin>(
+pub async fn join<S: Transport>(
     authority: Fingerprint,
     stream: S,
 ) -> Result<(TlsStream<S>, CertificateDer<'static>), HandshakeError> {
-    let connector = TlsConnector::from(Arc::new(config(authority, JOIN)?));
+    let config = Arc::new(config(authority, JOIN)?);
     let nobody = ServerName::IpAddress(std::net::Ipv4Addr::UNSPECIFIED.into());
-    let stream = connector.connect(nobody, stream).await?;
-    let state = stream.get_ref().1;
-    if state.alpn_protocol() != Some(JOIN) {
+    let stream = TlsStream::connect(stream, config, nobody, None).await.map_err(io::Error::from)?;
+    if stream.alpn() != Some(JOIN) {
         return Err(HandshakeError::Protocol);
     }
-    let own = state.peer_certificates().and_then(|shown| find(authority, shown));
+    let own = stream.peer_certificates().and_then(|shown| find(authority, shown));
     let own = own.ok_or(Error::NoCertificatesPresented)?.clone().into_owned();
-    Ok((TlsStream::from(stream), own))
+    Ok((stream, own))
 }
 
 fn config(authority: Fingerprint, protocol: &[u8]) -> Result<ClientConfig, Error> {

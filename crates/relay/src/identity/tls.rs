@@ -8,9 +8,8 @@ use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::server::WebPkiClientVerifier;
 use rustls::sign::CertifiedKey;
-use rustls::{ClientConfig, CommonState, ConfigBuilder, ConfigSide, ServerConfig, SupportedProtocolVersion};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream, server};
+use rustls::{ClientConfig, ConfigBuilder, ConfigSide, ServerConfig, SupportedProtocolVersion};
+use wicketgate_tls::{Exporter, TlsStream, Transport};
 
 use super::Identity;
 use super::joining::Arriving;
@@ -32,6 +31,7 @@ pub struct Established<S> {
     pub stream: TlsStream<S>,
     /// The other end.
     pub peer: Certified,
+    exporter: Arc<Exporter>,
 }
 
 /// Why TLS with another party of the site did not come about.
@@ -69,10 +69,7 @@ impl Identity {
     ///
     /// # Errors
     /// The handshake failed, or the other end is none.
-    pub async fn connect_gateway<S: AsyncRead + AsyncWrite + Unpin>(
-        &self,
-        stream: S,
-    ) -> Result<Established<S>, HandshakeError> {
+    pub async fn connect_gateway<S: Transport>(&self, stream: S) -> Result<Established<S>, HandshakeError> {
         let expected = Expected::Any(self.name.site.clone(), Role::Gateway);
         self.connect(stream, expected, ALPN).await
     }
@@ -81,7 +78,7 @@ impl Identity {
     ///
     /// # Errors
     /// The handshake failed, or the other end is another.
-    pub async fn connect_agent<S: AsyncRead + AsyncWrite + Unpin>(
+    pub async fn connect_agent<S: Transport>(
         &self,
         stream: S,
         agent: &Name,
@@ -93,21 +90,22 @@ impl Identity {
     ///
     /// # Errors
     /// The handshake failed, or the other end is none.
-    pub async fn accept_endpoint<S: AsyncRead + AsyncWrite + Unpin>(
+    pub async fn accept_endpoint<S: Transport>(
         &self,
         arriving: Arriving<S>,
     ) -> Result<Established<S>, HandshakeError> {
         let expected = [Role::Agent, Role::Client, Role::Authority]
             .map(|role| Expected::Any(self.name.site.clone(), role));
-        let config = Arc::new(self.server(Some(ALPN))?);
-        expecting(arriving.0.into_stream(config).await?, &expected, ALPN)
+        let (config, exporter) = self.server(Some(ALPN))?;
+        let stream = arriving.0.accept(config, None).await.map_err(io::Error::from)?;
+        expecting(stream, exporter, &expected, ALPN)
     }
 
     /// As the server of TLS end to end, with this client and no other: an agent's part.
     ///
     /// # Errors
     /// The handshake failed, or the other end is another.
-    pub async fn accept_client<S: AsyncRead + AsyncWrite + Unpin>(
+    pub async fn accept_client<S: Transport>(
         &self,
         stream: S,
         client: &Name,
@@ -141,37 +139,45 @@ impl Identity {
         self.chain.iter().chain(above).cloned().collect()
     }
 
-    async fn connect<S: AsyncRead + AsyncWrite + Unpin>(
+    async fn connect<S: Transport>(
         &self,
         stream: S,
         expected: Expected,
         protocol: &[u8],
     ) -> Result<Established<S>, HandshakeError> {
-        let connector = TlsConnector::from(Arc::new(self.client(expected, protocol)?));
+        let (config, exporter) = self.client(expected, protocol)?;
         // No name travels: whom we expect, we know by its certificate.
         let nobody = ServerName::IpAddress(std::net::Ipv4Addr::UNSPECIFIED.into());
-        let stream = TlsStream::from(connector.connect(nobody, stream).await?);
-        established(stream, protocol)
+        let stream = TlsStream::connect(stream, config, nobody, None).await.map_err(io::Error::from)?;
+        established(stream, exporter, protocol)
     }
 
-    async fn accept<S: AsyncRead + AsyncWrite + Unpin>(
+    async fn accept<S: Transport>(
         &self,
         stream: S,
         expected: &[Expected],
         protocol: &[u8],
     ) -> Result<Established<S>, HandshakeError> {
-        let acceptor = TlsAcceptor::from(Arc::new(self.server(Some(protocol))?));
-        expecting(acceptor.accept(stream).await?, expected, protocol)
+        let (config, exporter) = self.server(Some(protocol))?;
+        let stream = TlsStream::accept(stream, config, None).await.map_err(io::Error::from)?;
+        expecting(stream, exporter, expected, protocol)
     }
 
-    fn client(&self, expected: Expected, protocol: &[u8]) -> Result<ClientConfig, rustls::Error> {
+    /// For one connection, and what exports its secret.
+    fn client(
+        &self,
+        expected: Expected,
+        protocol: &[u8],
+    ) -> Result<(Arc<ClientConfig>, Arc<Exporter>), rustls::Error> {
         let mut config =
             self.expecting(expected)?.with_client_auth_cert(self.chain.clone(), self.key.clone_key())?;
         config.alpn_protocols = vec![protocol.to_vec()];
         config.enable_sni = false;
         // Each connection proves anew who is at its other end.
         config.resumption = Resumption::disabled();
-        Ok(config)
+        let exporter = Exporter::new();
+        config.key_log = exporter.clone();
+        Ok((Arc::new(config), exporter))
     }
 
     fn expecting(
@@ -188,7 +194,8 @@ impl Identity {
             .with_custom_certificate_verifier(verifier))
     }
 
-    fn server(&self, protocol: Option<&[u8]>) -> Result<ServerConfig, rustls::Error> {
+    /// For one connection, and what exports its secret.
+    fn server(&self, protocol: Option<&[u8]>) -> Result<(Arc<ServerConfig>, Arc<Exporter>), rustls::Error> {
         let clients = WebPkiClientVerifier::builder_with_provider(self.roots.clone(), provider())
             .build()
             .map_err(|error| rustls::Error::General(error.to_string()))?;
@@ -198,17 +205,20 @@ impl Identity {
         config.alpn_protocols = protocol.into_iter().map(<[u8]>::to_vec).collect();
         config.send_tls13_tickets = 0;
         config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
-        Ok(config)
+        let exporter = Exporter::new();
+        config.key_log = exporter.clone();
+        Ok((Arc::new(config), exporter))
     }
 }
 
 /// Sees that one of these is at the other end.
 fn expecting<S>(
-    stream: server::TlsStream<S>,
+    stream: TlsStream<S>,
+    exporter: Arc<Exporter>,
     expected: &[Expected],
     protocol: &[u8],
 ) -> Result<Established<S>, HandshakeError> {
-    let established = established(TlsStream::from(stream), protocol)?;
+    let established = established(stream, exporter, protocol)?;
     if !expected.iter().any(|expected| expected.is(&established.peer.name)) {
         let unexpected = io::Error::new(io::ErrorKind::PermissionDenied, "another party than expected");
         return Err(HandshakeError::Tls(unexpected));
@@ -222,17 +232,17 @@ pub(super) fn versions<Side: ConfigSide>(
     builder.with_protocol_versions(VERSIONS)
 }
 
-fn established<S>(stream: TlsStream<S>, protocol: &[u8]) -> Result<Established<S>, HandshakeError> {
-    let state: &CommonState = match &stream {
-        TlsStream::Client(stream) => stream.get_ref().1,
-        TlsStream::Server(stream) => stream.get_ref().1,
-    };
-    if state.alpn_protocol() != Some(protocol) {
+fn established<S>(
+    stream: TlsStream<S>,
+    exporter: Arc<Exporter>,
+    protocol: &[u8],
+) -> Result<Established<S>, HandshakeError> {
+    if stream.alpn() != Some(protocol) {
         return Err(HandshakeError::Protocol);
     }
-    let certificate = state.peer_certificates().and_then(<[_]>::first);
+    let certificate = stream.peer_certificates().and_then(<[_]>::first);
     let peer = name_of(certificate.ok_or(rustls::Error::NoCertificatesPresented)?)?;
-    Ok(Established { stream, peer })
+    Ok(Established { stream, peer, exporter })
 }
 
 /// The length of what the session's records are authenticated by, in bytes.
@@ -244,13 +254,8 @@ impl<S> Established<S> {
     /// # Errors
     /// TLS that is not established.
     pub fn secret(&self, label: &[u8], context: &[u8]) -> Result<[u8; SECRET], rustls::Error> {
-        match &self.stream {
-            TlsStream::Client(stream) => {
-                stream.get_ref().1.export_keying_material([0; SECRET], label, Some(context))
-            }
-            TlsStream::Server(stream) => {
-                stream.get_ref().1.export_keying_material([0; SECRET], label, Some(context))
-            }
-        }
+        let mut secret = [0; SECRET];
+        self.exporter.export(self.stream.state(), label, context, &mut secret)?;
+        Ok(secret)
     }
 }

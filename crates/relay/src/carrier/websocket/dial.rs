@@ -11,7 +11,7 @@ use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
+use wicketgate_tls::TlsStream;
 use wicketgate_wire::Role;
 use wicketgate_wire::handshake::{ClientHandshake, Nonce, Token};
 
@@ -33,7 +33,8 @@ pub(in crate::carrier) async fn open(
     let host = &gateway.host;
     let untrusted = |error| DialError::Tls { host: host.clone(), error };
     let name = host.clone().try_into().map_err(|error| untrusted(std::io::Error::other(error)))?;
-    let stream = TlsConnector::from(https.clone()).connect(name, socket).await.map_err(untrusted)?;
+    let stream = TlsStream::connect(socket, https.clone(), name, None).await;
+    let stream = stream.map_err(|error| untrusted(error.into()))?;
     upgrade(gateway, stream).await
 }
 

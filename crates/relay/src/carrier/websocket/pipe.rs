@@ -11,6 +11,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use wicketgate_tls::Transport;
 use wicketgate_wire::{
     CloseCode, Control, DataKind, Event, FrameLimits, Header, Opcode, Role, Rsv, Scanner, mask,
 };
@@ -238,6 +239,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketPipe<S> {
         Poll::Ready(Ok(()))
     }
 }
+
+/// Read and written by one task, as any carrier.
+impl<S: AsyncRead + AsyncWrite + Unpin> Transport for WebSocketPipe<S> {}
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for WebSocketPipe<S> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {

@@ -13,14 +13,14 @@ use tokio::io::ReadBuf;
 
 /// Most ciphertext a connection keeps between two polls: rustls takes handshake messages of up to 64 KiB and
 /// wants their records together; established connections keep less than what one read gave.
-pub(super) const HELD_MAX: usize = 96 * 1024;
+pub(crate) const HELD_MAX: usize = 96 * 1024;
 
 /// Most ciphertext that waits to go out in front of the next write instead of being flushed first.
-pub(super) const RIDE_MAX: usize = 4096;
+pub(crate) const RIDE_MAX: usize = 4096;
 
 /// How the receiving direction ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
+pub(crate) enum End {
     /// By the peer's close_notify.
     Closed,
     /// By the end of the byte stream, without a close_notify.
@@ -30,7 +30,7 @@ pub(super) enum End {
 }
 
 /// Which side of the connection we are.
-pub(super) enum Side {
+pub(crate) enum Side {
     /// We accepted it.
     Server(UnbufferedServerConnection),
     /// We opened it.
@@ -38,7 +38,7 @@ pub(super) enum Side {
 }
 
 /// A TLS connection's state and the few bytes that must outlive a poll.
-pub(super) struct Engine {
+pub(crate) struct Engine {
     side: Side,
     /// Ciphertext not yet taken in: a part of a record, or what the reader had no room for.
     held: Vec<u8>,
@@ -95,43 +95,48 @@ macro_rules! on_side {
 }
 
 impl Engine {
-    pub(super) fn new(side: Side) -> Self {
+    pub(crate) fn new(side: Side) -> Self {
+        Self::with(side, &[])
+    }
+
+    /// The same, where the peer has said something already: at least a whole record.
+    pub(crate) fn with(side: Side, said: &[u8]) -> Self {
         let flow = Flow { plain: Bytes::new(), outgoing: BytesMut::new(), end: None };
-        Self { side, held: Vec::new(), unread: false, flow, close_sent: false }
+        Self { side, held: said.to_vec(), unread: is_whole_record(said), flow, close_sent: false }
     }
 
     /// Whether we are the server.
-    pub(super) fn is_server(&self) -> bool {
+    pub(crate) fn is_server(&self) -> bool {
         matches!(self.side, Side::Server(_))
     }
 
     /// What was negotiated.
-    pub(super) fn state(&self) -> &CommonState {
+    pub(crate) fn state(&self) -> &CommonState {
         on_side!(&self.side, conn => conn.state())
     }
 
     /// How receiving ended, once it did.
-    pub(super) fn end(&self) -> Option<End> {
+    pub(crate) fn end(&self) -> Option<End> {
         self.flow.end
     }
 
     /// Notes that the byte stream ended.
-    pub(super) fn cut(&mut self) {
+    pub(crate) fn cut(&mut self) {
         self.flow.end.get_or_insert(End::Cut);
     }
 
     /// Ciphertext kept from before; it precedes whatever is read next.
-    pub(super) fn held(&self) -> &[u8] {
+    pub(crate) fn held(&self) -> &[u8] {
         &self.held
     }
 
     /// Whether `receive` can make progress without more bytes from the socket.
-    pub(super) fn has_unread(&self) -> bool {
+    pub(crate) fn has_unread(&self) -> bool {
         self.unread
     }
 
     /// Moves plaintext left over from before into `buf`; false when there was none.
-    pub(super) fn read_plain(&mut self, buf: &mut ReadBuf<'_>) -> bool {
+    pub(crate) fn read_plain(&mut self, buf: &mut ReadBuf<'_>) -> bool {
         if self.flow.plain.is_empty() {
             return false;
         }
@@ -146,7 +151,7 @@ impl Engine {
 
     /// Takes `incoming` in, which begins with what was `held`: decrypts until `buf` is full or the bytes are used
     /// up, and holds the rest. After an error the alert, if there is one to send, is among the outgoing bytes.
-    pub(super) fn receive(&mut self, incoming: &mut [u8], buf: &mut ReadBuf<'_>) -> io::Result<()> {
+    pub(crate) fn receive(&mut self, incoming: &mut [u8], buf: &mut ReadBuf<'_>) -> io::Result<()> {
         let Taken { used, stopped, result } =
             on_side!(&mut self.side, conn => take_in(conn, incoming, &mut self.flow, buf));
         let rest = incoming.get(used..).unwrap_or_default();
@@ -166,13 +171,13 @@ impl Engine {
     }
 
     /// Lets a handshake move on by itself, for the side that speaks first.
-    pub(super) fn start(&mut self) -> io::Result<()> {
+    pub(crate) fn start(&mut self) -> io::Result<()> {
         self.receive(&mut [], &mut ReadBuf::new(&mut []))
     }
 
     /// Encrypts `data` into `out`, behind what was still outgoing; gives the length of both.
     /// On an error nothing was taken.
-    pub(super) fn send(&mut self, data: &[u8], out: &mut [u8]) -> io::Result<usize> {
+    pub(crate) fn send(&mut self, data: &[u8], out: &mut [u8]) -> io::Result<usize> {
         if self.close_sent || self.flow.end == Some(End::Failed) {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
@@ -181,7 +186,7 @@ impl Engine {
     }
 
     /// Puts a close_notify behind what is outgoing, once.
-    pub(super) fn close(&mut self) -> io::Result<()> {
+    pub(crate) fn close(&mut self) -> io::Result<()> {
         if self.close_sent || self.flow.end == Some(End::Failed) || self.state().is_handshaking() {
             return Ok(());
         }
@@ -195,12 +200,12 @@ impl Engine {
     }
 
     /// Ciphertext to be written.
-    pub(super) fn outgoing(&self) -> &[u8] {
+    pub(crate) fn outgoing(&self) -> &[u8] {
         &self.flow.outgoing
     }
 
     /// Notes that the first `n` outgoing bytes were written.
-    pub(super) fn sent(&mut self, n: usize) {
+    pub(crate) fn sent(&mut self, n: usize) {
         self.flow.outgoing.advance(n.min(self.flow.outgoing.len()));
         if self.flow.outgoing.is_empty() {
             self.flow.outgoing = BytesMut::new();
@@ -208,7 +213,7 @@ impl Engine {
     }
 
     /// Keeps ciphertext that could not be written yet. Nothing else may be outgoing.
-    pub(super) fn keep(&mut self, rest: &[u8]) {
+    pub(crate) fn keep(&mut self, rest: &[u8]) {
         debug_assert!(self.flow.outgoing.is_empty());
         self.flow.outgoing.extend_from_slice(rest);
     }

@@ -13,17 +13,16 @@ use rustls::{ClientConfig, ProtocolVersion, ServerConfig};
 use tokio::io::{AsyncWrite, ReadBuf};
 use tokio::time::{Instant, timeout_at};
 
-use super::engine::{End, Engine, RIDE_MAX, Side};
-use super::resolver;
-use super::stream::TlsStream;
-use crate::net::Socket;
+use crate::engine::{End, Engine, RIDE_MAX, Side};
+use crate::stream::TlsStream;
+use crate::{Transport, asked_name};
 
 /// Why a TLS handshake came to nothing.
 #[derive(Debug, thiserror::Error)]
-pub enum HandshakeError {
-    /// The peer spoke plain HTTP; the socket comes back so that it can be told.
+pub enum HandshakeError<S> {
+    /// The peer spoke plain HTTP; the stream comes back so that it can be told.
     #[error("plain HTTP where TLS was expected")]
-    PlainHttp(Socket),
+    PlainHttp(S),
     /// The deadline passed.
     #[error("the TLS handshake took too long")]
     TimedOut,
@@ -38,7 +37,7 @@ pub enum HandshakeError {
     Io(io::Error),
 }
 
-impl HandshakeError {
+impl<S> HandshakeError<S> {
     /// Whether the peer showed no certificate, or one that is not taken.
     pub const fn is_of_certificate(&self) -> bool {
         use rustls::Error::{InvalidCertRevocationList, InvalidCertificate, NoCertificatesPresented};
@@ -52,9 +51,9 @@ impl HandshakeError {
 /// Marks the error of [`TlsStream::poll_receive`] that becomes [`HandshakeError::PlainHttp`].
 #[derive(Debug, thiserror::Error)]
 #[error("plain HTTP where TLS was expected")]
-pub(super) struct PlainHttp;
+pub(crate) struct PlainHttp;
 
-impl From<io::Error> for HandshakeError {
+impl<S> From<io::Error> for HandshakeError<S> {
     fn from(error: io::Error) -> Self {
         match error.downcast::<rustls::Error>() {
             Ok(error) => Self::Tls(error),
@@ -63,30 +62,31 @@ impl From<io::Error> for HandshakeError {
     }
 }
 
-impl From<HandshakeError> for io::Error {
-    fn from(error: HandshakeError) -> Self {
-        let kind = match &error {
-            HandshakeError::TimedOut => io::ErrorKind::TimedOut,
-            HandshakeError::Closed => io::ErrorKind::UnexpectedEof,
-            HandshakeError::Io(inner) => inner.kind(),
-            HandshakeError::PlainHttp(_) | HandshakeError::Tls(_) => io::ErrorKind::InvalidData,
-        };
-        Self::new(kind, error)
+impl<S> From<HandshakeError<S>> for io::Error {
+    /// What rustls says stays what is within.
+    fn from(error: HandshakeError<S>) -> Self {
+        match error {
+            HandshakeError::PlainHttp(_) => Self::new(io::ErrorKind::InvalidData, PlainHttp),
+            HandshakeError::TimedOut => Self::new(io::ErrorKind::TimedOut, error.to_string()),
+            HandshakeError::Closed => Self::new(io::ErrorKind::UnexpectedEof, error.to_string()),
+            HandshakeError::Tls(error) => Self::new(io::ErrorKind::InvalidData, error),
+            HandshakeError::Io(error) => error,
+        }
     }
 }
 
-impl TlsStream {
+impl<S: Transport> TlsStream<S> {
     /// Performs the server's side of a handshake.
     ///
     /// # Errors
-    /// As [`HandshakeError`] says; the alert, if one is due, was sent and the socket's write side shut down.
+    /// As [`HandshakeError`] says; the alert, if one is due, was sent and the stream's write side shut down.
     pub async fn accept(
-        socket: Socket,
+        transport: S,
         config: Arc<ServerConfig>,
         deadline: Option<Instant>,
-    ) -> Result<Self, HandshakeError> {
+    ) -> Result<Self, HandshakeError<S>> {
         let side = Side::Server(UnbufferedServerConnection::new(config).map_err(HandshakeError::Tls)?);
-        let stream = Self { socket, engine: Engine::new(side), server_name: None };
+        let stream = Self { transport, engine: Engine::new(side), server_name: None };
         within(deadline, stream.shake_hands()).await
     }
 
@@ -95,42 +95,42 @@ impl TlsStream {
     /// # Errors
     /// As [`HandshakeError`] says, among them that the server's certificate is not valid for `name`.
     pub async fn connect(
-        socket: Socket,
+        transport: S,
         config: Arc<ClientConfig>,
         name: ServerName<'static>,
         deadline: Option<Instant>,
-    ) -> Result<Self, HandshakeError> {
+    ) -> Result<Self, HandshakeError<S>> {
         let server_name = Some(name.to_str().into());
         let side = UnbufferedClientConnection::new(config, name).map_err(HandshakeError::Tls)?;
-        let mut stream = Self { socket, engine: Engine::new(Side::Client(side)), server_name };
+        let mut stream = Self { transport, engine: Engine::new(Side::Client(side)), server_name };
         stream.engine.start()?;
         within(deadline, stream.shake_hands()).await
     }
 
-    async fn shake_hands(mut self) -> Result<Self, HandshakeError> {
+    pub(crate) async fn shake_hands(mut self) -> Result<Self, HandshakeError<S>> {
         match poll_fn(|cx| self.poll_handshake(cx)).await {
             Ok(()) => Ok(self),
             Err(HandshakeError::Io(error))
                 if error.get_ref().is_some_and(|inner| inner.is::<PlainHttp>()) =>
             {
-                Err(HandshakeError::PlainHttp(self.socket))
+                Err(HandshakeError::PlainHttp(self.transport))
             }
             Err(error) => {
                 // Ends the stream behind the alert; whether the peer still listens changes nothing.
-                let _ = poll_fn(|cx| Pin::new(&mut self.socket).poll_shutdown(cx)).await;
+                let _ = poll_fn(|cx| Pin::new(&mut self.transport).poll_shutdown(cx)).await;
                 Err(error)
             }
         }
     }
 
-    fn poll_handshake(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), HandshakeError>> {
+    fn poll_handshake(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), HandshakeError<S>>> {
         loop {
             let done = !self.engine.state().is_handshaking();
             // A TLS 1.3 server's last records are tickets: nobody waits for them, so they ride with its first data, or
             // go out when a reader waits. One write(2) less for each connection.
             let tickets = done && self.engine.is_server() && self.engine.outgoing().len() <= RIDE_MAX;
             if !(tickets && self.protocol_version() == Some(ProtocolVersion::TLSv1_3)) {
-                ready!(self.poll_drain(cx))?;
+                ready!(Pin::new(&mut *self).poll_flush(cx))?;
             }
             if done {
                 return Poll::Ready(Ok(()));
@@ -139,19 +139,20 @@ impl TlsStream {
                 return Poll::Ready(Err(HandshakeError::Closed));
             }
             // Nothing that an earlier connection on this thread left behind.
-            resolver::take_asked_name();
+            asked_name::take();
             ready!(self.poll_receive(cx, &mut ReadBuf::new(&mut [])))?;
-            if let Some(name) = resolver::take_asked_name() {
+            if let Some(name) = asked_name::take() {
                 self.server_name = Some(name);
             }
         }
     }
 }
 
-async fn within<T>(
+/// Ends what takes too long.
+pub(crate) async fn within<S, T>(
     deadline: Option<Instant>,
-    work: impl Future<Output = Result<T, HandshakeError>>,
-) -> Result<T, HandshakeError> {
+    work: impl Future<Output = Result<T, HandshakeError<S>>>,
+) -> Result<T, HandshakeError<S>> {
     match deadline {
         Some(deadline) => timeout_at(deadline, work).await.unwrap_or(Err(HandshakeError::TimedOut)),
         None => work.await,

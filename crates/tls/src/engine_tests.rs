@@ -6,30 +6,20 @@ use std::sync::{Arc, LazyLock};
 
 use proptest::prelude::*;
 use rustls::client::UnbufferedClientConnection;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::pki_types::ServerName;
 use rustls::{ServerConfig, ServerConnection};
 use tokio::io::ReadBuf;
-use wicketgate_config::{At, Problems};
 
-use super::engine::{End, Engine, Side};
-use super::{ClientTlsConfig, RawClientTls, provider};
+use crate::engine::{End, Engine, Side};
+use crate::testing::{Issued, NAME};
+
+static ISSUED: LazyLock<Issued> = LazyLock::new(Issued::new);
 
 /// A server whose handshake messages and tickets come in records of at most 64 bytes.
 static SERVER: LazyLock<Arc<ServerConfig>> = LazyLock::new(|| {
-    let issued = rcgen::generate_simple_self_signed(vec!["a.example".into()]).unwrap();
-    let key = PrivateKeyDer::try_from(issued.signing_key.serialize_der()).unwrap();
-    let chain = vec![CertificateDer::from(issued.cert)];
-    let builder =
-        ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions().unwrap();
-    let mut config = builder.with_no_client_auth().with_single_cert(chain, key).unwrap();
+    let mut config = (*ISSUED.server(&[])).clone();
     config.max_fragment_size = Some(64);
-    config.ticketer = rustls::crypto::aws_lc_rs::Ticketer::new().unwrap();
     Arc::new(config)
-});
-
-static CLIENT: LazyLock<ClientTlsConfig> = LazyLock::new(|| {
-    let raw = RawClientTls { dangerous_accept_any_certificate: At::nowhere(true), ..Default::default() };
-    raw.check(&mut Problems::default()).unwrap()
 });
 
 /// Our engine as the client, and the server.
@@ -44,8 +34,8 @@ struct Pair {
 
 impl Pair {
     fn new() -> Self {
-        let name = ServerName::try_from("a.example").unwrap();
-        let client = UnbufferedClientConnection::new(CLIENT.rustls(&[]), name).unwrap();
+        let name = ServerName::try_from(NAME).unwrap();
+        let client = UnbufferedClientConnection::new(ISSUED.trusting(&[]), name).unwrap();
         let mut engine = Engine::new(Side::Client(client));
         engine.start().unwrap();
         let server = ServerConnection::new(SERVER.clone()).unwrap();

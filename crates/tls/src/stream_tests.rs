@@ -2,49 +2,34 @@
 
 #![allow(clippy::unwrap_used, clippy::large_futures)]
 
-use std::io::ErrorKind;
+use std::io::{ErrorKind, IoSlice};
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ServerConfig};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy_bidirectional};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufStream, copy_bidirectional};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 use tokio_rustls::{TlsAcceptor, TlsConnector, client};
-use wicketgate_config::{At, Problems};
 
-use super::certificate::RawCertificate;
-use super::config::RawServerTls;
-use super::testing::{Issued, tcp_pair};
-use super::{HandshakeError, TlsStream};
-use crate::net::Socket;
+use crate::testing::{Issued, NAME, tcp_pair};
+use crate::{HandshakeError, TlsStream};
 
-const NAME: &str = "a.example";
+/// What the server speaks.
+const ALPN: &[&[u8]] = &[b"h2", b"http/1.1"];
 
 fn name() -> ServerName<'static> {
     ServerName::try_from(NAME).unwrap()
 }
 
-fn server_config(issued: &Issued) -> Arc<ServerConfig> {
-    let (cert, key) = (At::nowhere(issued.files().cert), At::nowhere(issued.files().key));
-    let certificates = At::nowhere(vec![RawCertificate { cert, key }]);
-    let raw = RawServerTls { certificates, ..Default::default() };
-    raw.check(&mut Problems::default()).plain(&[b"h2", b"http/1.1"])
-}
-
-fn tls12(config: &Arc<ClientConfig>) -> Arc<ClientConfig> {
-    let builder = ClientConfig::builder_with_provider(config.crypto_provider().clone())
-        .with_protocol_versions(&[&rustls::version::TLS12])
-        .unwrap();
-    let verifier = Arc::new(super::client::AcceptAny);
-    Arc::new(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
-}
-
 /// Ours as the server, tokio-rustls as the client.
-async fn as_server(client: Arc<ClientConfig>, issued: &Issued) -> (TlsStream, client::TlsStream<TcpStream>) {
+async fn as_server(
+    client: Arc<ClientConfig>,
+    issued: &Issued,
+) -> (TlsStream<TcpStream>, client::TlsStream<TcpStream>) {
     let (near, far) = tcp_pair().await;
-    let ours = TlsStream::accept(Socket::Tcp(far), server_config(issued), None);
+    let ours = TlsStream::accept(far, issued.server(ALPN), None);
     let theirs = TlsConnector::from(client).connect(name(), near);
     let (ours, theirs) = tokio::join!(ours, theirs);
     (ours.unwrap(), theirs.unwrap())
@@ -82,9 +67,9 @@ async fn carry(
 
 #[tokio::test]
 async fn every_piece_size_passes_both_ways_in_both_versions() {
-    let issued = Issued::new(&[NAME]);
-    let modern = issued.trusting(&[b"http/1.1"]);
-    for client in [modern.clone(), tls12(&modern)] {
+    let issued = Issued::new();
+    for version in rustls::ALL_VERSIONS {
+        let client = issued.speaking(&[version], &[b"http/1.1"]);
         let (mut ours, mut theirs) = as_server(client, &issued).await;
         for piece in [1, 2, 100, 1023, 16_383, 16_384, 16_385, 65_535, 65_536, 70_000, 300_000] {
             let data = pattern((piece * 7).clamp(500, 900_000));
@@ -99,10 +84,10 @@ async fn every_piece_size_passes_both_ways_in_both_versions() {
 
 #[tokio::test]
 async fn our_client_speaks_to_their_server() {
-    let issued = Issued::new(&[NAME]);
+    let issued = Issued::new();
     let (near, far) = tcp_pair().await;
-    let theirs = TlsAcceptor::from(server_config(&issued)).accept(far);
-    let ours = TlsStream::connect(Socket::Tcp(near), issued.trusting(&[b"http/1.1"]), name(), None);
+    let theirs = TlsAcceptor::from(issued.server(ALPN)).accept(far);
+    let ours = TlsStream::connect(near, issued.trusting(&[b"http/1.1"]), name(), None);
     let serve = async {
         // The server speaks first: our last flight must not wait for our first write.
         let mut theirs = theirs.await.unwrap();
@@ -126,7 +111,7 @@ async fn our_client_speaks_to_their_server() {
 
 #[tokio::test]
 async fn what_was_negotiated_is_told() {
-    let issued = Issued::new(&[NAME]);
+    let issued = Issued::new();
     let client = issued.trusting(&[b"h2", b"http/1.1"]);
     let (ours, mut theirs) = as_server(client.clone(), &issued).await;
     assert_eq!(ours.alpn(), Some(&b"h2"[..]));
@@ -138,11 +123,11 @@ async fn what_was_negotiated_is_told() {
     // The tickets went out with the first bytes; the next connection resumes by one of them.
     let mut ours = ours;
     carry(&mut ours, &mut theirs, b"tickets ride in front", 99, 99).await;
-    let config = server_config(&issued);
+    let config = issued.server(ALPN);
     let mut last = None;
     for _ in 0..2 {
         let (near, far) = tcp_pair().await;
-        let accepting = TlsStream::accept(Socket::Tcp(far), config.clone(), None);
+        let accepting = TlsStream::accept(far, config.clone(), None);
         let connecting = TlsConnector::from(client.clone()).connect(name(), near);
         let (ours, theirs) = tokio::join!(accepting, connecting);
         let (mut ours, mut theirs) = (ours.unwrap(), theirs.unwrap());
@@ -155,7 +140,7 @@ async fn what_was_negotiated_is_told() {
 
 #[tokio::test]
 async fn each_direction_closes_by_itself() {
-    let issued = Issued::new(&[NAME]);
+    let issued = Issued::new();
     let (mut ours, mut theirs) = as_server(issued.trusting(&[]), &issued).await;
     theirs.write_all(b"last words").await.unwrap();
     theirs.shutdown().await.unwrap();
@@ -177,7 +162,7 @@ async fn each_direction_closes_by_itself() {
 
 #[tokio::test]
 async fn an_end_without_close_notify_is_told_from_a_clean_one() {
-    let issued = Issued::new(&[NAME]);
+    let issued = Issued::new();
     let (mut ours, mut theirs) = as_server(issued.trusting(&[]), &issued).await;
     theirs.write_all(b"cut here").await.unwrap();
     theirs.get_mut().0.shutdown().await.unwrap();
@@ -188,7 +173,7 @@ async fn an_end_without_close_notify_is_told_from_a_clean_one() {
 
 #[tokio::test]
 async fn keys_are_updated_by_either_side_under_way() {
-    let issued = Issued::new(&[NAME]);
+    let issued = Issued::new();
     let (mut ours, mut theirs) = as_server(issued.trusting(&[]), &issued).await;
     let data = pattern(200_000);
     for _ in 0..5 {
@@ -200,7 +185,7 @@ async fn keys_are_updated_by_either_side_under_way() {
 
 #[tokio::test]
 async fn large_transfers_both_ways_at_once_wait_for_a_slow_reader() {
-    let issued = Issued::new(&[NAME]);
+    let issued = Issued::new();
     let (ours, theirs) = as_server(issued.trusting(&[]), &issued).await;
     let (mut our_reader, mut our_writer) = tokio::io::split(ours);
     let (mut their_reader, mut their_writer) = tokio::io::split(theirs);
@@ -213,7 +198,7 @@ async fn large_transfers_both_ways_at_once_wait_for_a_slow_reader() {
 
 #[tokio::test]
 async fn a_writer_is_held_back_and_keeps_a_bounded_rest() {
-    let issued = Issued::new(&[NAME]);
+    let issued = Issued::new();
     let (mut ours, mut theirs) = as_server(issued.trusting(&[]), &issued).await;
     let data = pattern(64 * 1024);
     let mut accepted = 0;
@@ -233,7 +218,7 @@ async fn a_writer_is_held_back_and_keeps_a_bounded_rest() {
 /// The client's bytes pass through here one by one, each in a segment of its own.
 #[tokio::test]
 async fn records_arriving_byte_by_byte_are_put_together() {
-    let issued = Issued::new(&[NAME]);
+    let issued = Issued::new();
     let ((near, middle), (bridge, far)) = (tcp_pair().await, tcp_pair().await);
     bridge.set_nodelay(true).unwrap();
     let (mut from_client, mut to_client) = middle.into_split();
@@ -245,7 +230,7 @@ async fn records_arriving_byte_by_byte_are_put_together() {
         to_server.shutdown().await.unwrap();
     });
     let back = tokio::spawn(async move { tokio::io::copy(&mut from_server, &mut to_client).await });
-    let ours = TlsStream::accept(Socket::Tcp(far), server_config(&issued), None);
+    let ours = TlsStream::accept(far, issued.server(ALPN), None);
     let theirs = TlsConnector::from(issued.trusting(&[])).connect(name(), near);
     let (ours, theirs) = tokio::join!(ours, theirs);
     let (mut ours, mut theirs) = (ours.unwrap(), theirs.unwrap());
@@ -261,7 +246,7 @@ async fn records_arriving_byte_by_byte_are_put_together() {
 
 #[tokio::test]
 async fn what_is_no_handshake_fails_with_an_alert_and_without_a_panic() {
-    let issued = Issued::new(&[NAME]);
+    let issued = Issued::new();
     let inputs: [&[u8]; 6] = [
         b"\x00\x00\x00\x00\x00\x00\x00\x00",
         b"\x16\x03\x01\xff\xff",
@@ -274,7 +259,7 @@ async fn what_is_no_handshake_fails_with_an_alert_and_without_a_panic() {
         let (mut near, far) = tcp_pair().await;
         near.write_all(input).await.unwrap();
         near.shutdown().await.unwrap();
-        let accepting = TlsStream::accept(Socket::Tcp(far), server_config(&issued), None);
+        let accepting = TlsStream::accept(far, issued.server(ALPN), None);
         let failed = timeout(Duration::from_secs(5), accepting).await.unwrap().unwrap_err();
         assert!(matches!(failed, HandshakeError::Tls(_) | HandshakeError::Closed), "{input:?}: {failed}");
         let mut answer = Vec::new();
@@ -285,7 +270,7 @@ async fn what_is_no_handshake_fails_with_an_alert_and_without_a_panic() {
 
 #[tokio::test]
 async fn a_truncated_handshake_ends_and_a_silent_one_times_out() {
-    let issued = Issued::new(&[NAME]);
+    let issued = Issued::new();
     let mut hello = Vec::new();
     let mut client = rustls::ClientConnection::new(issued.trusting(&[]), name()).unwrap();
     client.write_tls(&mut hello).unwrap();
@@ -293,27 +278,27 @@ async fn a_truncated_handshake_ends_and_a_silent_one_times_out() {
         let (mut near, far) = tcp_pair().await;
         near.write_all(&hello[..length]).await.unwrap();
         near.shutdown().await.unwrap();
-        let failed = TlsStream::accept(Socket::Tcp(far), server_config(&issued), None).await.unwrap_err();
+        let failed = TlsStream::accept(far, issued.server(ALPN), None).await.unwrap_err();
         assert!(matches!(failed, HandshakeError::Closed), "{length}: {failed}");
     }
     let (_near, far) = tcp_pair().await;
     let deadline = Some(Instant::now() + Duration::from_millis(50));
-    let failed = TlsStream::accept(Socket::Tcp(far), server_config(&issued), deadline).await.unwrap_err();
+    let failed = TlsStream::accept(far, issued.server(ALPN), deadline).await.unwrap_err();
     assert!(matches!(failed, HandshakeError::TimedOut), "{failed}");
 }
 
 #[tokio::test]
 async fn plain_http_gives_the_socket_back() {
-    let issued = Issued::new(&[NAME]);
+    let issued = Issued::new();
     let (mut near, far) = tcp_pair().await;
     near.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
-    let failed = TlsStream::accept(Socket::Tcp(far), server_config(&issued), None).await.unwrap_err();
+    let failed = TlsStream::accept(far, issued.server(ALPN), None).await.unwrap_err();
     assert!(matches!(failed, HandshakeError::PlainHttp(_)), "{failed}");
 }
 
 #[tokio::test]
 async fn a_handshake_message_without_end_is_cut_off() {
-    let issued = Issued::new(&[NAME]);
+    let issued = Issued::new();
     let (mut near, far) = tcp_pair().await;
     // A ClientHello that announces 65,535 bytes, in records that hold one byte each.
     let flood = tokio::spawn(async move {
@@ -325,7 +310,7 @@ async fn a_handshake_message_without_end_is_cut_off() {
             record = [0x16, 3, 1, 0, 1, 0].repeat(1000);
         }
     });
-    let accepting = TlsStream::accept(Socket::Tcp(far), server_config(&issued), None);
+    let accepting = TlsStream::accept(far, issued.server(ALPN), None);
     let failed = timeout(Duration::from_secs(10), accepting).await.unwrap().unwrap_err();
     assert!(failed.to_string().contains("too long"), "{failed}");
     timeout(Duration::from_secs(10), flood).await.unwrap().unwrap();
@@ -333,7 +318,7 @@ async fn a_handshake_message_without_end_is_cut_off() {
 
 #[tokio::test]
 async fn a_changed_byte_ends_the_connection_with_an_alert() {
-    let issued = Issued::new(&[NAME]);
+    let issued = Issued::new();
     let (mut ours, mut theirs) = as_server(issued.trusting(&[]), &issued).await;
     theirs.write_all(b"good").await.unwrap();
     theirs.flush().await.unwrap();
@@ -349,10 +334,10 @@ async fn a_changed_byte_ends_the_connection_with_an_alert() {
 }
 
 #[tokio::test]
-async fn it_works_under_a_bidirectional_copy_over_unix_sockets() {
-    let issued = Issued::new(&[NAME]);
-    let (near, far) = tokio::net::UnixStream::pair().unwrap();
-    let ours = TlsStream::accept(Socket::Unix(far), server_config(&issued), None);
+async fn it_works_under_a_bidirectional_copy_in_memory() {
+    let issued = Issued::new();
+    let (near, far) = tokio::io::duplex(10_000);
+    let ours = TlsStream::accept(far, issued.server(ALPN), None);
     let theirs = TlsConnector::from(issued.trusting(&[])).connect(name(), near);
     let (ours, theirs) = tokio::join!(ours, theirs);
     let (mut ours, mut theirs) = (ours.unwrap(), theirs.unwrap());
@@ -366,9 +351,55 @@ async fn it_works_under_a_bidirectional_copy_over_unix_sockets() {
     assert_eq!(copying.await.unwrap().unwrap(), (3_000_000, 3_000_000));
 }
 
+#[tokio::test]
+async fn a_stream_that_keeps_what_it_is_given_is_flushed() {
+    let issued = Issued::new();
+    let (near, far) = tokio::io::duplex(64 << 10);
+    let ours = TlsStream::connect(BufStream::new(near), issued.trusting(&[]), name(), None);
+    let theirs = TlsAcceptor::from(issued.server(ALPN)).accept(far);
+    let both = timeout(Duration::from_secs(10), async { tokio::join!(ours, theirs) }).await.unwrap();
+    let (mut ours, mut theirs) = (both.0.unwrap(), both.1.unwrap());
+    ours.write_all(b"said").await.unwrap();
+    ours.flush().await.unwrap();
+    let mut said = [0; 4];
+    timeout(Duration::from_secs(10), theirs.read_exact(&mut said)).await.unwrap().unwrap();
+    assert_eq!(&said, b"said");
+}
+
+#[tokio::test]
+async fn slices_arrive_in_their_order_whatever_their_lengths() {
+    let issued = Issued::new();
+    let (mut ours, mut theirs) = as_server(issued.trusting(&[]), &issued).await;
+    let data = pattern(300_000);
+    for lengths in [&[1, 2, 3][..], &[12, 65_524], &[1000, 100, 2000, 1, 0, 40_000, 7], &[1024, 1024, 1025]] {
+        let mut lengths = lengths.iter().copied().cycle();
+        let mut sent = 0;
+        let mut seen = vec![0; data.len()];
+        let write = async {
+            while sent < data.len() {
+                let mut from = sent;
+                let slices: Vec<_> = lengths
+                    .by_ref()
+                    .take(7)
+                    .map(|length| {
+                        let start = from.min(data.len());
+                        from = (start + length).min(data.len());
+                        IoSlice::new(&data[start..from])
+                    })
+                    .collect();
+                sent += ours.write_vectored(&slices).await.unwrap();
+            }
+            ours.flush().await.unwrap();
+        };
+        let (_, read) = tokio::join!(write, theirs.read_exact(&mut seen));
+        read.unwrap();
+        assert!(seen == data);
+    }
+}
+
 #[test]
 fn it_is_send_and_small() {
     fn send<T: Send>() {}
-    send::<TlsStream>();
-    assert!(size_of::<TlsStream>() <= 1536, "{} bytes", size_of::<TlsStream>());
+    send::<TlsStream<TcpStream>>();
+    assert!(size_of::<TlsStream<TcpStream>>() <= 1536, "{} bytes", size_of::<TlsStream<TcpStream>>());
 }
