@@ -9,7 +9,13 @@ mod graphql;
 mod json_rpc;
 mod mqtt;
 mod names;
+mod ocpp;
+mod realtime;
+mod signalr;
+mod socket_io;
+mod stomp;
 mod talk;
+mod wamp;
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -23,7 +29,19 @@ use self::json_rpc::JsonRpc;
 pub(super) use self::json_rpc::RawJsonRpc;
 use self::mqtt::Mqtt;
 pub(super) use self::mqtt::RawMqtt;
+use self::ocpp::Ocpp;
+pub(super) use self::ocpp::RawOcpp;
+pub(super) use self::realtime::RawRealtime;
+use self::realtime::Realtime;
+pub(super) use self::signalr::RawSignalr;
+use self::signalr::Signalr;
+pub(super) use self::socket_io::RawSocketIo;
+use self::socket_io::SocketIo;
+pub(super) use self::stomp::RawStomp;
+use self::stomp::Stomp;
 pub(crate) use self::talk::Talk;
+pub(super) use self::wamp::RawWamp;
+use self::wamp::Wamp;
 use super::json;
 use crate::facts::Facts;
 use crate::fields::{Builder, Field, Fields, Shown, Undecodable};
@@ -38,6 +56,18 @@ pub enum Pack {
     Graphql(Graphql),
     /// MQTT 3.1.1 and 5.
     Mqtt(Mqtt),
+    /// STOMP 1.2.
+    Stomp(Stomp),
+    /// Socket.IO 5.
+    SocketIo(SocketIo),
+    /// OCPP-J 1.6 and 2.0.1.
+    Ocpp(Ocpp),
+    /// SignalR.
+    Signalr(Signalr),
+    /// WAMP 2 in JSON.
+    Wamp(Wamp),
+    /// Realtime events, as OpenAI's API has them.
+    Realtime(Realtime),
 }
 
 /// How much of a session's talk is remembered, and how many packets one message may hold.
@@ -151,6 +181,12 @@ impl Pack {
             Self::JsonRpc(protocol) => protocol,
             Self::Graphql(protocol) => protocol,
             Self::Mqtt(protocol) => protocol,
+            Self::Stomp(protocol) => protocol,
+            Self::SocketIo(protocol) => protocol,
+            Self::Ocpp(protocol) => protocol,
+            Self::Signalr(protocol) => protocol,
+            Self::Wamp(protocol) => protocol,
+            Self::Realtime(protocol) => protocol,
         }
     }
 
