@@ -3,9 +3,11 @@
 //! They are compiled always, so that the committed corpus is replayed by ordinary tests.
 
 pub(crate) mod descriptors;
+mod packs;
 
 use std::sync::{Arc, LazyLock};
 
+pub use packs::{graphql, packs};
 use serde_json::{Map, Value};
 use wicketgate_config::{Problems, part};
 
@@ -150,5 +152,7 @@ mod tests {
         replay("cbor", super::cbor);
         replay("custom", super::custom);
         replay("protobuf", super::protobuf);
+        replay("packs", super::packs);
+        replay("graphql", super::graphql);
     }
 }

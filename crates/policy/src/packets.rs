@@ -19,10 +19,11 @@ impl Rules {
         direction: Direction,
         message: Message<'_>,
     ) -> Outcome {
-        if let Err(breach) = session.talk.speak(pack.name()) {
+        let talk = session.talk.get_or_insert_default();
+        if let Err(breach) = talk.speak(pack.name()) {
             return self.breach(breach);
         }
-        let mut waited = session.talk.take_held(direction);
+        let mut waited = talk.take_held(direction);
         let payload = if waited.is_empty() {
             message.payload
         } else {
@@ -30,7 +31,7 @@ impl Rules {
             &waited
         };
         let mut packets = Packets::new(payload.len(), self.limits.packets);
-        if let Err(breach) = pack.split(&session.talk, direction, message.kind, payload, &mut packets) {
+        if let Err(breach) = pack.split(talk, direction, message.kind, payload, &mut packets) {
             return self.breach(breach);
         }
         let Some((whole, rest)) = payload.split_at_checked(packets.end) else {
@@ -39,16 +40,20 @@ impl Rules {
         if rest.len() > self.limits.packet {
             return self.breach(Breach::PacketSize);
         }
-        let is_as_it_came = whole.len() == message.payload.len();
+        let is_as_it_came = waited.is_empty() && rest.is_empty();
         let state = session.state.clone();
         let message = Message { payload: whole, ..message };
         let mut outcome = self.judge_all(&packets, steps, tree, session, direction, message);
+        let talk = session.talk.get_or_insert_default();
         match outcome.verdict {
-            Verdict::Forward(_) | Verdict::Rewrite(..) => session.talk.keep(),
+            Verdict::Forward(_) | Verdict::Rewrite(..) => talk.keep(),
             Verdict::Close(_) | Verdict::Drop | Verdict::Reply(_) => {
-                session.talk.back(0);
+                talk.back(0);
                 session.state = state;
             }
+        }
+        if !rest.is_empty() {
+            talk.hold(direction, rest);
         }
         if let Verdict::Forward(forward) = outcome.verdict {
             outcome.verdict = match whole {
@@ -56,9 +61,6 @@ impl Rules {
                 [] => Verdict::Drop,
                 whole => Verdict::Rewrite(whole.to_vec(), forward),
             };
-        }
-        if !rest.is_empty() {
-            session.talk.hold(direction, rest);
         }
         outcome
     }

@@ -52,7 +52,8 @@ pub struct Rules {
 pub struct Session {
     pub(crate) facts: Arc<Facts>,
     pub(crate) state: State,
-    pub(crate) talk: Talk,
+    /// None before a protocol that is known needs it.
+    pub(crate) talk: Option<Box<Talk>>,
     memory: Memory,
     now: Duration,
     unix: Duration,
@@ -69,7 +70,7 @@ impl Session {
         Self {
             facts,
             state: State::new(),
-            talk: Talk::default(),
+            talk: None,
             memory: Memory::default(),
             now: Duration::ZERO,
             unix: Duration::ZERO,
@@ -200,7 +201,7 @@ impl Rules {
         direction: Direction,
         message: Message<'_>,
     ) -> Outcome {
-        let mark = session.talk.mark();
+        let mark = session.talk.as_ref().map_or(0, |talk| talk.mark());
         let mut known = match self.understand(tree, session, direction, message) {
             Ok(known) => known,
             Err(breach) => return self.breach(breach),
@@ -246,7 +247,9 @@ impl Rules {
             };
             let next = rewritten.insert(next);
             // What goes on is what the protocol's talk has to follow.
-            session.talk.back(mark);
+            if let Some(talk) = &mut session.talk {
+                talk.back(mark);
+            }
             known = match self.understand(tree, session, direction, Message { payload: next, ..message }) {
                 Ok(known) => known,
                 Err(breach) => {
@@ -289,7 +292,8 @@ impl Rules {
             self.format.decode(payload, tree, &self.bounds)?;
             return Ok(None);
         };
-        pack.read(&session.talk, direction, data, &mut Builder::new(tree, payload, &self.bounds)?)?;
+        let talk = session.talk.get_or_insert_default();
+        pack.read(talk, direction, data, &mut Builder::new(tree, payload, &self.bounds)?)?;
         let heard = Heard {
             fields: Fields::new(tree, payload),
             data,
@@ -297,7 +301,7 @@ impl Rules {
             facts: &session.facts,
             limits: &self.limits,
         };
-        pack.advance(&heard, &mut session.talk).map(Some)
+        pack.advance(&heard, talk).map(Some)
     }
 
     /// The state of the protocol behind this message; none where the policy knows no states.

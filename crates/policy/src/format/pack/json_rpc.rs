@@ -1,7 +1,10 @@
 //! JSON-RPC 2.0: requests, notifications and batches, and answers only to what was asked.
 
+use std::fmt;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, Error, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use wicketgate_config::{At, OneOrMany, Problems};
 use wicketgate_wire::DataKind;
@@ -76,13 +79,11 @@ impl Protocol for JsonRpc {
             return Err(Breach::Off(Feature::Batch));
         }
         let text = std::str::from_utf8(payload).map_err(|_| malformed(FORMAT))?;
-        let entries: Vec<&RawValue> = serde_json::from_str(text).map_err(|_| malformed(FORMAT))?;
-        if entries.is_empty() {
-            return Err(malformed(FORMAT));
-        }
-        for entry in entries {
-            let start = (entry.get().as_ptr() as usize).saturating_sub(payload.as_ptr() as usize);
-            out.push(start..start + entry.get().len())?;
+        let mut json = serde_json::Deserializer::from_str(text);
+        let mut breach = malformed(FORMAT);
+        let read = Entries { payload, out, breach: &mut breach }.deserialize(&mut json);
+        if read.and_then(|()| json.end()).is_err() || out.list.is_empty() {
+            return Err(breach);
         }
         Ok(())
     }
@@ -96,6 +97,40 @@ impl Protocol for JsonRpc {
             Some(method) => self.asked(&packet, method.text().ok_or(malformed(FORMAT))?, heard, talk),
             None => answered(&packet, heard, talk),
         }
+    }
+}
+
+/// Finds the entries of a batch, and stops where there are too many. Why it stops is left in `breach`.
+struct Entries<'a, 'o> {
+    payload: &'a [u8],
+    out: &'o mut Packets,
+    breach: &'o mut Breach,
+}
+
+impl<'a> DeserializeSeed<'a> for Entries<'a, '_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'a> Visitor<'a> for Entries<'a, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a batch")
+    }
+
+    fn visit_seq<A: SeqAccess<'a>>(self, mut seq: A) -> Result<(), A::Error> {
+        while let Some(entry) = seq.next_element::<&'a RawValue>()? {
+            let start = (entry.get().as_ptr() as usize).saturating_sub(self.payload.as_ptr() as usize);
+            if let Err(breach) = self.out.push(start..start + entry.get().len()) {
+                *self.breach = breach;
+                return Err(A::Error::custom(breach));
+            }
+        }
+        Ok(())
     }
 }
 

@@ -24,6 +24,7 @@ pub use breach::Breach;
 use wicketgate_wire::{CloseCode, DataKind};
 
 use self::graphql::Graphql;
+pub(crate) use self::graphql::measure;
 pub(super) use self::graphql::{Dialect, RawGraphql};
 use self::json_rpc::JsonRpc;
 pub(super) use self::json_rpc::RawJsonRpc;

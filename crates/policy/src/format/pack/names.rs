@@ -50,6 +50,14 @@ impl Names {
                 let what = format!("`{}` is no name for this list", name.value);
                 problems.error(name.place, what, "`*` stands at the end, for any rest: `/topic/room.*`");
             }
+            if any && text.ends_with('}') {
+                let what = format!("`{}` is also the beginning of other clients' names", name.value);
+                problems.error(
+                    name.place,
+                    what,
+                    "let something stand between the placeholder and `*`: `{sub}/*`",
+                );
+            }
             Some(Name { pieces: Pieces::check(text, name, problems)?, any })
         });
         Self(names.collect())
@@ -93,6 +101,9 @@ impl Pieces {
             };
             if !before.is_empty() {
                 pieces.push(Piece::Text(before.into()));
+            } else if !pieces.is_empty() {
+                let what = format!("`{}` has a placeholder right behind another", at.value);
+                problems.error(at.place, what, "let something stand between them: `{tenant}/{sub}`");
             }
             pieces.push(if name == "sub" { Piece::Subject } else { Piece::Claim(name.into()) });
             rest = behind;
@@ -101,17 +112,27 @@ impl Pieces {
     }
 
     /// What is left of `text` behind this; none where it begins otherwise, or the client does not have what a placeholder
-    /// stands for, or that holds characters with a meaning of their own.
+    /// stands for, or that holds characters with a meaning of their own: one that says where the placeholder ends is such a one.
     fn strip<'t>(&self, text: &'t str, facts: &Facts) -> Option<&'t str> {
-        self.0.iter().try_fold(text, |rest, piece| match piece {
-            Piece::Text(piece) => rest.strip_prefix(&**piece),
-            Piece::Subject => rest.strip_prefix(plain(&facts.identity.as_ref()?.subject)?),
-            Piece::Claim(name) => match facts.identity.as_ref()?.claims.get(&**name)? {
-                serde_json::Value::String(claim) => rest.strip_prefix(plain(claim)?),
-                serde_json::Value::Number(claim) => rest.strip_prefix(&*claim.to_string()),
+        let mut rest = text;
+        for (number, piece) in self.0.iter().enumerate() {
+            let behind = match self.0.get(number + 1) {
+                Some(Piece::Text(text)) => text.chars().next(),
                 _ => None,
-            },
-        })
+            };
+            rest = match piece {
+                Piece::Text(piece) => rest.strip_prefix(&**piece)?,
+                Piece::Subject => rest.strip_prefix(plain(&facts.identity.as_ref()?.subject, behind)?)?,
+                Piece::Claim(name) => match facts.identity.as_ref()?.claims.get(&**name)? {
+                    serde_json::Value::String(claim) => rest.strip_prefix(plain(claim, behind)?)?,
+                    serde_json::Value::Number(claim) => {
+                        rest.strip_prefix(plain(&claim.to_string(), behind)?)?
+                    }
+                    _ => return None,
+                },
+            };
+        }
+        Some(rest)
     }
 
     /// Whether it is the whole of `text`.
@@ -129,9 +150,9 @@ impl Pieces {
     }
 }
 
-fn plain(claim: &str) -> Option<&str> {
-    let is_plain = !claim.is_empty() && !claim.contains(|c: char| c.is_control() || SPECIAL.contains(&c));
-    is_plain.then_some(claim)
+fn plain(claim: &str, behind: Option<char>) -> Option<&str> {
+    let is_special = |c: char| c.is_control() || SPECIAL.contains(&c) || Some(c) == behind;
+    (!claim.is_empty() && !claim.contains(is_special)).then_some(claim)
 }
 
 #[cfg(test)]
@@ -150,7 +171,7 @@ pub(super) mod tests {
         Facts { identity: Some(identity), ..Facts::default() }
     }
 
-    fn names(list: &[&str]) -> Names {
+    fn names_of(list: &[&str]) -> Names {
         let mut problems = Problems::default();
         let list = list.iter().map(|name| At::nowhere((*name).to_owned())).collect();
         let names = Names::check(At::nowhere(OneOrMany(list)), &mut problems);
@@ -159,8 +180,18 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn names_that_others_share_are_refused() {
+        for name in ["user-{sub}*", "{tenant}{sub}", "{sub", "{}", "a*b", ""] {
+            let mut problems = Problems::default();
+            let list = vec![At::nowhere(name.to_owned())];
+            Names::check(At::nowhere(OneOrMany(list)), &mut problems);
+            assert!(problems.has_errors(), "{name}");
+        }
+    }
+
+    #[test]
     fn placeholders_stand_for_the_client_and_fail_closed() {
-        let names = names(&["/user/{sub}/*", "/team/{team}", "/all"]);
+        let names = names_of(&["/user/{sub}/*", "/team/{team}", "/all"]);
         let ann = facts("ann", &json!({"team": "blue", "n": 1}));
         for (name, expected) in [
             ("/all", true),
@@ -182,6 +213,9 @@ pub(super) mod tests {
             assert!(!names.list(&format!("/user/{bad}/x"), &facts), "{bad}");
             assert!(!names.list(&format!("/team/{bad}"), &facts), "{bad}");
         }
+        // `ann.x` is not among what is `ann`'s.
+        let dotted = names_of(&["user.{sub}.*"]);
+        assert!(dotted.list("user.ann.x", &ann) && !dotted.list("user.ann.x.y", &facts("ann.x", &json!({}))));
         assert!(!names.list("/team/[1]", &facts("x", &json!({"team": [1]}))));
     }
 }

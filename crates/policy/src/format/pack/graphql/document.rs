@@ -88,9 +88,10 @@ impl<'d> Document<'d> {
         }
     }
 
-    /// What an operation, by its selection, asks for.
-    pub(super) fn size(&self, set: usize) -> Result<Size, Breach> {
-        self.sum(set, &mut HashMap::new(), 0)
+    /// What each operation asks for.
+    pub(super) fn sizes(&self) -> Result<Vec<Size>, Breach> {
+        let mut known = HashMap::new();
+        self.operations.iter().map(|(_, _, set)| self.sum(*set, &mut known, 0)).collect()
     }
 
     /// Adds up a selection. Each fragment is added up once; one that leads back to itself is in `known` as none.
@@ -342,7 +343,7 @@ mod tests {
 
     fn size(text: &str) -> Result<Size, Breach> {
         let document = Document::read(text, 1_000)?;
-        document.size(document.operations[0].2)
+        Ok(document.sizes()?[0])
     }
 
     #[test]

@@ -133,7 +133,8 @@ impl Protocol for Graphql {
         if side.is_some_and(|side| side != heard.direction) {
             return Err(Breach::Side);
         }
-        if talk.phase() == Phase::Ended {
+        // What a server had on its way when the client said goodbye may come.
+        if talk.phase() == Phase::Ended && (heard.direction == Direction::ToUpstream || word == Word::Ack) {
             return Err(Breach::Ended);
         }
         let key = match packet.get("id").map(|id| id.show()) {
@@ -292,10 +293,10 @@ impl Graphql {
         let hashed =
             payload.get("extensions").is_some_and(|extensions| extensions.get("persistedQuery").is_some());
         let text = match payload.get("query").map(|query| query.show()) {
+            // Beside a document, servers may take that of the hash.
+            _ if hashed && !self.persisted => return Err(Breach::Off(Feature::PersistedQuery)),
             Some(Shown::Text(text)) if !text.is_empty() => text,
-            Some(Shown::Text(_) | Shown::Null) | None if hashed => {
-                return if self.persisted { Ok(None) } else { Err(Breach::Off(Feature::PersistedQuery)) };
-            }
+            Some(Shown::Text(_) | Shown::Null) | None if hashed => return Ok(None),
             _ => return Err(broken),
         };
         let document = Document::read(text, self.tokens)?;
@@ -305,11 +306,10 @@ impl Graphql {
         if !document.directives.iter().all(|name| self.allow_directives.contains(*name)) {
             return Err(Breach::Off(Feature::Directive));
         }
-        for (_, operation, set) in &document.operations {
-            if !self.operations.contains(operation) {
-                return Err(Breach::Off(Feature::Operation));
-            }
-            let size = document.size(*set)?;
+        if !document.operations.iter().all(|(_, operation, _)| self.operations.contains(operation)) {
+            return Err(Breach::Off(Feature::Operation));
+        }
+        for size in document.sizes()? {
             for (is, most, measure) in [
                 (size.depth, self.depth, Measure::Depth),
                 (size.fields, self.fields, Measure::Fields),
@@ -325,6 +325,13 @@ impl Graphql {
         }
         document.chosen(name).map(Some)
     }
+}
+
+/// Depth, fields and aliases of a document's operations, for the fuzzer.
+pub(crate) fn measure(text: &str) -> Option<Vec<(u64, u64, u64)>> {
+    let document = Document::read(text, 10_000).ok()?;
+    let sizes = document.sizes().ok()?;
+    Some(sizes.iter().map(|size| (size.depth, size.fields, size.aliases)).collect())
 }
 
 #[cfg(test)]

@@ -118,6 +118,8 @@ fn documents_keep_to_the_rules() {
         r#"{"type":"subscribe","id":"1","payload":{"extensions":{"persistedQuery":{"sha256Hash":"x"}}}}"#;
     assert_eq!(opened(rules).say(ToUpstream, hashed), "persisted_query 1008");
     assert_eq!(opened("dangerous_persisted: true").say(ToUpstream, hashed), "passed");
+    let beside = hashed.replace(r#""payload":{"#, r#""payload":{"query":"{a}","#);
+    assert_eq!(opened("").say(ToUpstream, &beside), "persisted_query 1008");
     assert_eq!(opened("introspection: true").say(ToUpstream, &asks("1", "{__schema{a}}")), "passed");
     let chosen = json!({"type": "subscribe", "id": "1", "payload": {"query": "query A {a} query B {b}", "operationName": "B"}});
     assert_eq!(opened("").say(ToUpstream, &chosen.to_string()), "passed");

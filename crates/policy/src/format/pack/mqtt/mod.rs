@@ -194,6 +194,8 @@ impl Mqtt {
             (Phase::Opening, _) => Err(Breach::Early),
             (Phase::Open, "connack") => Err(Breach::Handshake),
             (Phase::Open, _) => Ok(()),
+            // What a server had on its way when the client said goodbye.
+            (Phase::Ended, _) if !client && kind != "connack" => Ok(()),
             (Phase::Ended, _) => Err(Breach::Ended),
         }
     }

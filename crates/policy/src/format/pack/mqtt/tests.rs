@@ -173,6 +173,8 @@ fn ids_are_answered_as_they_were_asked() {
             (ToClient, subscribe(4, &[], "hall/a"), "wrong_side 1008"),
             (ToClient, vec![0xe0, 0], "wrong_side 1008"),
             (ToUpstream, vec![0xe0, 0], "passed"),
+            // It was on its way.
+            (ToClient, publish(0x30, "hall/a", None, &[], "x"), "passed"),
             (ToUpstream, vec![0xc0, 0], "after_end 1008"),
         ],
     );
@@ -196,6 +198,12 @@ fn packets_hide_neither_behind_each_other_nor_between_messages() {
         let whole = String::from_utf8_lossy(&good).into_owned();
         assert_eq!(session.send(ToUpstream, &good[cut..]), whole, "{cut}");
     }
+    // A part waits, and as long a part is left: what goes on is what was judged.
+    let mut session = opened(4);
+    let two = good.repeat(2);
+    assert_eq!(session.send(ToUpstream, &two[..5]), "held");
+    assert_eq!(session.send(ToUpstream, &two[5..good.len() + 5]), String::from_utf8_lossy(&good));
+    assert_eq!(session.send(ToUpstream, &two[good.len() + 5..]), String::from_utf8_lossy(&good));
     // One that is dropped takes nothing of the next with it.
     let mut session = opened(4);
     let dropped = publish(0x30, "hall/a", None, &[], "bad");

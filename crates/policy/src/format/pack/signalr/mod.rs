@@ -146,6 +146,8 @@ impl Protocol for Signalr {
         }
         match talk.phase() {
             Phase::Open => {}
+            // What a server had on its way when the client said goodbye.
+            Phase::Ended if heard.direction == Direction::ToClient => {}
             Phase::Ended => return Err(Breach::Ended),
             Phase::New | Phase::Opening => return Err(Breach::Early),
         }

@@ -139,6 +139,8 @@ impl SocketIo {
         };
         match (kind, talk.phase()) {
             _ if !is_side => Err(Breach::Side),
+            // What a server had on its way when the client said goodbye.
+            ("ping" | "noop" | "close", Phase::Ended) if !client => Ok(()),
             (_, Phase::Ended) => Err(Breach::Ended),
             ("open", Phase::New) => {
                 talk.enter(Phase::Open);
@@ -176,6 +178,7 @@ impl SocketIo {
         match talk.phase() {
             Phase::Open => {}
             Phase::New | Phase::Opening => return Err(Breach::Early),
+            Phase::Ended if heard.direction == Direction::ToClient => {}
             Phase::Ended => return Err(Breach::Ended),
         }
         let client = heard.direction == Direction::ToUpstream;
