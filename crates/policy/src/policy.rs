@@ -206,9 +206,8 @@ impl Rules {
             Ok(known) => known,
             Err(breach) => return self.breach(breach),
         };
-        let mut number = String::new();
-        let kind = self.kind(known.as_deref(), &Fields::new(tree, message.payload), &mut number);
-        let next_state = match self.next_state(kind, session, direction) {
+        let fields = Fields::new(tree, message.payload);
+        let next_state = match self.next_state(known.as_deref(), &fields, session, direction) {
             Ok(next) => next,
             Err(error) => return self.breach(error.into()),
         };
@@ -307,12 +306,14 @@ impl Rules {
     /// The state of the protocol behind this message; none where the policy knows no states.
     fn next_state(
         &self,
-        kind: &str,
+        known: Option<&str>,
+        fields: &Fields<'_>,
         session: &Session,
         direction: Direction,
     ) -> Result<Option<Next>, Undecodable> {
         let Some(states) = &self.states else { return Ok(None) };
-        states.next(&session.state, direction, kind).map(Some)
+        let mut number = String::new();
+        states.next(&session.state, direction, self.kind(known, fields, &mut number)).map(Some)
     }
 
     /// What kind of message it is, where that is not known; `number` holds the text of one that is a number.

@@ -105,7 +105,7 @@ impl Talk {
         change(&mut self.now);
     }
 
-    /// Whether so many are open already that `most` allows no more.
+    /// An id is open from now on, one of at most so many of this side's.
     pub(crate) fn open(&mut self, asker: Direction, key: Key, tag: u8, most: usize) -> Result<(), Breach> {
         let ids = &self.open[side(asker)];
         if ids.contains_key(&key.0) {
