@@ -5,12 +5,22 @@
 use std::sync::Arc;
 
 use serde_json::json;
+use wicketgate_config::{At, Problems, part};
 
 use super::names::tests::facts;
+use crate::format::RawFormat;
+use crate::format::tests::decode;
 use crate::message::{DataKind, Direction, Message};
 use crate::policy::Policy;
 use crate::testing::policy;
 use crate::verdict::Verdict;
+
+/// What a format makes of a packet, as JSON; bytes as hexadecimal behind `0x`.
+pub(super) fn decoded(format: &str, packet: &[u8]) -> serde_json::Value {
+    let raw: At<RawFormat> = part("test.yaml", format).unwrap();
+    let format = RawFormat::check(raw, &mut Problems::default()).unwrap();
+    decode(&format, packet).unwrap()
+}
 
 /// A session under a policy.
 pub(super) struct Session {

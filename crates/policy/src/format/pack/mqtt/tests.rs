@@ -2,8 +2,10 @@
 
 use proptest::prelude::*;
 
+use serde_json::json;
+
 use super::wire::extent;
-use crate::format::pack::testing::Session;
+use crate::format::pack::testing::{Session, decoded};
 use crate::message::Direction::{self, ToClient, ToUpstream};
 
 const POLICY: &str = "
@@ -228,6 +230,15 @@ proptest! {
             }
         }
         prop_assert_eq!(extent(&bytes), Ok(Some(bytes.len() + length)));
+    }
+
+    #[test]
+    fn what_was_published_is_read(topic in "[a-zé/]{1,20}", said in "[ -~é]{0,300}", id in 1u16..) {
+        let read = decoded("mqtt: {}", &publish(0x32, &topic, Some(id), &[], &said));
+        let expected = json!({
+            "packet": "publish", "topic": topic, "qos": 1, "retain": false, "dup": false, "id": id, "payload": said,
+        });
+        prop_assert_eq!(read, expected);
     }
 
     #[test]

@@ -269,8 +269,9 @@ impl SocketIo {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use serde_json::json;
 
-    use crate::format::pack::testing::Session;
+    use crate::format::pack::testing::{Session, decoded};
     use crate::message::Direction::{ToClient, ToUpstream};
 
     fn policy(settings: &str) -> String {
@@ -377,6 +378,19 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn what_was_said_is_read(name in "[a-z]{0,8}", id in prop::option::of(any::<u32>()), said in ".{0,20}") {
+            let namespace = format!("/{name}");
+            let written = if name.is_empty() { String::new() } else { format!("{namespace},") };
+            let data = json!(["say", said]);
+            let text = format!("42{written}{}{data}", id.map(|id| id.to_string()).unwrap_or_default());
+            let mut expected = json!({"type": "event", "namespace": namespace, "data": data});
+            if let Some(id) = id {
+                expected["id"] = json!(id);
+            }
+            prop_assert_eq!(decoded("socket.io: {}", text.as_bytes()), expected);
+        }
+
         #[test]
         fn no_text_panics(texts in prop::collection::vec("[0-6][0-7]?([0-9]{0,4}-)?(/[a-z]{0,3},)?[0-9]{0,22}[\\[{\"a-z0-9,\\]}]{0,12}", 0..6)) {
             let mut session = opened("");

@@ -240,8 +240,9 @@ fn server(command: &str, headers: &Headers<'_>, talk: &mut Talk) -> Result<Kind,
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use serde_json::json;
 
-    use crate::format::pack::testing::Session;
+    use crate::format::pack::testing::{Session, decoded};
     use crate::message::Direction::{ToClient, ToUpstream};
 
     const POLICY: &str = "
@@ -351,6 +352,13 @@ to_client: []
     }
 
     proptest! {
+        #[test]
+        fn what_was_sent_is_read(value in "[ -~\r\né]{0,20}", body in "[ -~é]{0,40}") {
+            let escaped = value.replace('\\', "\\\\").replace('\r', "\\r").replace('\n', "\\n").replace(':', "\\c");
+            let read = decoded("stomp: {}", format!("SEND\nx:{escaped}\r\n\n{body}\0").as_bytes());
+            prop_assert_eq!(read, json!({"command": "SEND", "headers": {"x": value}, "body": body}));
+        }
+
         #[test]
         fn no_text_panics(frames in prop::collection::vec("(SEND|SUBSCRIBE|MESSAGE|X)(\r?\n[a-z-]{0,14}:[a-z0-9\\\\/]{0,9}){0,4}\n\n[ -~]{0,20}\0?", 0..4)) {
             let mut session = opened();
