@@ -208,6 +208,11 @@ const PEERS: &[Peer] = &[
         sets: TEST,
     },
     Peer {
+        name: "@microsoft/signalr-protocol-msgpack",
+        source: Source::Npm { package: "@microsoft/signalr-protocol-msgpack", version: "10.0.11" },
+        sets: TEST,
+    },
+    Peer {
         name: "@stomp/stompjs",
         source: Source::Npm { package: "@stomp/stompjs", version: "7.5.0" },
         sets: TEST,

@@ -82,7 +82,12 @@ async fn socket_io() {
 
 #[tokio::test]
 async fn signalr() {
-    both("signalr.js", "{signalr: {targets: [Send, Stream]}}", &["target_not_allowed"]).await;
+    both(
+        "signalr.js",
+        "{signalr: {targets: [Send, Stream], encodings: [json, messagepack]}}",
+        &["target_not_allowed"],
+    )
+    .await;
 }
 
 #[tokio::test]

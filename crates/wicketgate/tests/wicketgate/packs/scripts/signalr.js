@@ -1,20 +1,45 @@
-// SignalR: Microsoft's client; the server is a hub of this script's, in JSON.
+// SignalR: Microsoft's client, in JSON and in MessagePack; the server is a hub of this script's.
 const assert = require("node:assert");
 const signalr = require("@microsoft/signalr");
+const { MessagePackHubProtocol } = require("@microsoft/signalr-protocol-msgpack");
+const { decode, encode } = require("@msgpack/msgpack");
 const { sockets, listen, main, later } = require("./common.js");
+
+// What a hub says and hears, in the encoding that the handshake chose.
+const JSON_HUB = {
+  read: (data) => data.toString().split("\x1e").filter(Boolean).map((text) => JSON.parse(text)),
+  write: (record) => `${JSON.stringify(record)}\x1e`,
+};
+const PACKED_HUB = {
+  read(data) {
+    const records = [];
+    // No record of this test is longer than a byte can say.
+    for (let at = 0; at < data.length; at += 1 + data[at]) {
+      const [type, , invocationId, target, args] = decode(data.subarray(at + 1, at + 1 + data[at]));
+      records.push({ type, invocationId, target, arguments: args });
+    }
+    return records;
+  },
+  write({ type, invocationId, target, arguments: args, item, result }) {
+    const rest = { 1: [null, target, args, []], 2: [invocationId, item], 3: [invocationId, result === undefined ? 2 : 3, result] }[type];
+    const bytes = encode([type, {}, ...rest.filter((value) => value !== undefined)]);
+    return Buffer.concat([Buffer.from([bytes.length]), bytes]);
+  },
+};
 
 main(() => {
   const { server, sockets: wss } = sockets([]);
   wss.on("connection", (socket) => {
-    const send = (record) => socket.send(`${JSON.stringify(record)}\x1e`);
-    let opened = false;
+    let hub = null;
+    const send = (record) => socket.send(hub.write(record));
     socket.on("message", (data) => {
-      for (const text of data.toString().split("\x1e").filter(Boolean)) {
-        const record = JSON.parse(text);
-        if (!opened) {
-          opened = true;
-          send({});
-        } else if (record.type === 1 && record.target === "Send") {
+      if (!hub) {
+        hub = data.toString().includes("messagepack") ? PACKED_HUB : JSON_HUB;
+        socket.send(hub === JSON_HUB ? "{}\x1e" : Buffer.from("{}\x1e"));
+        return;
+      }
+      for (const record of hub.read(data)) {
+        if (record.type === 1 && record.target === "Send") {
           send({ type: 1, target: "received", arguments: record.arguments });
           if (record.invocationId) send({ type: 3, invocationId: record.invocationId, result: "sent" });
         } else if (record.type === 4) {
@@ -26,8 +51,13 @@ main(() => {
   });
   listen(server);
 }, async (url) => {
+  await talk(url, new signalr.JsonHubProtocol());
+  await talk(url, new MessagePackHubProtocol());
+});
+
+async function talk(url, protocol) {
   const open = async () => {
-    const connection = new signalr.HubConnectionBuilder()
+    const connection = new signalr.HubConnectionBuilder().withHubProtocol(protocol)
       .withUrl(url.replace("ws", "http"), { skipNegotiation: true, transport: signalr.HttpTransportType.WebSockets })
       .configureLogging(signalr.LogLevel.None).build();
     await connection.start();
@@ -50,4 +80,4 @@ main(() => {
   const next = await open();
   assert.strictEqual(await next.invoke("Send", "again"), "sent");
   await next.stop();
-});
+}
