@@ -1,6 +1,6 @@
 //! Packs: formats that know a protocol. Each gives the fields and kinds of its messages, and follows what a session says in it.
 //!
-//! A [`Protocol`] splits a WebSocket message into its packets, decodes each into fields, and advances the session's [`Talk`] by it:
+//! A `Protocol` splits a WebSocket message into its packets, decodes each into fields, and advances the session's `Talk` by it:
 //! whatever may not come now is a [`Breach`]. [`Pack`] closes the list of them. Nothing here remembers a packet that did not go on:
 //! the policy takes the talk back to where it was.
 
