@@ -22,6 +22,8 @@ pub const TARGETS: &[(&str, Entry)] = &[
     ("forwarded", wicketgate_admission::fuzz::forwarded),
     // Frames in any pieces.
     ("frames", wicketgate_wire::fuzz::frames),
+    // GraphQL documents.
+    ("graphql", wicketgate_policy::fuzz::graphql),
     // Texts of messages, as the guard inspects them.
     ("guard", wicketgate_policy::guard::fuzz::guard),
     // Requests, answers and proxied headers.
@@ -30,6 +32,8 @@ pub const TARGETS: &[(&str, Entry)] = &[
     ("json", wicketgate_policy::fuzz::json),
     // MessagePack messages.
     ("msgpack", wicketgate_policy::fuzz::msgpack),
+    // Conversations in the protocols that formats know.
+    ("packs", wicketgate_policy::fuzz::packs),
     // Protocol Buffers messages.
     ("protobuf", wicketgate_policy::fuzz::protobuf),
     // Headers of the PROXY protocol, versions 1 and 2.

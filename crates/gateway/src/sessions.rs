@@ -25,6 +25,8 @@ pub struct Live {
     pub way: Way,
     /// When it was opened.
     pub since: SystemTime,
+    /// The subprotocol that was negotiated.
+    pub subprotocol: Option<Box<str>>,
     /// What its client's right to it rests on.
     pub standing: Standing,
     /// Where orders to it go.
@@ -60,6 +62,7 @@ impl Live {
             identity,
             address: client.address,
             secure: client.secure,
+            subprotocol: self.subprotocol.clone(),
             host: facts.host().into(),
             path: facts.path().into(),
             headers: facts.headers(),
@@ -124,14 +127,21 @@ impl Drop for Registered {
 }
 
 impl Sessions {
-    /// Enters a session of `route`.
-    pub fn register(self: &Arc<Self>, route: &Arc<str>, way: Way, standing: Standing) -> Registered {
+    /// Enters a session of `route`, with the subprotocol that was negotiated.
+    pub fn register(
+        self: &Arc<Self>,
+        route: &Arc<str>,
+        way: Way,
+        subprotocol: Option<Box<str>>,
+        standing: Standing,
+    ) -> Registered {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let live = Arc::new(Live {
             id,
             route: route.clone(),
             way,
             since: SystemTime::now(),
+            subprotocol,
             standing,
             control: Arc::default(),
         });
@@ -182,8 +192,8 @@ mod tests {
     #[test]
     fn sessions_are_live_as_long_as_they_are_registered() {
         let sessions = Arc::new(Sessions::default());
-        let one = sessions.register(&"a".into(), way(), Standing::default());
-        let two = sessions.register(&"b".into(), way(), Standing::default());
+        let one = sessions.register(&"a".into(), way(), None, Standing::default());
+        let two = sessions.register(&"b".into(), way(), None, Standing::default());
         assert_eq!(sessions.len(), 2);
         assert_ne!(one.id, two.id);
         drop(one);
@@ -193,7 +203,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn ends_are_spread_and_all_given() {
         let sessions = Arc::new(Sessions::default());
-        let open = |_| sessions.register(&"a".into(), way(), Standing::default());
+        let open = |_| sessions.register(&"a".into(), way(), None, Standing::default());
         let _live: Vec<_> = (0..100).map(open).collect();
         let start = Instant::now();
         let all = sessions.all().into_iter().map(|live| (live, End::Drained)).collect();

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use wicketgate_config::{At, Item, Problems, Size};
+use wicketgate_config::{At, Item, OneOrMany, Problems, Size};
 
 use crate::fields::{Bounds, Path};
 use crate::finding::Enforcement;
+use crate::format::pack::Limits;
 use crate::format::states::{RawState, States};
 use crate::format::{Format, RawFormat};
 use crate::message::Direction;
@@ -25,13 +26,17 @@ pub struct RawPolicy {
     /// one of the wrong type with 1003.
     format: At<RawFormat>,
     /// The path of the field that says what kind of message one is, as in `type`; a text or a whole number. Without it,
-    /// messages have no kind.
+    /// messages have no kind. Formats that know a protocol tell the kinds themselves.
     #[serde(default)]
     kind: Option<At<String>>,
     /// The protocol's states: which kinds of message may come in each, and which state follows. A message that may not come
     /// ends its session with 1008. Default: messages may come in any order.
     #[serde(default)]
     states: Option<At<Vec<Item<RawState>>>>,
+    /// The subprotocols of which a session must have negotiated one, an empty text for none; every message of another session ends
+    /// it with 1008. Default: those that the format is for, where it is for some, and any otherwise.
+    #[serde(default)]
+    subprotocols: Option<OneOrMany<At<String>>>,
     /// `observe` records what any step finds, and changes nothing; what cannot be decoded ends the session all the same.
     /// Default: `enforce`.
     #[serde(default)]
@@ -63,13 +68,21 @@ pub struct RawBounds {
     key: Option<At<Size>>,
     /// Bytes of one text, or of one value of bytes. Default: 1MiB.
     text: Option<At<Size>>,
+    /// Of formats that know a protocol: requests, subscriptions and other ids that are open at once, of each side, 1 to 100000.
+    /// Memory: at most 32 bytes each, as they come. Default: 1000.
+    pending: Option<At<u32>>,
+    /// Of the same: packets in one message, 1 to 10000. Default: 100.
+    packets: Option<At<u32>>,
+    /// Of `mqtt`: bytes of a packet that comes in several messages, 2B to 16MiB; they are kept until it is whole. Memory: so much for
+    /// each direction of a session, while a packet is not whole. Default: 256KiB.
+    packet: Option<At<Size>>,
 }
 
 /// The most steps of one direction.
 const MAX_STEPS: usize = 200;
 
 impl RawBounds {
-    fn check(self, problems: &mut Problems) -> Bounds {
+    fn check(self, problems: &mut Problems) -> (Bounds, Limits) {
         let default = Bounds::default();
         let mut number = |name, at: Option<At<u32>>, default, most| match at {
             Some(at) => problems.in_range(name, &at, 1..=most) as usize,
@@ -78,17 +91,25 @@ impl RawBounds {
         let depth = number("depth", self.depth, default.depth, 100);
         let values = number("values", self.values, default.values, 1_000_000);
         let keys = number("keys", self.keys, default.keys, 1_000_000);
+        let limits = Limits::default();
+        let pending = number("pending", self.pending, limits.pending, 100_000);
+        let packets = number("packets", self.packets, limits.packets, 10_000);
+        let packet = match self.packet {
+            Some(at) => problems.in_range("packet", &at, Size(2)..=Size(16 << 20)).0 as usize,
+            None => limits.packet,
+        };
         let mut size = |name, at: Option<At<Size>>, default| match at {
             Some(at) => problems.in_range(name, &at, Size(1)..=Size(1 << 30)).0 as usize,
             None => default,
         };
-        Bounds {
+        let bounds = Bounds {
             depth,
             values,
             keys,
             key: size("key", self.key, default.key),
             text: size("text", self.text, default.text),
-        }
+        };
+        (bounds, Limits { pending, packets, packet })
     }
 }
 
@@ -96,7 +117,7 @@ impl RawPolicy {
     /// Checks the values; what is wrong goes to `problems`.
     pub fn check(self, problems: &mut Problems) -> Option<Policy> {
         let name: Arc<str> = self.name.value.as_str().into();
-        let bounds = self.bounds.check(problems);
+        let (bounds, limits) = self.bounds.check(problems);
         let kind = self.kind.as_ref().and_then(|kind| match kind.value.parse::<Path>() {
             Ok(path) => Some(path),
             Err(error) => {
@@ -107,11 +128,20 @@ impl RawPolicy {
         let format_place = self.format.place;
         let format = RawFormat::check(self.format, problems);
         let kind = kind.or_else(|| format.as_ref()?.kind().cloned());
+        let pack = format.as_ref().and_then(Format::pack);
+        if let (Some(pack), Some(at)) = (pack, &self.kind) {
+            let what = format!("messages of the format `{}` tell their kind themselves", pack.name());
+            problems.error(at.place, what, "take `kind` out");
+        }
+        let told = pack.map(|pack| pack.subprotocols()).filter(|list| !list.is_empty());
+        let told = told.map(|list| list.iter().map(|name| (*name).into()).collect());
+        let listed = self.subprotocols.map(|list| list.0.into_iter().map(|name| name.value.into()).collect());
+        let subprotocols = listed.or(told);
         let states_place = self.states.as_ref().map_or(format_place, |states| states.place);
         let states = self.states.and_then(|states| States::check(states, problems));
         let states = states.or_else(|| format.as_ref()?.states().cloned());
         if let Some(states) = &states {
-            if kind.is_none() {
+            if kind.is_none() && pack.is_none() {
                 let what = "states go by kinds of message, and none is told";
                 problems.error(states_place, what, "add `kind:` with the path of the field that says it");
             }
@@ -129,6 +159,21 @@ impl RawPolicy {
                 }
             }
         }
+        if let Some(pack) = pack {
+            for (direction, steps) in [("to_upstream", &self.to_upstream), ("to_client", &self.to_client)] {
+                if steps.is_none() {
+                    let what = format!(
+                        "`{}` goes by messages `{direction}`, which are not looked into",
+                        pack.name()
+                    );
+                    problems.error(
+                        format_place,
+                        what,
+                        format!("add `{direction}:` to the policy, if only as `[]`"),
+                    );
+                }
+            }
+        }
         if let (None, None) = (&self.to_upstream, &self.to_client) {
             let what = format!("the policy `{name}` looks at no message");
             problems.error(self.name.place, what, "add `to_upstream:`, `to_client:`, or both, with steps");
@@ -140,12 +185,22 @@ impl RawPolicy {
                 let what = format!("{} steps are listed", steps.value.len());
                 problems.error(steps.place, what, format!("a direction has at most {MAX_STEPS}"));
             }
-            let stage = Stage { direction, kind: kind.as_ref() };
+            let stage = Stage { direction, kind: kind.as_ref(), has_kinds: pack.is_some() || kind.is_some() };
             Some(check_steps(steps.value, mode, &stage, format.as_ref(), problems))
         };
         let to_upstream = steps(self.to_upstream, Direction::ToUpstream);
         let to_client = steps(self.to_client, Direction::ToClient);
-        Some(Policy::new(Rules { name, format: format?, kind, states, bounds, to_upstream, to_client }))
+        Some(Policy::new(Rules {
+            name,
+            format: format?,
+            kind,
+            states,
+            subprotocols,
+            bounds,
+            limits,
+            to_upstream,
+            to_client,
+        }))
     }
 }
 

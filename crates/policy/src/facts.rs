@@ -16,6 +16,8 @@ pub struct Facts {
     pub identity: Option<Identity>,
     /// The client's address; none on a Unix socket.
     pub address: Option<IpAddr>,
+    /// The subprotocol that was negotiated; none where there is none.
+    pub subprotocol: Option<Box<str>>,
     /// Whether the client's side is TLS.
     pub secure: bool,
     /// The host that was asked for, in one spelling.

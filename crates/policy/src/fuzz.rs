@@ -3,9 +3,11 @@
 //! They are compiled always, so that the committed corpus is replayed by ordinary tests.
 
 pub(crate) mod descriptors;
+mod packs;
 
 use std::sync::{Arc, LazyLock};
 
+pub use packs::{graphql, packs};
 use serde_json::{Map, Value};
 use wicketgate_config::{Problems, part};
 

@@ -13,6 +13,7 @@ pub mod format;
 pub mod fuzz;
 pub mod guard;
 mod message;
+mod packets;
 mod policy;
 mod rewrite;
 pub mod step;

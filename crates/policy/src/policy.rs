@@ -1,5 +1,6 @@
 //! A policy at work: a message is decoded once and goes through the steps of its direction.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,9 +10,10 @@ use http::HeaderName;
 use wicketgate_wire::CloseCode;
 
 use crate::facts::Facts;
-use crate::fields::{Bounds, Fields, Path, Shown, Tree, Undecodable};
+use crate::fields::{Bounds, Builder, Fields, Path, Shown, Tree, Undecodable};
 use crate::finding::{Action, Enforcement, Finding, Hit};
 use crate::format::Format;
+use crate::format::pack::{Breach, Heard, Limits, Talk};
 use crate::format::states::{Next, State, States};
 use crate::message::{Direction, Message, type_name};
 use crate::rewrite::Edits;
@@ -33,8 +35,12 @@ pub struct Rules {
     pub kind: Option<Path>,
     /// Which kinds of message may come in which state of the protocol.
     pub states: Option<States>,
+    /// The subprotocols that a session may have negotiated, an empty one for none; none where it does not matter.
+    pub subprotocols: Option<Box<[Box<str>]>>,
     /// How much a message may say.
     pub bounds: Bounds,
+    /// How much of a protocol's talk is remembered.
+    pub limits: Limits,
     /// What messages from clients go through; none where they are not looked into.
     pub to_upstream: Option<Vec<Step>>,
     /// What messages from upstreams go through; none where they are not looked into.
@@ -44,8 +50,10 @@ pub struct Rules {
 /// What a session's messages are judged with, beside the policy.
 #[derive(Debug, Default)]
 pub struct Session {
-    facts: Arc<Facts>,
-    state: State,
+    pub(crate) facts: Arc<Facts>,
+    pub(crate) state: State,
+    /// None before a protocol that is known needs it.
+    pub(crate) talk: Option<Box<Talk>>,
     memory: Memory,
     now: Duration,
     unix: Duration,
@@ -62,6 +70,7 @@ impl Session {
         Self {
             facts,
             state: State::new(),
+            talk: None,
             memory: Memory::default(),
             now: Duration::ZERO,
             unix: Duration::ZERO,
@@ -120,6 +129,11 @@ impl Policy {
         self.steps().filter_map(Step::reload).collect()
     }
 
+    /// The subprotocols that its sessions may have negotiated; nothing where it does not matter.
+    pub fn subprotocols(&self) -> &[Box<str>] {
+        self.0.as_ref().and_then(|rules| rules.subprotocols.as_deref()).unwrap_or_default()
+    }
+
     /// The headers of the handshake that its rules name: a session has to keep them.
     pub fn headers(&self) -> Vec<HeaderName> {
         let mut names: Vec<_> = self.steps().flat_map(Step::headers).cloned().collect();
@@ -168,12 +182,34 @@ impl Rules {
                 format!("a {} message, and the format is {}", type_name(message.kind), self.format.name());
             return refuse("wrong_type", CloseCode::UNSUPPORTED, detail);
         }
-        if let Err(error) = self.format.decode(message.payload, tree, &self.bounds) {
-            return undecodable(error);
+        let negotiated = session.facts.subprotocol.as_deref().unwrap_or_default();
+        if self.subprotocols.as_ref().is_some_and(|list| !list.iter().any(|listed| **listed == *negotiated)) {
+            return self.breach(Breach::Subprotocol);
         }
-        let next_state = match self.next_state(&Fields::new(tree, message.payload), session, direction) {
+        match &self.format {
+            Format::Pack(pack) => self.judge_packets(pack, steps, tree, session, direction, message),
+            _ => self.judge_one(steps, tree, session, direction, message),
+        }
+    }
+
+    /// Judges a message, or a packet of one.
+    pub(crate) fn judge_one(
+        &self,
+        steps: &[Step],
+        tree: &mut Tree,
+        session: &mut Session,
+        direction: Direction,
+        message: Message<'_>,
+    ) -> Outcome {
+        let mark = session.talk.as_ref().map_or(0, |talk| talk.mark());
+        let mut known = match self.understand(tree, session, direction, message) {
+            Ok(known) => known,
+            Err(breach) => return self.breach(breach),
+        };
+        let fields = Fields::new(tree, message.payload);
+        let next_state = match self.next_state(known.as_deref(), &fields, session, direction) {
             Ok(next) => next,
-            Err(error) => return undecodable(error),
+            Err(error) => return self.breach(error.into()),
         };
         let mut outcome = Outcome::pass();
         let mut steps = steps.iter();
@@ -184,7 +220,7 @@ impl Rules {
             let mut number = String::new();
             let view = View {
                 fields,
-                kind: self.kind(&fields, &mut number),
+                kind: self.kind(known.as_deref(), &fields, &mut number),
                 data: message.kind,
                 direction,
                 facts: &session.facts,
@@ -209,11 +245,18 @@ impl Rules {
                 },
             };
             let next = rewritten.insert(next);
-            if let Err(error) = self.format.decode(next, tree, &self.bounds) {
-                let Outcome { verdict, findings, .. } = undecodable(error);
-                outcome.findings.extend(findings);
-                return Outcome { verdict, ..outcome };
+            // What goes on is what the protocol's talk has to follow.
+            if let Some(talk) = &mut session.talk {
+                talk.back(mark);
             }
+            known = match self.understand(tree, session, direction, Message { payload: next, ..message }) {
+                Ok(known) => known,
+                Err(breach) => {
+                    let Outcome { verdict, findings, .. } = self.breach(breach);
+                    outcome.findings.extend(findings);
+                    return Outcome { verdict, ..outcome };
+                }
+            };
         }
         if let Some(payload) = rewritten {
             outcome.verdict = Verdict::Rewrite(payload, Forward(()));
@@ -224,20 +267,60 @@ impl Rules {
         outcome
     }
 
+    /// A message that the format does not let pass.
+    pub(crate) fn breach(&self, breach: Breach) -> Outcome {
+        let code = self.format.pack().map_or_else(|| breach.code(), |pack| pack.code(breach));
+        let place = match breach {
+            Breach::Undecodable(error @ Undecodable::Malformed { at: Some(at), .. }) => {
+                format!("{error}, at byte {at}")
+            }
+            breach => breach.to_string(),
+        };
+        refuse(breach.label(), code, place)
+    }
+
+    /// Decodes a message or packet; a pack follows what it says, and knows its kind.
+    fn understand(
+        &self,
+        tree: &mut Tree,
+        session: &mut Session,
+        direction: Direction,
+        Message { kind: data, payload }: Message<'_>,
+    ) -> Result<Option<Cow<'static, str>>, Breach> {
+        let Format::Pack(pack) = &self.format else {
+            self.format.decode(payload, tree, &self.bounds)?;
+            return Ok(None);
+        };
+        let talk = session.talk.get_or_insert_default();
+        pack.read(talk, direction, data, &mut Builder::new(tree, payload, &self.bounds)?)?;
+        let heard = Heard {
+            fields: Fields::new(tree, payload),
+            data,
+            direction,
+            facts: &session.facts,
+            limits: &self.limits,
+        };
+        pack.advance(&heard, talk).map(Some)
+    }
+
     /// The state of the protocol behind this message; none where the policy knows no states.
     fn next_state(
         &self,
+        known: Option<&str>,
         fields: &Fields<'_>,
         session: &Session,
         direction: Direction,
     ) -> Result<Option<Next>, Undecodable> {
         let Some(states) = &self.states else { return Ok(None) };
         let mut number = String::new();
-        states.next(&session.state, direction, self.kind(fields, &mut number)).map(Some)
+        states.next(&session.state, direction, self.kind(known, fields, &mut number)).map(Some)
     }
 
-    /// What kind of message it is; `number` holds the text of one that is a number.
-    fn kind<'a>(&self, fields: &Fields<'a>, number: &'a mut String) -> &'a str {
+    /// What kind of message it is, where that is not known; `number` holds the text of one that is a number.
+    fn kind<'a>(&self, known: Option<&'a str>, fields: &Fields<'a>, number: &'a mut String) -> &'a str {
+        if let Some(known) = known {
+            return known;
+        }
         let field = self.kind.as_ref().and_then(|path| path.first(fields));
         match field.map(|field| field.show()) {
             Some(Shown::Text(kind)) => kind,
@@ -306,28 +389,6 @@ impl Hit {
             action,
         }
     }
-}
-
-/// A message beyond its bounds breaks a limit; any other that cannot be decoded is not what its type says.
-fn undecodable(error: Undecodable) -> Outcome {
-    let code = match error {
-        Undecodable::Malformed { .. }
-        | Undecodable::Trailing { .. }
-        | Undecodable::DuplicateKey
-        | Undecodable::Utf8
-        | Undecodable::Number => CloseCode::INVALID_DATA,
-        Undecodable::Depth
-        | Undecodable::Values
-        | Undecodable::Keys
-        | Undecodable::KeyLength
-        | Undecodable::TextLength
-        | Undecodable::Order => CloseCode::POLICY,
-    };
-    let place = match error {
-        Undecodable::Malformed { at: Some(at), .. } => format!("{error}, at byte {at}"),
-        error => error.to_string(),
-    };
-    refuse(error.label(), code, place)
 }
 
 /// What no step was asked about: it never goes on.

@@ -92,6 +92,11 @@ const PEERS: &[Peer] = &[
     Peer { name: "faketime", source: Source::Apt { package: "faketime", program: "faketime" }, sets: TEST },
     Peer { name: "apache", source: Source::Apt { package: "apache2", program: "apache2" }, sets: TEST },
     Peer { name: "varnish", source: Source::Apt { package: "varnish", program: "varnishd" }, sets: TEST },
+    Peer {
+        name: "mosquitto",
+        source: Source::Apt { package: "mosquitto", program: "mosquitto" },
+        sets: TEST,
+    },
     Peer { name: "pebble", source: Source::Apt { package: "pebble", program: "pebble" }, sets: TEST },
     Peer { name: "chromium", source: Source::Apt { package: "chromium", program: "chromium" }, sets: TEST },
     Peer {
@@ -182,6 +187,38 @@ const PEERS: &[Peer] = &[
         source: Source::Npm { package: "playwright-core", version: "1.65.1" },
         sets: TEST,
     },
+    // Clients and servers of the protocols that the formats of policies know.
+    Peer { name: "graphql-ws", source: Source::Npm { package: "graphql-ws", version: "6.4.2" }, sets: TEST },
+    Peer { name: "graphql", source: Source::Npm { package: "graphql", version: "17.1.0" }, sets: TEST },
+    Peer {
+        name: "rpc-websockets",
+        source: Source::Npm { package: "rpc-websockets", version: "10.0.1" },
+        sets: TEST,
+    },
+    Peer { name: "mqtt", source: Source::Npm { package: "mqtt", version: "5.16.0" }, sets: TEST },
+    Peer { name: "socket.io", source: Source::Npm { package: "socket.io", version: "4.8.4" }, sets: TEST },
+    Peer {
+        name: "socket.io-client",
+        source: Source::Npm { package: "socket.io-client", version: "4.8.4" },
+        sets: TEST,
+    },
+    Peer {
+        name: "@microsoft/signalr",
+        source: Source::Npm { package: "@microsoft/signalr", version: "10.0.11" },
+        sets: TEST,
+    },
+    Peer {
+        name: "@microsoft/signalr-protocol-msgpack",
+        source: Source::Npm { package: "@microsoft/signalr-protocol-msgpack", version: "10.0.11" },
+        sets: TEST,
+    },
+    Peer {
+        name: "@stomp/stompjs",
+        source: Source::Npm { package: "@stomp/stompjs", version: "7.5.0" },
+        sets: TEST,
+    },
+    Peer { name: "ocpp-rpc", source: Source::Npm { package: "ocpp-rpc", version: "2.2.1" }, sets: TEST },
+    Peer { name: "autobahn", source: Source::Npm { package: "autobahn", version: "26.3.1" }, sets: TEST },
 ];
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {

@@ -59,7 +59,7 @@ fn admit(arrival: &Arc<Arrival>, shared: &Arc<Shared>) -> Result<Held, Refused> 
         shared: shared.clone(),
         route: route.clone(),
         broker: broker.clone(),
-        registered: shared.sessions.register(&route.name, arrival.way(), standing),
+        registered: shared.sessions.register(&route.name, arrival.way(), None, standing),
         slots,
         arrival: arrival.clone(),
     })

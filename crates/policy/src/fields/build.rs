@@ -73,6 +73,20 @@ pub enum Undecodable {
 }
 
 impl Undecodable {
+    /// Whether it is beyond a bound, and may be a good message otherwise.
+    pub const fn is_bound(self) -> bool {
+        match self {
+            Self::Malformed { .. }
+            | Self::Trailing { .. }
+            | Self::DuplicateKey
+            | Self::Utf8
+            | Self::Number => false,
+            Self::Depth | Self::Values | Self::Keys | Self::KeyLength | Self::TextLength | Self::Order => {
+                true
+            }
+        }
+    }
+
     /// The word for metrics and logs.
     pub const fn label(self) -> &'static str {
         match self {

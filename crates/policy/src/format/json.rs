@@ -8,7 +8,13 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 use crate::fields::{Builder, Undecodable, Value};
 
 pub(super) fn decode(builder: &mut Builder<'_, '_>) -> Result<(), Undecodable> {
-    let mut json = serde_json::Deserializer::from_slice(builder.payload());
+    let payload = builder.payload();
+    value(builder, payload)
+}
+
+/// One value, which is all of `text`.
+pub(super) fn value(builder: &mut Builder<'_, '_>, text: &[u8]) -> Result<(), Undecodable> {
+    let mut json = serde_json::Deserializer::from_slice(text);
     let fault = Cell::new(None);
     let read = Reader { builder, fault: &fault }.deserialize(&mut json);
     read.map_err(|error| fault.take().unwrap_or_else(|| malformed(&error)))?;

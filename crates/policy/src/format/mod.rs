@@ -7,6 +7,7 @@ pub mod custom;
 mod file;
 mod json;
 mod msgpack;
+pub mod pack;
 pub mod protobuf;
 pub mod states;
 mod text;
@@ -17,9 +18,11 @@ pub use config::RawFormat;
 use wicketgate_wire::DataKind;
 
 use self::custom::Custom;
+use self::pack::{Breach, Pack, Talk};
 use self::protobuf::Protobuf;
 use self::states::States;
 use crate::fields::{Bounds, Builder, Path, Tree, Undecodable};
+use crate::message::Direction;
 
 /// How messages of a policy are written.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -39,11 +42,13 @@ pub enum Format {
     Custom(Arc<Custom>),
     /// Protocol Buffers of one message type.
     Protobuf(Arc<Protobuf>),
+    /// A protocol that is known.
+    Pack(Arc<Pack>),
 }
 
 impl Format {
     /// Its name in the configuration.
-    pub const fn name(&self) -> &'static str {
+    pub fn name(&self) -> &'static str {
         match self {
             Self::Text => "text",
             Self::Binary => "binary",
@@ -52,6 +57,7 @@ impl Format {
             Self::Cbor => "cbor",
             Self::Custom(_) => "custom",
             Self::Protobuf(_) => "protobuf",
+            Self::Pack(pack) => pack.name(),
         }
     }
 
@@ -61,6 +67,7 @@ impl Format {
             Self::Text | Self::Json => &[DataKind::Text],
             Self::Binary | Self::Msgpack | Self::Cbor | Self::Protobuf(_) => &[DataKind::Binary],
             Self::Custom(custom) => custom.types(),
+            Self::Pack(pack) => pack.types(),
         }
     }
 
@@ -81,11 +88,20 @@ impl Format {
     }
 
     /// Whether steps may change its messages.
-    pub const fn can_rewrite(&self) -> bool {
+    pub fn can_rewrite(&self) -> bool {
         match self {
             Self::Text | Self::Binary | Self::Json | Self::Msgpack | Self::Cbor => true,
             // Lengths around a change, and checks that were declared, would have to follow.
             Self::Custom(_) | Self::Protobuf(_) => false,
+            Self::Pack(pack) => pack.is_json(),
+        }
+    }
+
+    /// The pack, where it is one.
+    pub fn pack(&self) -> Option<&Pack> {
+        match self {
+            Self::Pack(pack) => Some(pack),
+            _ => None,
         }
     }
 
@@ -94,7 +110,7 @@ impl Format {
         !matches!(self, Self::Text | Self::Binary)
     }
 
-    /// Fills `tree` with what the payload says.
+    /// Fills `tree` with what the payload says; of a pack, with what it would say as the first of a client's packets.
     ///
     /// # Errors
     /// A payload that is no message of the format, or one beyond its bounds.
@@ -108,6 +124,15 @@ impl Format {
             Self::Cbor => cbor::decode(&mut builder),
             Self::Custom(custom) => custom.decode(&mut builder),
             Self::Protobuf(protobuf) => protobuf.decode(&mut builder),
+            Self::Pack(pack) => {
+                let data =
+                    if pack.types().contains(&DataKind::Text) { DataKind::Text } else { DataKind::Binary };
+                let read = pack.read(&Talk::default(), Direction::ToUpstream, data, &mut builder);
+                read.map_err(|breach| match breach {
+                    Breach::Undecodable(error) => error,
+                    _ => Undecodable::Malformed { format: pack.name(), at: None },
+                })
+            }
         }
     }
 }

@@ -71,7 +71,8 @@ impl Edits {
             Format::Json => json::patch(&self.0, fields, &mut patches),
             Format::Msgpack => packed::patch::<packed::Msgpack>(&self.0, fields, &mut patches),
             Format::Cbor => packed::patch::<packed::Cbor>(&self.0, fields, &mut patches),
-            Format::Custom(_) | Format::Protobuf(_) => None,
+            Format::Pack(pack) if pack.is_json() => json::patch(&self.0, fields, &mut patches),
+            Format::Custom(_) | Format::Protobuf(_) | Format::Pack(_) => None,
         }
         .ok_or(Unwritable::Misplaced)?;
         patches.apply(fields.payload(), MAX_GROWTH)

@@ -49,6 +49,8 @@ pub struct Stage<'a> {
     pub direction: Direction,
     /// Where they say of what kind they are.
     pub kind: Option<&'a Path>,
+    /// Whether they have kinds.
+    pub has_kinds: bool,
 }
 
 /// What a step makes of a message.

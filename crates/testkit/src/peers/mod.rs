@@ -1,7 +1,7 @@
 //! The programs that Wicketgate meets: proxies before and behind it, clients, backends, conformance cases.
 //!
-//! `cargo xtask peers` installs them: nginx, ModSecurity, HAProxy, Apache, Varnish, pebble and Chromium from Debian, all else under
-//! `target/peers`.
+//! `cargo xtask peers` installs them: nginx, ModSecurity, HAProxy, Apache, Varnish, pebble, mosquitto and Chromium from Debian,
+//! all else under `target/peers`.
 
 mod apache;
 mod caddy;
@@ -10,6 +10,7 @@ mod envoy;
 mod haproxy;
 mod hop;
 pub mod kosoku;
+pub mod mosquitto;
 mod nginx;
 pub mod node;
 pub mod oidc;

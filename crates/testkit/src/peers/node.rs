@@ -1,5 +1,5 @@
-//! Node scripts with the libraries that `cargo xtask peers` installs: ws, undici, oidc-provider,
-//! playwright-core.
+//! Node scripts with the libraries that `cargo xtask peers` installs: ws, undici, oidc-provider, playwright-core, and those of
+//! the protocols that formats know.
 
 use std::{path::Path, process::Command};
 

@@ -35,6 +35,9 @@ pub(crate) struct TestPolicy {
     /// Who sends them: claims as a JSON object, with the subject as `sub`.
     #[arg(long, value_name = "JSON", value_parser = claims)]
     identity: Option<Map<String, Value>>,
+    /// The subprotocol that the session negotiated. Default: one that the policy is for.
+    #[arg(long, value_name = "NAME")]
+    subprotocol: Option<String>,
     /// The client's address.
     #[arg(long, value_name = "ADDRESS")]
     address: Option<IpAddr>,
@@ -74,7 +77,7 @@ impl TestPolicy {
             return Ok(ExitCode::from(BAD_CONFIGURATION));
         };
         let policy = policy(&config, &self.route)?;
-        let mut session = Session::new(Arc::new(self.facts()));
+        let mut session = Session::new(Arc::new(self.facts(&policy)));
         let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         session.at(Duration::ZERO, unix);
         let (mut count, mut unmet) = (0, 0);
@@ -113,7 +116,7 @@ impl TestPolicy {
         }
     }
 
-    fn facts(&self) -> Facts {
+    fn facts(&self, policy: &Policy) -> Facts {
         let identity = self.identity.as_ref().map(|claims| Identity {
             subject: claims.get("sub").and_then(Value::as_str).unwrap_or_default().into(),
             method: "test-policy".into(),
@@ -127,6 +130,11 @@ impl TestPolicy {
             route: self.route.as_str().into(),
             identity,
             address: self.address,
+            subprotocol: self
+                .subprotocol
+                .as_deref()
+                .map(Into::into)
+                .or_else(|| policy.subprotocols().first().cloned()),
             secure: true,
             headers: headers.collect(),
             ..Facts::default()

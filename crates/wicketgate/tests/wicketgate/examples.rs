@@ -136,6 +136,11 @@ fn cases_of_policies_hold() {
     assert!(code == Some(0) && said.lines().count() > 15, "{said}");
     let (code, said, _) = cases("payload-injection", &["--route", "chat"]);
     assert!(code == Some(0) && said.lines().count() > 12, "{said}");
+    let (code, said, _) = cases("sub-protocols", &["--route", "page"]);
+    assert!(code == Some(0) && said.lines().count() > 10, "{said}");
+    // Over another subprotocol nothing of it passes.
+    let (code, said, _) = cases("sub-protocols", &["--route", "page", "--subprotocol", "chat"]);
+    assert!(code == Some(1) && said.contains("wrong_subprotocol") && !said.contains(" forward "), "{said}");
     let member = r#"{"sub": "ann", "name": "Ann", "groups": ["members"]}"#;
     let from =
         |identity| cases("enrich", &["--route", "chat", "--address", "192.0.2.7", "--identity", identity]);

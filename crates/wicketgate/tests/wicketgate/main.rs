@@ -9,5 +9,6 @@ mod cli;
 mod demo;
 mod examples;
 mod keys;
+mod packs;
 mod peers;
 mod relay;

@@ -38,7 +38,7 @@ pub(in crate::http) fn relay(
     let unmasked = routed.arrival.is_trusted_proxy();
     let SessionRight { standing, slots, .. } = routed.admitted.into_session();
     let held = Held {
-        registered: routed.shared.sessions.register(&routed.route.name, routed.arrival.way(), standing),
+        registered: routed.shared.sessions.register(&routed.route.name, routed.arrival.way(), None, standing),
         shared: routed.shared.clone(),
         route: routed.route.clone(),
         broker: broker.clone(),

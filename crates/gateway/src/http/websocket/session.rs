@@ -43,6 +43,8 @@ pub(super) struct Session {
 impl Session {
     pub(super) fn new(routed: Routed<'_>, proxy: &Proxy, dialled: Dialled) -> Self {
         let SessionRight { standing, slots, rates } = routed.admitted.into_session();
+        let subprotocol = dialled.socket.subprotocol.as_ref().map(|token| token.as_str().into());
+        let sessions = &routed.shared.sessions;
         Self {
             shared: routed.shared.clone(),
             rates,
@@ -51,7 +53,7 @@ impl Session {
             dialled,
             arrival: routed.arrival.clone(),
             route: routed.route.clone(),
-            registered: routed.shared.sessions.register(&routed.route.name, routed.arrival.way(), standing),
+            registered: sessions.register(&routed.route.name, routed.arrival.way(), subprotocol, standing),
         }
     }
 

@@ -254,7 +254,7 @@ fn of_kinds(
     problems: &mut Problems,
 ) -> HashMap<Box<str>, Compiled> {
     let place = raw.place;
-    if stage.kind.is_none() {
+    if !stage.has_kinds {
         let help = "say where messages have it: `kind: type` in the policy";
         problems.error(place, "the policy's messages have no kind", help);
     }
