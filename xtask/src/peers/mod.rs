@@ -92,6 +92,11 @@ const PEERS: &[Peer] = &[
     Peer { name: "faketime", source: Source::Apt { package: "faketime", program: "faketime" }, sets: TEST },
     Peer { name: "apache", source: Source::Apt { package: "apache2", program: "apache2" }, sets: TEST },
     Peer { name: "varnish", source: Source::Apt { package: "varnish", program: "varnishd" }, sets: TEST },
+    Peer {
+        name: "tinyproxy",
+        source: Source::Apt { package: "tinyproxy", program: "tinyproxy" },
+        sets: TEST,
+    },
     Peer { name: "pebble", source: Source::Apt { package: "pebble", program: "pebble" }, sets: TEST },
     Peer { name: "chromium", source: Source::Apt { package: "chromium", program: "chromium" }, sets: TEST },
     Peer {

@@ -3,6 +3,8 @@
 mod dialer;
 mod error;
 mod gateway;
+pub mod proxy;
+mod reached;
 pub(crate) mod spare;
 pub mod tls;
 pub mod websocket;
@@ -17,6 +19,8 @@ use wicketgate_config::{At, OneOrMany, Place, Problems};
 pub use dialer::{Dialer, Opened};
 pub use error::DialError;
 pub use gateway::Gateway;
+pub use proxy::{Proxy, ProxyError};
+pub(crate) use reached::{Reached, Socket};
 
 /// A byte pipe in both directions.
 pub trait Carrier: AsyncRead + AsyncWrite + Send + Unpin {}

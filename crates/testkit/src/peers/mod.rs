@@ -1,6 +1,6 @@
 //! The programs that Wicketgate meets: proxies before and behind it, clients, backends, conformance cases.
 //!
-//! `cargo xtask peers` installs them: nginx, ModSecurity, HAProxy, Apache, Varnish, pebble and Chromium from Debian, all else under
+//! `cargo xtask peers` installs them: nginx, ModSecurity, HAProxy, Apache, Varnish, tinyproxy, pebble and Chromium from Debian, all else under
 //! `target/peers`.
 
 mod apache;
@@ -15,6 +15,7 @@ pub mod node;
 pub mod oidc;
 pub mod pebble;
 pub mod python;
+pub mod tinyproxy;
 mod varnish;
 
 use std::{

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use tokio_util::sync::CancellationToken;
+use wicketgate_config::Problems;
 use wicketgate_relay::agent::config::RawAgent;
 
 use super::configuration::{BAD_CONFIGURATION, show};
@@ -21,6 +22,8 @@ pub(crate) struct Agent {
     /// The agent's configuration.
     #[arg(long, short, value_name = "PATH", default_value = "/etc/wicketgate/agent.yaml")]
     config: PathBuf,
+    #[command(flatten)]
+    out: endpoint::WayOut,
     /// Look through the configuration, and end.
     #[arg(long)]
     check: bool,
@@ -37,7 +40,12 @@ impl Agent {
         if let Some(Action::Join(join)) = self.action {
             return join.run();
         }
-        let loaded = wicketgate_relay::endpoint::config::load(&self.config, RawAgent::check);
+        let out = self.out;
+        let check = |mut raw: RawAgent, problems: &mut Problems| {
+            out.put_into(&mut raw.gateway);
+            raw.check(problems)
+        };
+        let loaded = wicketgate_relay::endpoint::config::load(&self.config, check);
         let Some(config) = show(&self.config, loaded) else { return Ok(ExitCode::from(BAD_CONFIGURATION)) };
         if self.check {
             return Ok(ExitCode::SUCCESS);

@@ -11,6 +11,7 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, Stdin, Stdout, stdin, stdout};
 use tokio::net::TcpListener;
+use wicketgate_config::Problems;
 use wicketgate_relay::client::config::RawClient;
 use wicketgate_relay::client::{Connected, Door, Progress, Told, connect};
 
@@ -41,6 +42,8 @@ pub(crate) struct Connect {
     /// The client's configuration. Without it: wicketgate/client.yaml in the folder for your configuration.
     #[arg(long, short, value_name = "PATH")]
     config: Option<PathBuf>,
+    #[command(flatten)]
+    out: endpoint::WayOut,
     /// Look through the configuration, and end.
     #[arg(long)]
     check: bool,
@@ -102,12 +105,17 @@ impl Connect {
         self.services.iter().map(|wanted| wanted.service.clone()).collect()
     }
 
-    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+    pub(super) fn run(mut self) -> anyhow::Result<ExitCode> {
         let path = match &self.config {
             Some(path) => path.clone(),
             None => usual().context("there is no home folder: name the configuration by --config")?,
         };
-        let loaded = wicketgate_relay::endpoint::config::load(&path, RawClient::check);
+        let out = std::mem::take(&mut self.out);
+        let check = |mut raw: RawClient, problems: &mut Problems| {
+            out.put_into(&mut raw.gateway);
+            raw.check(problems)
+        };
+        let loaded = wicketgate_relay::endpoint::config::load(&path, check);
         let Some(config) = show(&path, loaded) else { return Ok(ExitCode::from(BAD_CONFIGURATION)) };
         if self.check {
             return Ok(ExitCode::SUCCESS);

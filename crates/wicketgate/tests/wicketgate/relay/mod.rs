@@ -8,6 +8,7 @@ mod matrix;
 mod operation;
 mod patterns;
 mod privacy;
+mod proxy;
 mod refusals;
 mod resume;
 mod revocation;
