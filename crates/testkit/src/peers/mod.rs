@@ -1,11 +1,12 @@
 //! The programs that Wicketgate meets: proxies before and behind it, clients, backends, conformance cases.
 //!
-//! `cargo xtask peers` installs them: nginx, ModSecurity, HAProxy, Apache, Varnish, tinyproxy, pebble and Chromium from Debian, all else under
+//! `cargo xtask peers` installs them: nginx, ModSecurity, HAProxy, Apache, Varnish, tinyproxy, dnsmasq, pebble and Chromium from Debian, all else under
 //! `target/peers`.
 
 mod apache;
 mod caddy;
 pub mod chromium;
+pub mod dnsmasq;
 mod envoy;
 mod haproxy;
 mod hop;
