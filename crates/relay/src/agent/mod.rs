@@ -46,11 +46,15 @@ struct Agent {
     changes: watch::Sender<()>,
 }
 
-/// Runs an agent until it is stopped; sessions then end with a reason that says so.
+/// Runs an agent until it is stopped; sessions then end with a reason that says so. `told` hears what becomes of the way to the gateway.
 ///
 /// # Errors
 /// No threads can be had to serve sessions on.
-pub async fn run(config: AgentConfig, stop: CancellationToken) -> io::Result<()> {
+pub async fn run(
+    config: AgentConfig,
+    stop: CancellationToken,
+    told: impl Fn(&State) + Send + 'static,
+) -> io::Result<()> {
     let workers = Workers::start()?;
     let Controlled { control, keeper, mut calls, revoked } =
         control(config.dialer.clone(), config.identity.clone());
@@ -64,13 +68,14 @@ pub async fn run(config: AgentConfig, stop: CancellationToken) -> io::Result<()>
         sessions,
         changes: watch::Sender::new(()),
     });
-    let keeper = tokio::spawn(keeper.run(|state| {
+    let keeper = tokio::spawn(keeper.run(move |state| {
         match state {
             State::Connected { gateway, version, carrier } => {
                 tracing::info!(%gateway, %version, %carrier, "connected");
             }
             State::Lost(error) => tracing::warn!("no gateway: {error}"),
         }
+        told(state);
     }));
     loop {
         tokio::select! {

@@ -11,3 +11,4 @@ mod examples;
 mod keys;
 mod peers;
 mod relay;
+mod supervised;
