@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rustls::ClientConfig;
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use wicketgate_admission::fetch::FetchConfig;
 
@@ -16,6 +17,9 @@ use super::{BoxedCarrier, DialError, Gateway, Kind, Kinds, Reached, Socket, tls,
 
 /// How long carrier `tls` is alone in the race.
 const HEAD_START: Duration = Duration::from_millis(300);
+
+/// Before another try to get to another gateway than one that ends.
+const AGAIN: Duration = Duration::from_millis(500);
 
 /// How often we look whether our own address is still ours.
 const LOOK: Duration = Duration::from_secs(1);
@@ -57,6 +61,8 @@ struct Way {
     timeout: Duration,
     retry: Duration,
     learnt: Mutex<Option<Learnt>>,
+    /// Changes whenever the gateway says that it ends.
+    left: watch::Sender<u64>,
 }
 
 /// Carrier `tls` was passed by.
@@ -85,6 +91,7 @@ impl Dialer {
             https: Arc::new(tls),
             timeout: https.timeout,
             learnt: Mutex::default(),
+            left: watch::Sender::default(),
             gateway,
             raw,
             retry,
@@ -105,8 +112,43 @@ impl Dialer {
         self.0.open(Instant::now() + self.0.timeout).await
     }
 
-    /// Waits for a carrier of a better kind than this one: for ever where there is none.
+    /// Has every user of this dialer, and of its clones, go on elsewhere: the gateway says that it ends.
+    pub(crate) fn leave(&self) {
+        self.0.left.send_modify(|times| *times = times.wrapping_add(1));
+    }
+
+    /// Waits until the gateway says that it ends.
+    pub(crate) async fn left(&self) {
+        // The sender is ours.
+        let _ = self.0.left.subscribe().changed().await;
+    }
+
+    /// Before another try to get away from a gateway that ends.
+    pub(crate) async fn pause() {
+        sleep(AGAIN.mul_f64(rand::random_range(0.5..1.5))).await;
+    }
+
+    /// Waits for a carrier of a better kind than this one, or to another gateway once this one ends: for ever where there is none.
     pub async fn better_than(&self, kind: Kind) -> Opened {
+        tokio::select! {
+            opened = self.higher_than(kind) => opened,
+            opened = self.elsewhere() => opened,
+        }
+    }
+
+    /// A carrier to a gateway that takes some, once this one ends.
+    async fn elsewhere(&self) -> Opened {
+        self.left().await;
+        loop {
+            match self.dial().await {
+                Ok(opened) => return opened,
+                Err(error) => tracing::debug!("the gateway ends, and there is no other yet: {error}"),
+            }
+            Self::pause().await;
+        }
+    }
+
+    async fn higher_than(&self, kind: Kind) -> Opened {
         let way = &*self.0;
         let Some(raw) = way.raw.as_ref().filter(|_| kind == Kind::WebSocket) else {
             return pending().await;

@@ -3,6 +3,7 @@
 mod choice;
 mod datagrams;
 mod doctor;
+mod drain;
 mod faults;
 mod join;
 mod matrix;
