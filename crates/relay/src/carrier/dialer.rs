@@ -140,7 +140,8 @@ impl Dialer {
     async fn elsewhere(&self) -> Opened {
         self.left().await;
         loop {
-            match self.dial().await {
+            // Apart from what every session holds all the time.
+            match Box::pin(self.dial()).await {
                 Ok(opened) => return opened,
                 Err(error) => tracing::debug!("the gateway ends, and there is no other yet: {error}"),
             }

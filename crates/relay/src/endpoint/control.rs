@@ -380,7 +380,7 @@ async fn connect(dialer: &Dialer, identity: &Identity) -> Result<Open, ControlEr
 async fn elsewhere(dialer: &Dialer, identity: &Identity) -> Open {
     dialer.left().await;
     loop {
-        match connect(dialer, identity).await {
+        match Box::pin(connect(dialer, identity)).await {
             Ok(open) => return open,
             Err(error) => tracing::debug!("the gateway ends, and there is no other yet: {error}"),
         }
