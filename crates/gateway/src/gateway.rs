@@ -103,6 +103,8 @@ pub struct Shared {
     /// Cancelled when sessions are told to end, and none is opened any more: at once in a stop, later where a successor
     /// serves already.
     pub ending: CancellationToken,
+    /// Cancelled when carriers of private sessions end that have found nowhere else to go.
+    pub letting_go: CancellationToken,
     /// What is used of limits on who may connect.
     pub counts: Arc<Counts>,
     /// Memory for unfinished messages.
@@ -134,6 +136,7 @@ impl Shared {
             tracker: TaskTracker::new(),
             draining: CancellationToken::new(),
             ending: CancellationToken::new(),
+            letting_go: CancellationToken::new(),
             assembly: Arc::new(Budget::new(bytes(assembly_memory))),
             inflate: Arc::new(Budget::new(bytes(inflate_memory))),
             challenges: Arc::default(),

@@ -266,6 +266,10 @@ impl Server {
             Cause::Stop => Duration::ZERO,
             Cause::Successor => timeout.mul_f64(PATIENCE),
         };
+        // The listeners are closed: whoever dials now finds another gateway, or the successor.
+        if let Some(broker) = self.shared.snapshot().relay() {
+            broker.drain();
+        }
         let (shared, spread) = (self.shared.clone(), timeout.mul_f64(SPREAD) - patience);
         self.data.first().spawn(async move {
             if !patience.is_zero() {
@@ -274,7 +278,11 @@ impl Server {
             // In this order: a session that is not among them sees that it has to end.
             shared.ending.cancel();
             let all = shared.sessions.all().into_iter().map(|live| (live, End::Drained)).collect();
-            end_spread(all, spread).await;
+            let carriers = async {
+                sleep(spread.min(LEAVE)).await;
+                shared.letting_go.cancel();
+            };
+            tokio::join!(end_spread(all, spread), carriers);
         });
         self.intake.tracker.close();
         self.shared.tracker.close();
@@ -300,6 +308,9 @@ pub enum Cause {
 
 /// The part of the drain time for which sessions go on where a successor serves.
 const PATIENCE: f64 = 0.5;
+
+/// How long carriers of private sessions may go on that are to go elsewhere: to dial, and to meet the other end there.
+const LEAVE: Duration = Duration::from_secs(5);
 
 /// What a drain waits at least, so that a timeout of 0 still says goodbye.
 const LEAST: Duration = Duration::from_millis(200);

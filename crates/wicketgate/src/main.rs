@@ -2,6 +2,7 @@
 
 mod command;
 mod logs;
+mod supervisor;
 
 use std::process::ExitCode;
 

@@ -97,6 +97,17 @@ const PEERS: &[Peer] = &[
         source: Source::Apt { package: "mosquitto", program: "mosquitto" },
         sets: TEST,
     },
+    Peer {
+        name: "tinyproxy",
+        source: Source::Apt { package: "tinyproxy", program: "tinyproxy" },
+        sets: TEST,
+    },
+    Peer { name: "dnsmasq", source: Source::Apt { package: "dnsmasq-base", program: "dnsmasq" }, sets: TEST },
+    Peer {
+        name: "systemd",
+        source: Source::Apt { package: "systemd", program: "systemd-analyze" },
+        sets: TEST,
+    },
     Peer { name: "pebble", source: Source::Apt { package: "pebble", program: "pebble" }, sets: TEST },
     Peer { name: "chromium", source: Source::Apt { package: "chromium", program: "chromium" }, sets: TEST },
     Peer {

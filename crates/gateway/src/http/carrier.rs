@@ -80,11 +80,20 @@ impl Held {
             address: registered.standing.client().address,
             kind,
         };
-        // Where it ends here, at a drain too, the endpoint dials again, and finds another gateway or the successor.
+        // At a drain the endpoint was told to go elsewhere. Where it ends here, it dials again, and finds another gateway or the
+        // successor.
+        let told = async {
+            let end = registered.control.ended().await;
+            // After a reload that has no such route any more it ends now.
+            if matches!(end, End::Drained) && shared.is_draining() {
+                shared.letting_go.cancelled().await;
+            }
+            end
+        };
         let outcome = tokio::select! {
             served = broker.serve(carrier, origin, websocket, (slots, arrival)) => Outcome::Served(served),
-            end = registered.control.ended() => Outcome::Ended(end),
-            () = shared.ending.cancelled() => Outcome::Ended(End::Drained),
+            end = told => Outcome::Ended(end),
+            () = shared.letting_go.cancelled() => Outcome::Ended(End::Drained),
         };
         route.metrics.sessions.dec();
         outcome.record(&shared, &route, &registered, start).await;

@@ -11,6 +11,7 @@ use super::services::Services;
 use crate::access::{Access, RawAccess};
 use crate::carrier::Dialer;
 use crate::endpoint::config::{RawGateway, identity};
+use crate::endpoint::datagrams::config::{RawUdp, UdpConfig};
 use crate::identity::Identity;
 use crate::name::Role;
 
@@ -23,7 +24,7 @@ pub struct RawAgent {
     pub gateway: RawGateway,
     /// The folder with `authority.pem`, `certificate.pem` and `key.pem`, as `wicketgate ca issue agent NAME` fills it.
     pub identity: At<PathBuf>,
-    /// What clients can reach, by name: an address `HOST:PORT` of TCP each. At most 1000. A name with `*` is for all that match: what
+    /// What clients can reach, by name: an address `HOST:PORT` of TCP each, or `udp://HOST:PORT` of datagrams. At most 1000. A name with `*` is for all that match: what
     /// `*` stands for is put in the place of `*` in the host, as in `"db-*": "*.db.internal:5432"`. A name of its own counts before such,
     /// and of several that match the one with the most letters. The host has to say where it leads whatever a client asks for: `*`
     /// stands before a domain (`*.db.internal`), in a name without one (`pc-*`), or as the last number of an IPv4 address (`10.0.7.*`).
@@ -32,6 +33,9 @@ pub struct RawAgent {
     /// in.
     #[serde(default)]
     pub access: Option<Vec<Item<RawClients>>>,
+    /// Bounds for services of datagrams.
+    #[serde(default)]
+    pub udp: RawUdp,
     /// The most sessions at once, 1 to 10000. Each holds at most 16 MiB that the other end has not taken.
     #[serde(default = "hundred")]
     pub max_sessions: At<u32>,
@@ -69,6 +73,8 @@ pub struct AgentConfig {
     pub services: Services,
     /// Which clients reach which.
     pub access: Access,
+    /// Bounds for services of datagrams.
+    pub udp: UdpConfig,
     /// The most sessions at once.
     pub max_sessions: usize,
 }
@@ -97,7 +103,8 @@ impl RawAgent {
         };
         let access = Access::check(rules, problems);
         let max_sessions = problems.in_range("max_sessions", &self.max_sessions, 1..=10_000) as usize;
-        Some(AgentConfig { identity: identity?, dialer: dialer?, services, access, max_sessions })
+        let udp = self.udp.check(problems);
+        Some(AgentConfig { identity: identity?, dialer: dialer?, services, access, udp, max_sessions })
     }
 }
 

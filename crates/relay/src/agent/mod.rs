@@ -1,40 +1,35 @@
 //! The agent: on the machine to be reached, it dials out, and lets clients in to the services that it offers.
 
 pub mod config;
+mod forward;
 pub mod services;
 mod workers;
 
 use std::collections::HashSet;
 use std::io;
-use std::slice;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::config::AgentConfig;
+use self::forward::Visit;
 use self::workers::Workers;
 use crate::access::until;
 use crate::carrier::Opened;
 use crate::endpoint::control::{Call, Control, Controlled, Granted, Invitation, State, control};
 use crate::endpoint::link::{Event, LABEL, Link, LinkHandle, attach, link};
-use crate::endpoint::streams::{self, Stream};
+use crate::endpoint::streams;
 use crate::revocation::Newest;
 use crate::session::{Limits, Reason, Role, SessionId, close_record};
 
 /// How long the client may take to prove who it is.
 const HANDSHAKE: Duration = Duration::from_secs(60);
-/// How long the connection to a service may take.
-const CONNECT: Duration = Duration::from_secs(10);
-/// How long a stream may take to say which service it is for.
-const ASK: Duration = Duration::from_secs(30);
-
 /// How long sessions may take to end when the agent stops.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
@@ -51,11 +46,15 @@ struct Agent {
     changes: watch::Sender<()>,
 }
 
-/// Runs an agent until it is stopped; sessions then end with a reason that says so.
+/// Runs an agent until it is stopped; sessions then end with a reason that says so. `told` hears what becomes of the way to the gateway.
 ///
 /// # Errors
 /// No threads can be had to serve sessions on.
-pub async fn run(config: AgentConfig, stop: CancellationToken) -> io::Result<()> {
+pub async fn run(
+    config: AgentConfig,
+    stop: CancellationToken,
+    told: impl Fn(&State) + Send + 'static,
+) -> io::Result<()> {
     let workers = Workers::start()?;
     let Controlled { control, keeper, mut calls, revoked } =
         control(config.dialer.clone(), config.identity.clone());
@@ -69,11 +68,14 @@ pub async fn run(config: AgentConfig, stop: CancellationToken) -> io::Result<()>
         sessions,
         changes: watch::Sender::new(()),
     });
-    let keeper = tokio::spawn(keeper.run(|state| match state {
-        State::Connected { gateway, version, carrier } => {
-            tracing::info!(%gateway, %version, %carrier, "connected");
+    let keeper = tokio::spawn(keeper.run(move |state| {
+        match state {
+            State::Connected { gateway, version, carrier } => {
+                tracing::info!(%gateway, %version, %carrier, "connected");
+            }
+            State::Lost(error) => tracing::warn!("no gateway: {error}"),
         }
-        State::Lost(error) => tracing::warn!("no gateway: {error}"),
+        told(state);
     }));
     loop {
         tokio::select! {
@@ -193,11 +195,15 @@ impl Agent {
             .map_err(|error| error.to_string())?;
         let secret = established.secret(LABEL, &invitation.granted.session.0);
         handle.prove(&secret.map_err(|error| error.to_string())?);
-        let (agent, services, client) =
-            (self.clone(), invitation.services.clone(), invitation.client.name.clone());
+        let visit = Arc::new(Visit {
+            client: invitation.client.name.to_string(),
+            services: invitation.services.clone(),
+            flows: Semaphore::new(self.config.udp.max_flows),
+        });
+        let agent = self.clone();
         let served = streams::serve(established.stream, move |stream| {
-            let (agent, services, client) = (agent.clone(), services.clone(), client.clone());
-            tokio::spawn(async move { agent.forward(stream, &services, &client).await });
+            let (agent, visit) = (agent.clone(), visit.clone());
+            tokio::spawn(async move { agent.forward(stream, &visit).await });
         });
         tokio::select! {
             served = served => served.map_err(|error| error.to_string()),
@@ -213,33 +219,6 @@ impl Agent {
         }
     }
 
-    /// One stream, from its request for a service to its end.
-    async fn forward(&self, mut stream: Stream, granted: &[String], client: &str) {
-        let Ok(Ok(service)) = timeout(ASK, streams::asked(&mut stream)).await else { return };
-        match self.connect(&service, granted, client).await {
-            Ok(mut socket) => {
-                tracing::info!(client, service, "open");
-                if streams::answer(&mut stream, None).await.is_err() {
-                    return;
-                }
-                tokio::select! {
-                    _ = streams::carry(&mut stream, &mut socket) => {}
-                    () = self.shuts_out(client, slice::from_ref(&service)) => {
-                        tracing::warn!(client, service, "ended: the agent does not let it be used at this time");
-                    }
-                }
-            }
-            Err(why) => {
-                tracing::warn!(client, service, "refused: {why}");
-                let _ = streams::answer(&mut stream, Some(&why)).await;
-            }
-        }
-    }
-
-    fn allows(&self, client: &str, service: &str) -> bool {
-        self.config.access.allows(client, &self.config.identity.name.name, service, SystemTime::now())
-    }
-
     /// Tells sessions and streams where a rule's time begins or ends.
     async fn follow_times(&self) {
         loop {
@@ -249,30 +228,12 @@ impl Agent {
     }
 
     /// Waits until a rule's time has ended that let a client have any of these.
-    async fn shuts_out(&self, client: &str, services: &[String]) {
+    async fn shuts_out(&self, client: &str, services: &[impl AsRef<str>]) {
         let mut changes = self.changes.subscribe();
         while changes.changed().await.is_ok() {
-            if !services.iter().any(|service| self.allows(client, service)) {
+            if !services.iter().any(|service| self.allows(client, service.as_ref())) {
                 return;
             }
         }
-    }
-
-    async fn connect(&self, service: &str, granted: &[String], client: &str) -> Result<TcpStream, String> {
-        if !granted.iter().any(|name| name == service) {
-            return Err(format!("the session was not opened for `{service}`"));
-        }
-        // Asked last, and by the agent alone: no gateway can talk it into more.
-        if !self.allows(client, service) {
-            return Err(format!("the agent does not let {client} reach `{service}`"));
-        }
-        let Some(address) = self.config.services.address(service) else {
-            return Err(format!("the agent has no service `{service}`"));
-        };
-        let connect = timeout(CONNECT, TcpStream::connect(&*address));
-        let socket = connect.await.map_err(|_| format!("`{service}` does not answer"))?;
-        let socket = socket.map_err(|error| format!("`{service}` cannot be reached: {error}"))?;
-        socket.set_nodelay(true).map_err(|error| error.to_string())?;
-        Ok(socket)
     }
 }

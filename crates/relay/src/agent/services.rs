@@ -8,15 +8,19 @@ use std::collections::BTreeMap;
 use wicketgate_config::{At, Problems, Table};
 
 use self::template::Template;
+use crate::endpoint::streams::Transport;
 use crate::name::is_service;
 
 /// The most services, patterns among them.
 const MAX_SERVICES: usize = 1000;
 
+/// What stands before the address of a service of datagrams.
+const UDP: &str = "udp://";
+
 /// Where the services are.
 #[derive(Debug, Default)]
 pub struct Services {
-    exact: BTreeMap<String, String>,
+    exact: BTreeMap<String, (Transport, String)>,
     /// Those with more letters of their own come first.
     patterns: Vec<Pattern>,
 }
@@ -26,6 +30,7 @@ pub struct Services {
 struct Pattern {
     before: Box<str>,
     after: Box<str>,
+    transport: Transport,
     template: Template,
 }
 
@@ -44,12 +49,19 @@ impl Services {
                 problems.error(name.place, format!("no service is named `{}`", name.value), help);
                 continue;
             }
-            let Some((host, port)) = address
-                .rsplit_once(':')
-                .filter(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0))
-            else {
+            let (transport, place) = match address.strip_prefix(UDP) {
+                Some(place) => (Transport::Udp, place),
+                None => (Transport::Tcp, address.as_str()),
+            };
+            let Some((host, port)) = place.rsplit_once(':').filter(|(host, port)| {
+                !host.is_empty() && !host.contains('/') && port.parse::<u16>().is_ok_and(|port| port > 0)
+            }) else {
                 let what = format!("`{}` is no address", address.value);
-                problems.error(address.place, what, "write `HOST:PORT`, as in `127.0.0.1:22`");
+                problems.error(
+                    address.place,
+                    what,
+                    "write `HOST:PORT`, as in `127.0.0.1:22`, or `udp://HOST:PORT`",
+                );
                 continue;
             };
             match name.split_once('*') {
@@ -57,10 +69,11 @@ impl Services {
                     let help = "let `*` stand in the name too, as in `\"db-*\": \"*.db.internal:5432\"`";
                     problems.error(address.place, "`*` stands for nothing here", help);
                 }
-                None => drop(services.exact.insert(name.value, address.value)),
+                None => drop(services.exact.insert(name.value, (transport, place.to_owned()))),
                 Some((before, after)) => match Template::new(host, port) {
                     Ok(template) => {
-                        let pattern = Pattern { before: before.into(), after: after.into(), template };
+                        let (before, after) = (before.into(), after.into());
+                        let pattern = Pattern { before, after, transport, template };
                         let rival = services.patterns.iter().position(|other| other.rivals(&pattern));
                         if let Some(rival) = rival.and_then(|at| places.get(at)) {
                             let help = "make one of them longer: of two that match a name, the one with more letters counts";
@@ -82,15 +95,15 @@ impl Services {
         services
     }
 
-    /// Where a service is, if there is one of this name. A name of its own counts before every pattern, and of those that match
+    /// Where a service is, and what is spoken there, if there is one of this name. A name of its own counts before every pattern, and of those that match
     /// the one with the most letters, whether its template takes the name or not.
-    pub fn address(&self, name: &str) -> Option<Cow<'_, str>> {
-        if let Some(address) = self.exact.get(name) {
-            return Some(Cow::Borrowed(address));
+    pub fn address(&self, name: &str) -> Option<(Transport, Cow<'_, str>)> {
+        if let Some((transport, address)) = self.exact.get(name) {
+            return Some((*transport, Cow::Borrowed(address)));
         }
-        let pattern = |pattern: &Pattern| Some((pattern.star(name)?.to_owned(), pattern.template.clone()));
-        let (star, template) = self.patterns.iter().find_map(pattern)?;
-        template.fill(&star).map(Cow::Owned)
+        let pattern = |pattern| Some((Pattern::star(pattern, name)?, pattern));
+        let (star, pattern) = self.patterns.iter().find_map(pattern)?;
+        Some((pattern.transport, Cow::Owned(pattern.template.fill(star)?)))
     }
 }
 
@@ -153,10 +166,23 @@ mod tests {
             ("db-\u{ff0e}", None),
             ("other", None),
         ] {
-            assert_eq!(services.address(name).as_deref(), address, "{name:?}");
+            let found = services.address(name).map(|(transport, address)| (transport, address.into_owned()));
+            assert_eq!(found, address.map(|address| (Transport::Tcp, address.into())), "{name:?}");
         }
         // The longest one counts even where it does not take the name.
         assert_eq!(services.address("db-eu-.."), None);
+    }
+
+    #[test]
+    fn services_of_datagrams_are_told_apart_and_are_templates_as_others() {
+        let (services, problems) =
+            services(&[("dns", "udp://10.0.0.2:53"), ("ntp-*", "udp://*.ntp.internal:123")]);
+        assert!(!problems.has_errors());
+        let of =
+            |name: &str| services.address(name).map(|(transport, address)| (transport, address.into_owned()));
+        assert_eq!(of("dns"), Some((Transport::Udp, "10.0.0.2:53".into())));
+        assert_eq!(of("ntp-a"), Some((Transport::Udp, "a.ntp.internal:123".into())));
+        assert_eq!(of("udp:dns"), None);
     }
 
     #[test]
@@ -171,6 +197,12 @@ mod tests {
             ("", "127.0.0.1:1"),
             ("a", "127.0.0.1:0"),
             ("a", ":1"),
+            ("a", "udp://:1"),
+            ("a", "udp://10.0.0.1"),
+            ("a", "udp://udp://a:1"),
+            ("a", "tcp://a:1"),
+            ("a-*", "udp://*:1"),
+            ("udp:a", "127.0.0.1:1"),
         ] {
             assert!(services(&[(name, address)]).1.has_errors(), "{name} {address}");
         }

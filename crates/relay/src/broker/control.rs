@@ -182,6 +182,7 @@ impl Attended<'_> {
         let Self { broker, peer, .. } = self;
         send(channel, &FromGateway::Welcome(Welcome { version: Version::own() })).await?;
         let mut revoked = broker.revoked.subscribe();
+        let mut told_to_leave = false;
         // Before it hears of anybody whom it is to refuse.
         let mut list = broker.list();
         if let Some(list) = &list {
@@ -217,6 +218,10 @@ impl Attended<'_> {
                         send(channel, newer).await?;
                     }
                     list = newer;
+                }
+                () = broker.draining.cancelled(), if !told_to_leave => {
+                    told_to_leave = true;
+                    send(channel, &FromGateway::Draining).await?;
                 }
                 reason = self.entered.stopped() => {
                     let text = format!("{}: {reason}", peer.name);

@@ -20,6 +20,7 @@ use std::time::{Duration, SystemTime};
 use arc_swap::ArcSwap;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 use wicketgate_audit::{Audit, Who};
 
 pub use live::{Endpoint, PrivateSession};
@@ -58,6 +59,8 @@ pub struct Broker {
     ended: Ended,
     /// Changes whenever something may have been revoked.
     revoked: watch::Sender<u64>,
+    /// Endpoints are to go on elsewhere.
+    draining: CancellationToken,
     audit: Audit,
 }
 
@@ -162,6 +165,7 @@ impl Broker {
             live: Live::default(),
             ended: Ended::default(),
             revoked: watch::Sender::new(0),
+            draining: CancellationToken::new(),
             audit,
         }
     }
@@ -179,6 +183,11 @@ impl Broker {
         }
         self.config.store(Arc::new(config));
         self.enforce();
+    }
+
+    /// Tells endpoints that this gateway ends: they go on elsewhere where they can, and let go of it then.
+    pub fn drain(&self) {
+        self.draining.cancel();
     }
 
     /// Ends what would not be let in any more: revoked parties and their sessions, and sessions that no rule allows.

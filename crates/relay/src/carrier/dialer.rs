@@ -8,14 +8,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rustls::ClientConfig;
-use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use wicketgate_admission::fetch::FetchConfig;
 
-use super::{BoxedCarrier, DialError, Gateway, Kind, Kinds, tls, websocket};
+use super::proxy::{ProxyError, ProxyFault};
+use super::{BoxedCarrier, DialError, Gateway, Kind, Kinds, Reached, Socket, tls, websocket};
 
 /// How long carrier `tls` is alone in the race.
 const HEAD_START: Duration = Duration::from_millis(300);
+
+/// Before another try to get to another gateway than one that ends.
+const AGAIN: Duration = Duration::from_millis(500);
 
 /// How often we look whether our own address is still ours.
 const LOOK: Duration = Duration::from_secs(1);
@@ -57,6 +61,8 @@ struct Way {
     timeout: Duration,
     retry: Duration,
     learnt: Mutex<Option<Learnt>>,
+    /// Changes whenever the gateway says that it ends.
+    left: watch::Sender<u64>,
 }
 
 /// Carrier `tls` was passed by.
@@ -85,6 +91,7 @@ impl Dialer {
             https: Arc::new(tls),
             timeout: https.timeout,
             learnt: Mutex::default(),
+            left: watch::Sender::default(),
             gateway,
             raw,
             retry,
@@ -105,8 +112,44 @@ impl Dialer {
         self.0.open(Instant::now() + self.0.timeout).await
     }
 
-    /// Waits for a carrier of a better kind than this one: for ever where there is none.
+    /// Has every user of this dialer, and of its clones, go on elsewhere: the gateway says that it ends.
+    pub(crate) fn leave(&self) {
+        self.0.left.send_modify(|times| *times = times.wrapping_add(1));
+    }
+
+    /// Waits until the gateway says that it ends.
+    pub(crate) async fn left(&self) {
+        // The sender is ours.
+        let _ = self.0.left.subscribe().changed().await;
+    }
+
+    /// Before another try to get away from a gateway that ends.
+    pub(crate) async fn pause() {
+        sleep(AGAIN.mul_f64(rand::random_range(0.5..1.5))).await;
+    }
+
+    /// Waits for a carrier of a better kind than this one, or to another gateway once this one ends: for ever where there is none.
     pub async fn better_than(&self, kind: Kind) -> Opened {
+        tokio::select! {
+            opened = self.higher_than(kind) => opened,
+            opened = self.elsewhere() => opened,
+        }
+    }
+
+    /// A carrier to a gateway that takes some, once this one ends.
+    async fn elsewhere(&self) -> Opened {
+        self.left().await;
+        loop {
+            // Apart from what every session holds all the time.
+            match Box::pin(self.dial()).await {
+                Ok(opened) => return opened,
+                Err(error) => tracing::debug!("the gateway ends, and there is no other yet: {error}"),
+            }
+            Self::pause().await;
+        }
+    }
+
+    async fn higher_than(&self, kind: Kind) -> Opened {
         let way = &*self.0;
         let Some(raw) = way.raw.as_ref().filter(|_| kind == Kind::WebSocket) else {
             return pending().await;
@@ -133,21 +176,21 @@ impl Dialer {
 
 impl Way {
     async fn open(&self, deadline: Instant) -> Result<Opened, DialError> {
-        let socket = self.connect(deadline).await?;
-        let network = socket.local_addr().map(|local| local.ip()).ok();
-        let Some(raw) = &self.raw else { return self.websocket(socket, deadline).await };
+        let reached = self.connect(deadline).await?;
+        let network = reached.local.map(|local| local.ip());
+        let Some(raw) = &self.raw else { return self.websocket(reached, deadline).await };
         if !self.websocket {
-            return self.tls(raw, socket, deadline).await;
+            return self.tls(raw, reached, deadline).await;
         }
         let learnt = self.learnt().filter(|learnt| Some(learnt.network) == network);
         if learnt.is_some_and(|learnt| learnt.at.elapsed() < self.retry) {
-            let opened = self.websocket(socket, deadline).await;
+            let opened = self.websocket(reached, deadline).await;
             if opened.is_err() {
                 self.learn(None);
             }
             return opened;
         }
-        let won = self.race(raw, socket, deadline).await;
+        let won = self.race(raw, reached, deadline).await;
         if let Ok(Opened { kind, .. }) = &won {
             let passed_by = network.filter(|_| *kind == Kind::WebSocket);
             self.learn(passed_by.map(|network| Learnt { network, at: Instant::now() }));
@@ -159,10 +202,10 @@ impl Way {
     async fn race(
         &self,
         raw: &Arc<ClientConfig>,
-        socket: TcpStream,
+        reached: Reached,
         deadline: Instant,
     ) -> Result<Opened, DialError> {
-        let mut raw = pin!(self.tls(raw, socket, deadline));
+        let mut raw = pin!(self.tls(raw, reached, deadline));
         let mut web = pin!(async { self.websocket(self.connect(deadline).await?, deadline).await });
         let failed = tokio::select! {
             opened = &mut raw => match opened {
@@ -190,18 +233,30 @@ impl Way {
     async fn tls(
         &self,
         raw: &Arc<ClientConfig>,
-        socket: TcpStream,
+        Reached { socket, local }: Reached,
         deadline: Instant,
     ) -> Result<Opened, DialError> {
-        let local = socket.local_addr().ok();
-        let carrier = self.before(deadline, tls::open(&self.gateway, raw, socket)).await?;
-        Ok(Opened { carrier, kind: Kind::Tls, local })
+        let open = async {
+            match socket {
+                Socket::Tcp(socket) => tls::open(&self.gateway, raw, socket).await,
+                Socket::Other(socket) => tls::open(&self.gateway, raw, socket).await,
+            }
+        };
+        Ok(Opened { carrier: self.before(deadline, open).await?, kind: Kind::Tls, local })
     }
 
-    async fn websocket(&self, socket: TcpStream, deadline: Instant) -> Result<Opened, DialError> {
-        let local = socket.local_addr().ok();
-        let carrier = self.before(deadline, websocket::open(&self.gateway, &self.https, socket)).await?;
-        Ok(Opened { carrier, kind: Kind::WebSocket, local })
+    async fn websocket(
+        &self,
+        Reached { socket, local }: Reached,
+        deadline: Instant,
+    ) -> Result<Opened, DialError> {
+        let open = async {
+            match socket {
+                Socket::Tcp(socket) => websocket::open(&self.gateway, &self.https, socket).await,
+                Socket::Other(socket) => websocket::open(&self.gateway, &self.https, socket).await,
+            }
+        };
+        Ok(Opened { carrier: self.before(deadline, open).await?, kind: Kind::WebSocket, local })
     }
 
     /// Each step has the deadline of the whole, so that a step that is late does not hide why another has failed.
@@ -213,13 +268,14 @@ impl Way {
         timeout_at(deadline, step).await.unwrap_or(Err(DialError::Late(self.timeout)))
     }
 
-    async fn connect(&self, deadline: Instant) -> Result<TcpStream, DialError> {
-        let Gateway { host, port, .. } = &self.gateway;
-        let unreachable = |error| DialError::Connect { host: host.clone(), port: *port, error };
-        let connecting = async { TcpStream::connect((host.as_str(), *port)).await.map_err(unreachable) };
-        let socket = self.before(deadline, connecting).await?;
-        socket.set_nodelay(true).map_err(unreachable)?;
-        Ok(socket)
+    async fn connect(&self, deadline: Instant) -> Result<Reached, DialError> {
+        let late = || match &self.gateway.proxy {
+            None => DialError::Late(self.timeout),
+            Some(proxy) => {
+                ProxyError { proxy: proxy.to_string(), why: ProxyFault::Late(self.timeout) }.into()
+            }
+        };
+        timeout_at(deadline, self.gateway.connect()).await.unwrap_or_else(|_| Err(late()))
     }
 
     fn learnt(&self) -> Option<Learnt> {

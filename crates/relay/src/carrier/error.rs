@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use wicketgate_wire::handshake::AnswerError;
 
+use super::proxy::ProxyError;
 use super::websocket::SUBPROTOCOL;
 
 /// Why no carrier came about.
@@ -20,6 +21,9 @@ pub enum DialError {
         /// What failed.
         error: io::Error,
     },
+    /// None through the proxy.
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
     /// TLS with whatever stands in front of the gateway failed; over carrier `tls`, with the gateway itself.
     #[error("TLS with {host} failed: {error}")]
     Tls {

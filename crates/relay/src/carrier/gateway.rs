@@ -1,15 +1,24 @@
-//! Where a gateway is found.
+//! Where a gateway is found, and the connection to whatever is there.
+
+use std::io;
 
 use http::Uri;
+use tokio::net::TcpStream;
+
+use super::DialError;
+use super::proxy::Proxy;
+use super::reached::{Reached, Socket, is_loopback};
 
 /// Where a gateway is found: a URL whose host is that of whatever stands in front of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Gateway {
     pub(crate) uri: Uri,
     pub(crate) host: String,
     pub(crate) port: u16,
     /// TLS is spoken there.
     pub(crate) secure: bool,
+    /// On the way out.
+    pub(crate) proxy: Option<Proxy>,
 }
 
 impl Gateway {
@@ -35,17 +44,39 @@ impl Gateway {
             _ => return Err("it begins with neither https:// nor http://"),
         };
         let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
-        Ok(Self { uri, host, port, secure })
+        Ok(Self { uri, host, port, secure, proxy: None })
+    }
+
+    /// The same by way of this proxy.
+    pub fn through(self, proxy: Option<Proxy>) -> Self {
+        Self { proxy, ..self }
+    }
+
+    /// Where it is, for whoever is asked for the way there.
+    pub fn place(&self) -> (&str, u16) {
+        (&self.host, self.port)
+    }
+
+    /// Connects to its host.
+    ///
+    /// # Errors
+    /// It, or the proxy on the way, cannot be reached or says no.
+    pub(crate) async fn connect(&self) -> Result<Reached, DialError> {
+        if let Some(proxy) = &self.proxy {
+            return Ok(proxy.connect(&self.host, self.port).await?);
+        }
+        let unreachable =
+            |error: io::Error| DialError::Connect { host: self.host.clone(), port: self.port, error };
+        let socket = TcpStream::connect(self.place()).await.map_err(unreachable)?;
+        socket.set_nodelay(true).map_err(unreachable)?;
+        let local = socket.local_addr().ok();
+        Ok(Reached { socket: Socket::Tcp(socket), local })
     }
 
     /// Whether TLS is spoken there.
     pub const fn is_secure(&self) -> bool {
         self.secure
     }
-}
-
-fn is_loopback(host: &str) -> bool {
-    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 impl std::fmt::Display for Gateway {

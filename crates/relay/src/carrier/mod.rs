@@ -3,6 +3,8 @@
 mod dialer;
 mod error;
 mod gateway;
+pub mod proxy;
+mod reached;
 pub(crate) mod spare;
 pub mod tls;
 pub mod websocket;
@@ -18,6 +20,8 @@ use wicketgate_tls::Transport;
 pub use dialer::{Dialer, Opened};
 pub use error::DialError;
 pub use gateway::Gateway;
+pub use proxy::{Proxy, ProxyError};
+pub(crate) use reached::{Reached, Socket};
 
 /// A byte pipe in both directions.
 pub trait Carrier: AsyncRead + AsyncWrite + Send + Unpin {}

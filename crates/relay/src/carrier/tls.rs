@@ -4,20 +4,19 @@
 use std::sync::Arc;
 
 use rustls::ClientConfig;
-use tokio::net::TcpStream;
-use wicketgate_tls::TlsStream;
+use wicketgate_tls::{TlsStream, Transport};
 
-use super::{BoxedCarrier, DialError, Gateway};
+use super::{BoxedCarrier, Carrier, DialError, Gateway};
 pub use crate::identity::ALPN;
 
 /// Opens a carrier over a connection to the gateway's address.
 ///
 /// # Errors
 /// Whoever answers is no gateway of the site.
-pub(super) async fn open(
+pub(super) async fn open<S: Carrier + Transport + 'static>(
     gateway: &Gateway,
     tls: &Arc<ClientConfig>,
-    socket: TcpStream,
+    socket: S,
 ) -> Result<BoxedCarrier, DialError> {
     let host = || gateway.host.clone();
     let failed = |error| DialError::Tls { host: host(), error };

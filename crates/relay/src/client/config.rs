@@ -9,6 +9,7 @@ use wicketgate_config::{At, Problems};
 
 use crate::carrier::Dialer;
 use crate::endpoint::config::{RawGateway, identity};
+use crate::endpoint::datagrams::config::{RawUdp, UdpConfig};
 use crate::identity::Identity;
 use crate::name::Role;
 
@@ -21,6 +22,9 @@ pub struct RawClient {
     pub gateway: RawGateway,
     /// The folder with `authority.pem`, `certificate.pem` and `key.pem`, as `wicketgate ca issue client NAME` fills it.
     pub identity: At<PathBuf>,
+    /// Bounds for services of datagrams.
+    #[serde(default)]
+    pub udp: RawUdp,
 }
 
 /// A client's configuration, checked.
@@ -30,6 +34,8 @@ pub struct ClientConfig {
     pub identity: Arc<Identity>,
     /// The way to its gateway.
     pub dialer: Dialer,
+    /// Bounds for services of datagrams.
+    pub udp: UdpConfig,
 }
 
 impl RawClient {
@@ -37,7 +43,8 @@ impl RawClient {
     pub fn check(self, problems: &mut Problems) -> Option<ClientConfig> {
         let identity = identity(&self.identity, Role::Client, problems);
         let dialer = self.gateway.check(identity.as_deref(), problems);
-        Some(ClientConfig { identity: identity?, dialer: dialer? })
+        let udp = self.udp.check(problems);
+        Some(ClientConfig { identity: identity?, dialer: dialer?, udp })
     }
 }
 

@@ -2,18 +2,20 @@
 
 pub mod config;
 mod door;
+mod flows;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UdpSocket};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
 use self::config::ClientConfig;
 pub use self::door::Door;
+use self::flows::Bounds;
 use crate::carrier::Kind;
 use crate::control::version::Version;
 use crate::endpoint::control::{Control, ControlError, Controlled, State, control};
@@ -83,6 +85,15 @@ pub enum ConnectError {
     Ended(Ended),
 }
 
+/// Where something comes in that is carried to a service.
+#[derive(Debug)]
+pub enum Entrance {
+    /// Connections.
+    Connections(Door, TcpListener),
+    /// Datagrams, to this service.
+    Datagrams(String, UdpSocket),
+}
+
 /// A session with an agent.
 #[derive(Debug)]
 pub struct Connected {
@@ -91,6 +102,7 @@ pub struct Connected {
     carriers: JoinHandle<Ended>,
     streams: JoinHandle<()>,
     keeper: AbortOnDropHandle<()>,
+    flows: Bounds,
     /// Ends the session when the agent is revoked.
     _watch: AbortOnDropHandle<()>,
     _control: Control,
@@ -168,7 +180,8 @@ pub async fn connect(
             tracing::debug!("the session's streams have ended: {error}");
         }
     });
-    Ok(Connected { opener, handle, carriers, streams, keeper, _watch: watch, _control: control })
+    let flows = Bounds::new(config.udp);
+    Ok(Connected { opener, handle, carriers, streams, keeper, flows, _watch: watch, _control: control })
 }
 
 impl Connected {
@@ -183,18 +196,24 @@ impl Connected {
         door::carry(&self.opener, service, stream).await
     }
 
-    /// Takes connections at these doors, and carries them, until the session has ended.
-    pub async fn keep(&mut self, doors: Vec<(Door, TcpListener)>) -> Option<Ended> {
+    /// Carries what comes in at these entrances, until the session has ended.
+    pub async fn keep(&mut self, entrances: Vec<Entrance>) -> Option<Ended> {
         let mut kept = JoinSet::new();
-        for (door, listener) in doors {
-            kept.spawn(door::keep(self.opener.clone(), door, listener));
+        for entrance in entrances {
+            let opener = self.opener.clone();
+            match entrance {
+                Entrance::Connections(door, listener) => kept.spawn(door::keep(opener, door, listener)),
+                Entrance::Datagrams(service, socket) => {
+                    kept.spawn(flows::keep(opener, service, socket, self.flows.clone()))
+                }
+            };
         }
         (&mut self.carriers).await.ok()
     }
 
     /// Ends the session once everything that was written is there.
     pub async fn end(self) -> Option<Ended> {
-        let Self { opener, handle, carriers, streams, keeper, _watch, _control } = self;
+        let Self { opener, handle, carriers, streams, keeper, flows: _, _watch, _control } = self;
         drop(opener);
         let _ = timeout(Duration::from_secs(10), streams).await;
         handle.close(Reason::Normal, "");

@@ -116,6 +116,8 @@ pub enum FromGateway {
         /// What is asked.
         asked: JoinRequest,
     },
+    /// This gateway ends soon, or its process does: whoever can goes on elsewhere, and lets go of this one then.
+    Draining,
     /// The answer to `Ping`.
     Pong,
 }

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use wicketgate_admission::fetch::RawFetch;
-use wicketgate_config::{At, Place, Problems, Time};
+use wicketgate_config::{At, Place, Problems, Time, Toggle};
 
 use super::Doctor;
 use crate::carrier::Gateway;
-use crate::endpoint::config::RawGateway;
+use crate::carrier::proxy::config::RawProxy;
+use crate::endpoint::config::{RawGateway, proxy};
 use crate::identity::IdentityFiles;
 use crate::name::Role;
 use crate::probe::MAX_IDLE;
@@ -29,6 +30,8 @@ pub struct Wish {
     pub gateway: Option<Gateway>,
     /// The authorities to trust in front of it; else those of the file, or the system's.
     pub ca: Option<PathBuf>,
+    /// The proxy on the way out; else that of the file, or of the environment.
+    pub proxy: Option<Toggle<RawProxy>>,
     /// How long each step may take; else as the file says, or 5s.
     pub timeout: Option<Time>,
     /// Up to which time of silence the idle limit is looked for.
@@ -59,7 +62,8 @@ impl RawEndpoint {
                 None
             }
         };
-        let doctor = wish.check(gateway, self.gateway.https.value, self.gateway.https.place, problems)?;
+        let RawGateway { https, proxy, .. } = self.gateway;
+        let doctor = wish.check(gateway, proxy, https.value, https.place, problems)?;
         Some(Doctor { identity: Some(Arc::new(identity?)), ..doctor })
     }
 }
@@ -68,12 +72,13 @@ impl Wish {
     /// Checks the values where there is no file.
     pub fn alone(self, problems: &mut Problems) -> Option<Doctor> {
         let gateway = self.gateway.clone();
-        self.check(gateway, RawFetch::default(), Place::UNKNOWN, problems)
+        self.check(gateway, None, RawFetch::default(), Place::UNKNOWN, problems)
     }
 
     fn check(
         self,
         gateway: Option<Gateway>,
+        in_file: Option<At<Toggle<RawProxy>>>,
         https: RawFetch,
         place: Place,
         problems: &mut Problems,
@@ -88,6 +93,9 @@ impl Wish {
             problems.in_range("idle", &At::nowhere(idle), Time(Duration::from_secs(1))..=longest).0
         });
         let https = https.check(place, problems);
-        Some(Doctor { gateway: gateway?, https: https?, identity: None, idle })
+        let (named, gateway) = (self.proxy.map(At::nowhere).or(in_file), gateway?);
+        let proxy = proxy(named, &gateway, problems);
+        let gateway = gateway.through(proxy);
+        Some(Doctor { gateway, https: https?, identity: None, idle })
     }
 }

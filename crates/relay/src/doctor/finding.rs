@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 pub enum Check {
     /// The name has addresses.
     Dns,
+    /// The proxy on the way out lets connections through.
+    Proxy,
     /// Something takes connections.
     Tcp,
     /// TLS is that of a trusted certificate, for some time to come.
@@ -103,8 +105,9 @@ impl Finding {
 
 impl Check {
     /// All, in the order of their ids' list in the guide.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Dns,
+        Self::Proxy,
         Self::Tcp,
         Self::Certificate,
         Self::RawTls,
@@ -146,6 +149,12 @@ impl Check {
                 "dns",
                 "name",
                 "Give the name an address in the DNS that this machine asks, or use the right name.",
+            ),
+            Self::Proxy => (
+                "proxy",
+                "proxy",
+                "Have the proxy allow CONNECT to the gateway's host and port from this machine, and give it the name and password that it asks for: \
+                 `gateway.proxy`, `--proxy`.",
             ),
             Self::Tcp => (
                 "tcp",

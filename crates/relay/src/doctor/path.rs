@@ -14,8 +14,7 @@ use wicketgate_tls::TlsStream;
 use super::certificate::{self, Shown, anyone};
 use super::clean;
 use super::finding::{Check, Finding};
-use crate::carrier::BoxedCarrier;
-use crate::carrier::Gateway;
+use crate::carrier::{BoxedCarrier, Gateway, Proxy, Socket};
 use crate::identity::ALPN;
 
 /// The most addresses of a name that are tried.
@@ -28,7 +27,8 @@ const FEW_DAYS: i64 = 10;
 pub(super) struct Way {
     pub(super) gateway: Gateway,
     pub(super) timeout: Duration,
-    address: SocketAddr,
+    /// None where a proxy asks for the name.
+    address: Option<SocketAddr>,
     /// As endpoints do it.
     strict: Arc<ClientConfig>,
     /// The same, trusting anybody: what an untrusted product says helps to find it.
@@ -52,15 +52,18 @@ pub(super) async fn walk(
     seen: &mut Seen,
     found: &mut Vec<Finding>,
 ) -> Option<Way> {
-    seen.addresses = names(gateway, https.timeout, found).await?;
-    let address = connect(&seen.addresses, https.timeout, found).await?;
-    seen.connected = Some(address);
+    if let Some(proxy) = &gateway.proxy {
+        through(proxy, gateway, https.timeout, found).await?;
+    } else {
+        seen.addresses = names(gateway, https.timeout, found).await?;
+        seen.connected = Some(connect(&seen.addresses, https.timeout, found).await?);
+    }
     let mut strict = https.tls();
     strict.alpn_protocols = vec![b"http/1.1".to_vec()];
     let mut way = Way {
         gateway: gateway.clone(),
         timeout: https.timeout,
-        address,
+        address: seen.connected,
         lenient: Arc::new(anyone(vec![b"http/1.1".to_vec()])?),
         strict: Arc::new(strict),
         trusted: true,
@@ -80,6 +83,23 @@ pub(super) async fn walk(
         found.push(Finding::pass(Check::RawTls, text));
     }
     Some(way)
+}
+
+/// Whether the proxy on the way gives a connection.
+async fn through(proxy: &Proxy, gateway: &Gateway, limit: Duration, found: &mut Vec<Finding>) -> Option<()> {
+    let start = Instant::now();
+    let problem = match timeout(limit, gateway.connect()).await {
+        Ok(Ok(_)) => {
+            let (host, port) = gateway.place();
+            let text = format!("{proxy} connects to {host}:{port} in {} ms", start.elapsed().as_millis());
+            found.push(Finding::pass(Check::Proxy, text));
+            return Some(());
+        }
+        Ok(Err(error)) => clean::text(&error.to_string()),
+        Err(_) => format!("the proxy {proxy} gives no connection within {limit:?}"),
+    };
+    found.push(Finding::fail(Check::Proxy, problem));
+    None
 }
 
 async fn names(gateway: &Gateway, limit: Duration, found: &mut Vec<Finding>) -> Option<Vec<SocketAddr>> {
@@ -130,10 +150,9 @@ impl Way {
     /// Opens a connection for HTTP.
     pub(super) async fn open(&self) -> io::Result<BoxedCarrier> {
         let open = async {
-            let socket = TcpStream::connect(self.address).await?;
-            socket.set_nodelay(true)?;
+            let socket = self.socket().await?;
             if !self.gateway.secure {
-                return Ok(Box::new(socket) as BoxedCarrier);
+                return Ok(socket);
             }
             let config = if self.trusted { &self.strict } else { &self.lenient };
             Ok(Box::new(self.secure(socket, config.clone()).await?) as BoxedCarrier)
@@ -146,13 +165,29 @@ impl Way {
         self.trusted
     }
 
-    async fn secure(&self, socket: TcpStream, config: Arc<ClientConfig>) -> io::Result<TlsStream<TcpStream>> {
+    async fn socket(&self) -> io::Result<BoxedCarrier> {
+        if let Some(address) = self.address {
+            let socket = TcpStream::connect(address).await?;
+            socket.set_nodelay(true)?;
+            return Ok(Box::new(socket));
+        }
+        match self.gateway.connect().await.map_err(io::Error::other)?.socket {
+            Socket::Tcp(socket) => Ok(Box::new(socket)),
+            Socket::Other(socket) => Ok(socket),
+        }
+    }
+
+    async fn secure(
+        &self,
+        socket: BoxedCarrier,
+        config: Arc<ClientConfig>,
+    ) -> io::Result<TlsStream<BoxedCarrier>> {
         let name = self.gateway.host.clone().try_into().map_err(io::Error::other)?;
         Ok(TlsStream::connect(socket, config, name, None).await?)
     }
 
-    async fn tls(&self, config: Arc<ClientConfig>) -> io::Result<TlsStream<TcpStream>> {
-        let open = async { self.secure(TcpStream::connect(self.address).await?, config).await };
+    async fn tls(&self, config: Arc<ClientConfig>) -> io::Result<TlsStream<BoxedCarrier>> {
+        let open = async { self.secure(self.socket().await?, config).await };
         timeout(self.timeout, open).await.unwrap_or_else(|_| Err(late(self.timeout)))
     }
 

@@ -7,9 +7,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use wicketgate_admission::fetch::{FetchConfig, RawFetch};
-use wicketgate_config::{At, OneOrMany, Place, Problems, Report, Sources, Time};
+use wicketgate_config::{At, OneOrMany, Place, Problems, Report, Sources, Time, Toggle};
 
-use crate::carrier::{Dialer, Gateway, Kind, Kinds};
+use crate::carrier::proxy::config::{RawProxy, check as check_proxy};
+use crate::carrier::{Dialer, Gateway, Kind, Kinds, Proxy};
 use crate::identity::{Identity, IdentityFiles};
 use crate::name::Role;
 
@@ -27,6 +28,9 @@ pub struct RawGateway {
     /// TLS. Of both, the first that proves a gateway is taken, `tls` having a head start. Default: both.
     #[serde(default)]
     pub carriers: Option<OneOrMany<At<Kind>>>,
+    /// The proxy on the way out.
+    #[serde(default)]
+    pub proxy: Option<At<Toggle<RawProxy>>>,
     /// Where carrier `tls` was passed by, how long until it is tried again, 1s to 1d.
     #[serde(default = "ten_minutes")]
     pub retry_tls: At<Time>,
@@ -50,6 +54,8 @@ impl RawGateway {
             problems.error(self.url.place, what, "write `https://HOST/PATH`");
         });
         let gateway = gateway.ok()?;
+        let proxy = proxy(self.proxy, &gateway, problems);
+        let gateway = gateway.through(proxy);
         if !gateway.is_secure() && !kinds.allows(Kind::WebSocket) {
             let what = "carrier `tls` does not go to `http://`";
             problems.error(self.url.place, what, "write `https://HOST/PATH`, or allow `websocket`");
@@ -66,6 +72,11 @@ impl RawGateway {
             }
         }
     }
+}
+
+/// The proxy on the way to a gateway; what is wrong goes to `problems`.
+pub fn proxy(raw: Option<At<Toggle<RawProxy>>>, gateway: &Gateway, problems: &mut Problems) -> Option<Proxy> {
+    check_proxy(raw, gateway.place(), &|name| std::env::var(name).ok(), problems)
 }
 
 /// Reads an endpoint's identity from its folder; what is wrong goes to `problems`.

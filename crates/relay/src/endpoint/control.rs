@@ -28,6 +28,8 @@ const PING: Duration = Duration::from_secs(20);
 const SILENCE: Duration = Duration::from_secs(45);
 /// How long TLS with the gateway, and its answer to the first message, may take.
 const HANDSHAKE: Duration = Duration::from_secs(10);
+/// How long the end of a connection may take that another has taken the place of.
+const FAREWELL: Duration = Duration::from_secs(1);
 /// Requests that may wait for the connection.
 const WAITING: usize = 64;
 
@@ -184,6 +186,7 @@ pub fn control(dialer: Dialer, identity: Arc<Identity>) -> Controlled {
     Controlled { control: Control(asks), keeper, calls: called, revoked }
 }
 
+/// A connection that stands.
 struct Open {
     channel: Channel<TlsStream<BoxedCarrier>>,
     gateway: Name,
@@ -196,8 +199,14 @@ impl Keeper {
     /// Keeps the connection until every handle is gone. `told` hears what becomes of it.
     pub async fn run(mut self, told: impl Fn(&State)) {
         let mut backoff = Backoff::default();
+        // With another gateway than one that ends.
+        let mut next = None;
         loop {
-            let lost = match self.connect().await {
+            let connected = match next.take() {
+                Some(open) => Ok(open),
+                None => connect(&self.dialer, &self.identity).await,
+            };
+            let lost = match connected {
                 Ok(mut open) => {
                     backoff.reset();
                     told(&State::Connected {
@@ -210,7 +219,12 @@ impl Keeper {
                         () = Opened::moved(open.local) => Err(ControlError::Moved),
                     };
                     match attended {
-                        Ok(()) => return open.channel.end().await,
+                        Ok(None) => return open.channel.end().await,
+                        Ok(Some(elsewhere)) => {
+                            next = Some(*elsewhere);
+                            let _ = timeout(FAREWELL, open.channel.end()).await;
+                            continue;
+                        }
                         Err(error) => error,
                     }
                 }
@@ -224,51 +238,38 @@ impl Keeper {
         }
     }
 
-    async fn connect(&self) -> Result<Open, ControlError> {
-        let Opened { carrier, kind, local } = self.dialer.dial().await?;
-        let handshake = async {
-            let established = self.identity.connect_gateway(carrier).await?;
-            let mut channel = Channel::new(established.stream);
-            let hello = Hello { version: Version::own(), minimum: OLDEST };
-            channel.send(&FromEndpoint::Hello(hello)).await?;
-            match channel.receive().await? {
-                FromGateway::Welcome(welcome) => Ok(Open {
-                    channel,
-                    gateway: established.peer.name,
-                    version: welcome.version,
-                    carrier: kind,
-                    local,
-                }),
-                FromGateway::Refused { reason, text, .. } => Err(ControlError::Refused { reason, text }),
-                _ => {
-                    let text = "the gateway's first message is none".to_owned();
-                    Err(ControlError::Refused { reason: Refusal::Protocol, text })
-                }
-            }
-        };
-        timeout(HANDSHAKE, handshake).await.unwrap_or(Err(ControlError::Late))
-    }
-
-    /// Asks and listens; to the end of all handles, or of the connection.
-    async fn attend(&mut self, channel: &mut Channel<TlsStream<BoxedCarrier>>) -> Result<(), ControlError> {
+    /// Asks and listens; to the end of all handles, or of the connection. Where the gateway says that it ends, what comes back is a
+    /// connection with another, once there is one and nothing is unanswered.
+    async fn attend(
+        &mut self,
+        channel: &mut Channel<TlsStream<BoxedCarrier>>,
+    ) -> Result<Option<Box<Open>>, ControlError> {
+        let (dialer, identity) = (self.dialer.clone(), self.identity.clone());
+        let mut elsewhere = Box::pin(elsewhere(&dialer, &identity));
+        let mut other: Option<Open> = None;
         let mut waiting: HashMap<u64, oneshot::Sender<Result<Granted, ControlError>>> = HashMap::new();
         let mut next = 1;
         let mut ping = tokio::time::interval(PING);
         let silence = tokio::time::sleep(SILENCE);
         tokio::pin!(silence);
         loop {
+            waiting.retain(|_, answer: &mut oneshot::Sender<_>| !answer.is_closed());
+            if waiting.is_empty()
+                && let Some(open) = other.take()
+            {
+                return Ok(Some(Box::new(open)));
+            }
             tokio::select! {
+                open = &mut elsewhere, if other.is_none() => other = Some(open),
                 message = channel.receive::<FromGateway>() => {
                     silence.as_mut().reset(tokio::time::Instant::now() + SILENCE);
                     self.take(message?, &mut waiting)?;
                 }
-                request = self.requests.recv() => {
+                request = self.requests.recv(), if other.is_none() => {
                     let message = match request {
-                        None => return Ok(()),
+                        None => return Ok(None),
                         Some(Request::Tell(message)) => message,
                         Some(Request::Ask { wish, answer }) => {
-                            // Who asked may have given up long ago.
-                            waiting.retain(|_, answer| !answer.is_closed());
                             waiting.insert(next, answer);
                             next += 1;
                             wish.message(next - 1)
@@ -315,6 +316,11 @@ impl Keeper {
                 }
                 return Ok(());
             }
+            FromGateway::Draining => {
+                tracing::debug!("the gateway ends");
+                self.dialer.leave();
+                return Ok(());
+            }
             FromGateway::Pong
             | FromGateway::Welcome(_)
             | FromGateway::Probe { .. }
@@ -342,6 +348,43 @@ impl Keeper {
                 }
             }
         }
+    }
+}
+
+async fn connect(dialer: &Dialer, identity: &Identity) -> Result<Open, ControlError> {
+    let Opened { carrier, kind, local } = dialer.dial().await?;
+    let handshake = async {
+        let established = identity.connect_gateway(carrier).await?;
+        let mut channel = Channel::new(established.stream);
+        let hello = Hello { version: Version::own(), minimum: OLDEST };
+        channel.send(&FromEndpoint::Hello(hello)).await?;
+        match channel.receive().await? {
+            FromGateway::Welcome(welcome) => Ok(Open {
+                channel,
+                gateway: established.peer.name,
+                version: welcome.version,
+                carrier: kind,
+                local,
+            }),
+            FromGateway::Refused { reason, text, .. } => Err(ControlError::Refused { reason, text }),
+            _ => {
+                let text = "the gateway's first message is none".to_owned();
+                Err(ControlError::Refused { reason: Refusal::Protocol, text })
+            }
+        }
+    };
+    timeout(HANDSHAKE, handshake).await.unwrap_or(Err(ControlError::Late))
+}
+
+/// A connection with a gateway that takes some, once this one ends.
+async fn elsewhere(dialer: &Dialer, identity: &Identity) -> Open {
+    dialer.left().await;
+    loop {
+        match Box::pin(connect(dialer, identity)).await {
+            Ok(open) => return open,
+            Err(error) => tracing::debug!("the gateway ends, and there is no other yet: {error}"),
+        }
+        Dialer::pause().await;
     }
 }
 

@@ -4,6 +4,7 @@ mod backoff;
 mod carry;
 pub mod config;
 pub mod control;
+pub(crate) mod datagrams;
 mod joined;
 pub mod link;
 mod paced;

@@ -21,13 +21,25 @@ const MAX_OPEN: usize = MAX_STREAMS / 2;
 /// What all streams of a session may hold that nobody has read, in bytes: each has 256 KiB at first, and more where the way is
 /// long.
 const WINDOW: usize = 64 << 20;
-/// The longest name of a service, in bytes.
-const MAX_SERVICE: usize = 128;
+/// The longest name of a service, in bytes, with what may stand before it.
+const MAX_SERVICE: usize = 128 + DATAGRAMS.len();
 /// What is read at once, in bytes: each stream holds twice as much. With the 12 bytes of a frame's header it fills four
 /// records of TLS.
 const COPY: usize = (64 << 10) - 12;
 /// The longest reason why a stream is not opened, in bytes.
 const MAX_REASON: usize = 1024;
+
+/// What stands before the name of a service of datagrams: no service is named so.
+const DATAGRAMS: &str = "udp:";
+
+/// What goes over a stream, and is spoken at the service that it leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// Bytes.
+    Tcp,
+    /// Datagrams.
+    Udp,
+}
 
 /// A stream of a session.
 pub type Stream = Compat<yamux::Stream>;
@@ -79,11 +91,23 @@ impl Opener {
     /// The session has ended, or the agent says no.
     pub async fn open(&self, service: &str) -> Result<Opened, OpenError> {
         let place = self.places.clone().acquire_owned().await.map_err(|_| OpenError::Ended)?;
+        Ok(Opened { stream: self.ask(service).await?, _place: place })
+    }
+
+    /// Opens a stream for a flow of datagrams to a service. Whoever calls bounds how many there are.
+    ///
+    /// # Errors
+    /// The session has ended, or the agent says no.
+    pub async fn open_flow(&self, service: &str) -> Result<Stream, OpenError> {
+        self.ask(&format!("{DATAGRAMS}{service}")).await
+    }
+
+    async fn ask(&self, words: &str) -> Result<Stream, OpenError> {
         let (answer, answered) = oneshot::channel();
         self.asks.send(answer).await.map_err(|_| OpenError::Ended)?;
         let mut stream = answered.await.map_err(|_| OpenError::Ended)??;
-        ask(&mut stream, service).await?;
-        Ok(Opened { stream, _place: place })
+        ask(&mut stream, words).await?;
+        Ok(stream)
     }
 }
 
@@ -180,18 +204,23 @@ async fn ask(stream: &mut Stream, service: &str) -> Result<(), OpenError> {
     Err(OpenError::Refused(reason))
 }
 
-/// Reads which service a stream is for.
+/// Reads which service a stream is for, and what goes over it.
 ///
 /// # Errors
 /// It broke, or the name is none.
-pub async fn asked(stream: &mut Stream) -> io::Result<String> {
+pub async fn asked(stream: &mut Stream) -> io::Result<(Transport, String)> {
     let length = usize::from(stream.read_u8().await?);
     if length == 0 || length > MAX_SERVICE {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "no service is named so"));
     }
     let mut service = vec![0; length];
     stream.read_exact(&mut service).await?;
-    String::from_utf8(service).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "no text"))
+    let service =
+        String::from_utf8(service).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "no text"))?;
+    Ok(match service.strip_prefix(DATAGRAMS) {
+        Some(service) => (Transport::Udp, service.to_owned()),
+        None => (Transport::Tcp, service),
+    })
 }
 
 /// Answers which service a stream is for: yes, or why not.

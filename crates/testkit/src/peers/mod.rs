@@ -1,11 +1,12 @@
 //! The programs that Wicketgate meets: proxies before and behind it, clients, backends, conformance cases.
 //!
-//! `cargo xtask peers` installs them: nginx, ModSecurity, HAProxy, Apache, Varnish, pebble, mosquitto and Chromium from Debian,
-//! all else under `target/peers`.
+//! `cargo xtask peers` installs them: nginx, ModSecurity, HAProxy, Apache, Varnish, tinyproxy, dnsmasq, mosquitto, pebble and Chromium
+//! from Debian, all else under `target/peers`.
 
 mod apache;
 mod caddy;
 pub mod chromium;
+pub mod dnsmasq;
 mod envoy;
 mod haproxy;
 mod hop;
@@ -16,6 +17,7 @@ pub mod node;
 pub mod oidc;
 pub mod pebble;
 pub mod python;
+pub mod tinyproxy;
 mod varnish;
 
 use std::{

@@ -10,9 +10,10 @@ use std::task::{Context, Poll};
 use anyhow::{Context as _, bail};
 use clap::Args;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, Stdin, Stdout, stdin, stdout};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UdpSocket};
+use wicketgate_config::Problems;
 use wicketgate_relay::client::config::RawClient;
-use wicketgate_relay::client::{Connected, Door, Progress, Told, connect};
+use wicketgate_relay::client::{Connected, Door, Entrance, Progress, Told, connect};
 
 use super::configuration::{BAD_CONFIGURATION, show};
 use super::endpoint;
@@ -25,11 +26,12 @@ use super::run::Stop;
 pub(crate) struct Connect {
     /// The agent.
     agent: String,
-    /// The services, all of one session. Connections to an address behind one, as in ssh=127.0.0.1:2222, are carried to it.
-    #[arg(required = true, value_name = "SERVICE[=HOST:PORT]")]
+    /// The services, all of one session. Connections to an address behind one, as in ssh=127.0.0.1:2222, are carried to it; datagrams to
+    /// one as in dns=udp://127.0.0.1:5353.
+    #[arg(required = true, value_name = "SERVICE[=[udp://]HOST:PORT]")]
     services: Vec<Wanted>,
-    /// Take connections at this address, and carry each to the service; for one alone.
-    #[arg(long, value_name = "HOST:PORT")]
+    /// Take connections at this address, and carry each to the service; for one alone. With udp:// before it, datagrams
+    #[arg(long, value_name = "[udp://]HOST:PORT")]
     listen: Option<String>,
     /// Take SOCKS 5 connections at this address, and carry each to the service that it names as its host, as in
     /// `curl --proxy socks5h://127.0.0.1:1080 http://wiki/`
@@ -41,6 +43,8 @@ pub(crate) struct Connect {
     /// The client's configuration. Without it: wicketgate/client.yaml in the folder for your configuration.
     #[arg(long, short, value_name = "PATH")]
     config: Option<PathBuf>,
+    #[command(flatten)]
+    out: endpoint::WayOut,
     /// Look through the configuration, and end.
     #[arg(long)]
     check: bool,
@@ -48,6 +52,16 @@ pub(crate) struct Connect {
     #[arg(long, short)]
     quiet: bool,
 }
+
+/// What comes in, and where it is carried to.
+enum Way {
+    Connections(Door),
+    /// Datagrams, to this service.
+    Datagrams(String),
+}
+
+/// What stands before an address of datagrams.
+const UDP: &str = "udp://";
 
 /// A service, and where connections to it come in.
 #[derive(Clone)]
@@ -65,36 +79,74 @@ impl FromStr for Wanted {
             None => (text, None),
         };
         if service.is_empty() || address.as_ref().is_some_and(String::is_empty) {
-            return Err("a service is written NAME or NAME=HOST:PORT");
+            return Err("a service is written NAME, NAME=HOST:PORT or NAME=udp://HOST:PORT");
         }
         Ok(Self { service: service.to_owned(), address })
     }
 }
 
+impl Way {
+    /// To a service, by whatever comes in at this address.
+    fn to<'a>(service: &str, address: &'a str) -> (Self, &'a str) {
+        match address.strip_prefix(UDP) {
+            Some(address) => (Self::Datagrams(service.to_owned()), address),
+            None => (Self::Connections(Door::Service(service.to_owned())), address),
+        }
+    }
+
+    /// Opens it, and tells where.
+    async fn open(self, address: &str, asked: &Connect) -> anyhow::Result<Entrance> {
+        let used = || format!("cannot listen at {address}: is another program there?");
+        let agent = &asked.agent;
+        let (entrance, line) = match self {
+            Self::Connections(door) => {
+                let listener = TcpListener::bind(address).await.with_context(used)?;
+                let at = listener.local_addr()?;
+                let line = match &door {
+                    Door::Service(service) => format!("{at} leads to {service} of {agent}"),
+                    Door::Socks(services) => {
+                        format!("{at} leads to {} of {agent}, as SOCKS 5 names them", services.join(", "))
+                    }
+                };
+                (Entrance::Connections(door, listener), line)
+            }
+            Self::Datagrams(service) => {
+                let socket = UdpSocket::bind(address).await.with_context(used)?;
+                let line = format!("{UDP}{} leads to {service} of {agent}", socket.local_addr()?);
+                (Entrance::Datagrams(service, socket), line)
+            }
+        };
+        if !asked.quiet {
+            eprintln!("wicketgate: {line}");
+        }
+        Ok(entrance)
+    }
+}
+
 impl Connect {
     /// Where connections come in, and the address of each; none where standard input and output are carried.
-    fn doors(&self) -> anyhow::Result<Vec<(Door, &str)>> {
+    fn ways(&self) -> anyhow::Result<Vec<(Way, &str)>> {
         let given = self
             .services
             .iter()
-            .filter_map(|wanted| Some((Door::Service(wanted.service.clone()), wanted.address.as_deref()?)));
-        let mut doors: Vec<_> = given.collect();
+            .filter_map(|wanted| Some(Way::to(&wanted.service, wanted.address.as_deref()?)));
+        let mut ways: Vec<_> = given.collect();
         if let Some(address) = &self.listen {
             let [Wanted { service, address: None }] = &self.services[..] else {
                 bail!("--listen is for one service: write {}=HOST:PORT for each", self.services[0].service);
             };
-            doors.push((Door::Service(service.clone()), address));
+            ways.push(Way::to(service, address));
         }
         if let Some(address) = &self.socks {
-            doors.push((Door::Socks(self.names()), address));
+            ways.push((Way::Connections(Door::Socks(self.names())), address));
         }
-        match (self.stdio, doors.is_empty()) {
+        match (self.stdio, ways.is_empty()) {
             (true, true) if self.services.len() > 1 => bail!("--stdio is for one service"),
             (true, false) => bail!("--stdio and an address do not go together"),
             (false, true) if !self.check => {
                 bail!("say where connections come in: --listen, --socks, --stdio, or SERVICE=HOST:PORT")
             }
-            _ => Ok(doors),
+            _ => Ok(ways),
         }
     }
 
@@ -102,17 +154,22 @@ impl Connect {
         self.services.iter().map(|wanted| wanted.service.clone()).collect()
     }
 
-    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+    pub(super) fn run(mut self) -> anyhow::Result<ExitCode> {
         let path = match &self.config {
             Some(path) => path.clone(),
             None => usual().context("there is no home folder: name the configuration by --config")?,
         };
-        let loaded = wicketgate_relay::endpoint::config::load(&path, RawClient::check);
+        let out = std::mem::take(&mut self.out);
+        let check = |mut raw: RawClient, problems: &mut Problems| {
+            out.put_into(&mut raw.gateway);
+            raw.check(problems)
+        };
+        let loaded = wicketgate_relay::endpoint::config::load(&path, check);
         let Some(config) = show(&path, loaded) else { return Ok(ExitCode::from(BAD_CONFIGURATION)) };
         if self.check {
             return Ok(ExitCode::SUCCESS);
         }
-        let doors = self.doors()?;
+        let ways = self.ways()?;
         endpoint::log("warn");
         endpoint::runtime()?.block_on(async {
             let mut stop = Stop::new()?;
@@ -124,7 +181,7 @@ impl Connect {
             };
             match self.stdio {
                 true => carry(session, &self.services[0].service).await,
-                false => listen(session, doors, &self, &mut stop).await,
+                false => listen(session, ways, &self, &mut stop).await,
             }
         })
     }
@@ -158,29 +215,13 @@ fn tell(quiet: bool) -> Told {
 
 async fn listen(
     mut session: Connected,
-    doors: Vec<(Door, &str)>,
+    ways: Vec<(Way, &str)>,
     asked: &Connect,
     stop: &mut Stop,
 ) -> anyhow::Result<ExitCode> {
     let mut open = Vec::new();
-    for (door, address) in doors {
-        let listener = TcpListener::bind(address)
-            .await
-            .with_context(|| format!("cannot listen at {address}: is another program there?"))?;
-        if !asked.quiet {
-            let at = listener.local_addr()?;
-            match &door {
-                Door::Service(service) => eprintln!("wicketgate: {at} leads to {service} of {}", asked.agent),
-                Door::Socks(services) => {
-                    let services = services.join(", ");
-                    eprintln!(
-                        "wicketgate: {at} leads to {services} of {}, as SOCKS 5 names them",
-                        asked.agent
-                    );
-                }
-            }
-        }
-        open.push((door, listener));
+    for (way, address) in ways {
+        open.push(way.open(address, asked).await?);
     }
     tokio::select! {
         ended = session.keep(open) => match ended {

@@ -31,6 +31,8 @@ pub(crate) struct Doctor {
     /// PEM file with the authorities to trust in front of the gateway, instead of the system's.
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
+    #[command(flatten)]
+    out: endpoint::WayOut,
     /// How long each step may take; 5s without it.
     #[arg(long, value_name = "DURATION")]
     timeout: Option<Time>,
@@ -41,7 +43,13 @@ pub(crate) struct Doctor {
 
 impl Doctor {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let wish = Wish { gateway: self.url, ca: self.ca, timeout: self.timeout, idle: self.idle };
+        let wish = Wish {
+            gateway: self.url,
+            ca: self.ca,
+            proxy: self.out.proxy(),
+            timeout: self.timeout,
+            idle: self.idle,
+        };
         let doctor = match &self.config {
             Some(path) => {
                 let check = |raw: RawEndpoint, problems: &mut Problems| raw.check(wish, problems);

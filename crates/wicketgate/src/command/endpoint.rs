@@ -2,8 +2,40 @@
 
 use std::io::{self, IsTerminal};
 
+use clap::Args;
 use tokio::runtime::{Builder, Runtime};
 use tracing_subscriber::EnvFilter;
+use wicketgate_config::{At, Toggle};
+use wicketgate_relay::carrier::proxy::config::{RawProxy, argument};
+use wicketgate_relay::endpoint::config::RawGateway;
+
+/// The way out, as it is said on the command line.
+#[derive(Args, Default)]
+pub(super) struct WayOut {
+    /// The HTTP proxy on the way out: http://HOST:PORT or https://HOST:PORT. Without it, that of the configuration, or of HTTPS_PROXY and
+    /// NO_PROXY; `off`: none; `on`: that of the environment
+    #[arg(long, value_name = "URL", value_parser = read)]
+    proxy: Option<Box<Toggle<RawProxy>>>,
+}
+
+impl WayOut {
+    /// What is said, if anything.
+    pub(super) fn proxy(self) -> Option<Toggle<RawProxy>> {
+        self.proxy.map(|proxy| *proxy)
+    }
+
+    /// What is said counts before what stands in a file.
+    pub(super) fn put_into(self, gateway: &mut RawGateway) {
+        if let Some(proxy) = self.proxy {
+            gateway.proxy = Some(At::nowhere(*proxy));
+        }
+    }
+}
+
+/// Beside the arguments of its command, since it is larger than all others.
+fn read(text: &str) -> Result<Box<Toggle<RawProxy>>, &'static str> {
+    argument(text).map(Box::new)
+}
 
 /// The runtime of an endpoint: one thread, since the tasks of a session mostly wake each other.
 pub(super) fn runtime() -> io::Result<Runtime> {

@@ -11,6 +11,7 @@ use clap::Args;
 use wicketgate_admission::fetch::{FetchConfig, RawFetch};
 use wicketgate_config::{At, Place, Problems, Report, Sources};
 use wicketgate_relay::carrier::Gateway;
+use wicketgate_relay::endpoint::config::proxy;
 use wicketgate_relay::enrolment::joiner::{self, Joined};
 use wicketgate_relay::enrolment::token::Token;
 use wicketgate_relay::identity::IdentityFiles;
@@ -36,6 +37,8 @@ pub(crate) struct Join {
     /// PEM file with the authorities to trust in front of the gateway, instead of the system's.
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
+    #[command(flatten)]
+    out: endpoint::WayOut,
 }
 
 /// The longest text that is read as a token, in bytes.
@@ -54,23 +57,30 @@ impl Join {
         let token: Token = token.trim().parse()?;
         // Before the token is used up.
         let place = Room::take(&self.identity, self.replace)?;
-        let Some(https) = https(self.ca) else { return Ok(ExitCode::from(BAD_CONFIGURATION)) };
+        let Some((gateway, https)) = way(self.gateway, self.ca, self.out) else {
+            return Ok(ExitCode::from(BAD_CONFIGURATION));
+        };
         endpoint::log("error");
-        let joined = endpoint::runtime()?.block_on(joiner::join(self.gateway, &https, &token))?;
+        let joined = endpoint::runtime()?.block_on(joiner::join(gateway, &https, &token))?;
         place.fill(&joined)?;
         println!("{}: {}, serial {}", self.identity.display(), joined.name, joined.serial);
         Ok(ExitCode::SUCCESS)
     }
 }
 
-/// Whom to trust in front of a gateway; none where that cannot be used, which is then shown.
-pub(super) fn https(ca: Option<PathBuf>) -> Option<FetchConfig> {
+/// The way to a gateway, and whom to trust in front of it; none where that cannot be used, which is then shown.
+pub(super) fn way(
+    gateway: Gateway,
+    ca: Option<PathBuf>,
+    out: endpoint::WayOut,
+) -> Option<(Gateway, FetchConfig)> {
     let mut problems = Problems::default();
     let raw = RawFetch { ca: ca.map(At::nowhere), ..RawFetch::default() };
     let https = raw.check(Place::UNKNOWN, &mut problems);
+    let proxy = proxy(out.proxy().map(At::nowhere), &gateway, &mut problems);
     let report = Report::new(Sources::default(), problems);
     let loaded = match https {
-        Some(https) if report.errors() == 0 => Ok((https, report)),
+        Some(https) if report.errors() == 0 => Ok(((gateway.through(proxy), https), report)),
         _ => Err(report),
     };
     show(Path::new("arguments"), loaded)

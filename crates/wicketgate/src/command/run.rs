@@ -13,10 +13,11 @@ use wicketgate_audit::{Audit, Event, Who};
 use wicketgate_gateway::admin::Admin;
 use wicketgate_gateway::config::{AdminConfig, Config, ConfigWatch, Report, RuntimeConfig};
 use wicketgate_gateway::server::{Cause, Server};
-use wicketgate_gateway::workers::DataPlane;
+use wicketgate_gateway::workers::{DataPlane, Workers};
 
 use super::configuration::{BAD_CONFIGURATION, ConfigPath};
 use crate::logs::{self, Logs};
+use crate::supervisor::{Supervisor, Word};
 
 /// Serve, until SIGTERM or SIGINT.
 ///
@@ -50,7 +51,13 @@ impl Run {
             }
             let admin = admin.map(|admin| tokio::spawn(admin.serve(server.shared.clone())));
             let source = Source { path: self.config, started: config };
-            operate(server, source, signals, admin, report, &logs).await
+            let supervisor = Supervisor::of_environment();
+            supervisor.tell(Word::Ready);
+            let workers = data.workers();
+            tokio::select! {
+                cut_off = operate(server, source, signals, admin, report, &logs, &supervisor) => cut_off,
+                never = supervisor.keep_alive(async || answer(&workers).await) => match never {},
+            }
         });
         drop(data);
         audit.close(LAST_WORDS);
@@ -117,6 +124,7 @@ async fn operate(
     admin: Option<JoinHandle<()>>,
     report: Report,
     logs: &Logs,
+    supervisor: &Supervisor,
 ) -> anyhow::Result<usize> {
     announce(&server);
     let mut watch = start_watch(&report);
@@ -127,6 +135,7 @@ async fn operate(
             () = changed(&mut watch) => "the configuration's files changed",
             signal = signals.stop.told() => {
                 tracing::info!(signal, "stopping");
+                supervisor.tell(Word::Stopping);
                 let cut_off = drain(server, Cause::Stop, signals.stop).await;
                 return cut_off.inspect(|sessions| stopped(&audit, signal, *sessions));
             }
@@ -138,6 +147,7 @@ async fn operate(
                 return cut_off.inspect(|sessions| stopped(&audit, "handover", *sessions));
             }
         };
+        supervisor.tell(Word::Reloading);
         logs.reopen();
         audit.reopen();
         let reloaded = reload(&mut server, &source);
@@ -154,6 +164,14 @@ async fn operate(
                 server.shared.metrics.reloaded("refused");
             }
         }
+        supervisor.tell(Word::Ready);
+    }
+}
+
+/// Waits until every thread of the data plane has answered: whoever watches this process is told that all of them live.
+async fn answer(workers: &Workers) {
+    for worker in workers.all() {
+        let _ = worker.spawn(async {}).await;
     }
 }
 

@@ -12,3 +12,4 @@ mod keys;
 mod packs;
 mod peers;
 mod relay;
+mod supervised;

@@ -10,22 +10,21 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
-use wicketgate_tls::TlsStream;
+use wicketgate_tls::{TlsStream, Transport};
 use wicketgate_wire::Role;
 use wicketgate_wire::handshake::{ClientHandshake, Nonce, Token};
 
 use super::{SUBPROTOCOL, WebSocketPipe};
-use crate::carrier::{BoxedCarrier, DialError, Gateway};
+use crate::carrier::{BoxedCarrier, Carrier, DialError, Gateway};
 
 /// Opens a carrier over a connection to whatever stands in front of the gateway.
 ///
 /// # Errors
 /// What stood in the way.
-pub(in crate::carrier) async fn open(
+pub(in crate::carrier) async fn open<S: Carrier + Transport + 'static>(
     gateway: &Gateway,
     https: &Arc<ClientConfig>,
-    socket: TcpStream,
+    socket: S,
 ) -> Result<BoxedCarrier, DialError> {
     if !gateway.secure {
         return upgrade(gateway, socket).await;

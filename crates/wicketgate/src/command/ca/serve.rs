@@ -26,6 +26,8 @@ pub(super) struct Serve {
     /// PEM file with the authorities to trust in front of the gateway, instead of the system's.
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
+    #[command(flatten)]
+    out: endpoint::WayOut,
 }
 
 /// How long until carrier `tls` is tried again.
@@ -34,9 +36,11 @@ const RETRY: Duration = Duration::from_secs(600);
 impl Serve {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let authority = super::open(&self.authority)?;
-        let Some(https) = join::https(self.ca) else { return Ok(ExitCode::from(BAD_CONFIGURATION)) };
+        let Some((gateway, https)) = join::way(self.gateway, self.ca, self.out) else {
+            return Ok(ExitCode::from(BAD_CONFIGURATION));
+        };
         let own = authority.identity(Duration::from_secs(60))?.carrier()?;
-        let dialer = Dialer::new(self.gateway, &https, own, Kinds::ALL, RETRY);
+        let dialer = Dialer::new(gateway, &https, own, Kinds::ALL, RETRY);
         let tokens = Arc::new(Tokens::of(&self.authority));
         let issuer = Issuer { authority: Arc::new(authority), tokens, dialer };
         endpoint::log("info");

@@ -18,21 +18,21 @@ use wicketgate_testkit::tls::{Authority, Identity};
 use super::{BINARY, PATIENCE, Site, echo, echoes, text};
 
 /// A site whose gateway has a listener with TLS too, by an authority as a browser would know it.
-struct Public {
-    site: Site,
-    authority: Authority,
-    own: Identity,
-    port: Port,
+pub(super) struct Public {
+    pub(super) site: Site,
+    pub(super) authority: Authority,
+    pub(super) own: Identity,
+    pub(super) port: Port,
 }
 
 impl Public {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let authority = Authority::new().unwrap();
         let own = authority.localhost().unwrap();
         Self { site: Site::new(), own, authority, port: Port::free().unwrap() }
     }
 
-    fn config(&self, relay: &str, more: &str) -> String {
+    pub(super) fn config(&self, relay: &str, more: &str) -> String {
         let tls = format!(
             "listeners: [{{name: public, bind: {}, tls: {{certificates: [{{cert: {}, key: {}}}]}}}}, {{",
             self.port.addr(),
@@ -44,13 +44,13 @@ impl Public {
         format!("{}{more}", config.replace("listeners: [{", &tls))
     }
 
-    async fn start(&self, relay: &str) -> Gateway {
+    pub(super) async fn start(&self, relay: &str) -> Gateway {
         let config = self.config(relay, "");
         Gateway::start(BINARY, &config, Ready::port(self.port.addr())).await.unwrap()
     }
 
     /// A way to the gateway by way of whatever is at this address.
-    fn way(&self, at: SocketAddr, more: &str) -> String {
+    pub(super) fn way(&self, at: SocketAddr, more: &str) -> String {
         let ca = self.authority.ca_file();
         format!("{{url: https://localhost:{}/relay, https: {{ca: {}}}{more}}}", at.port(), ca.display())
     }

@@ -1,13 +1,16 @@
 //! Private sessions: an authority, a gateway, agents and clients as programs of their own.
 
 mod choice;
+mod datagrams;
 mod doctor;
+mod drain;
 mod faults;
 mod join;
 mod matrix;
 mod operation;
 mod patterns;
 mod privacy;
+mod proxy;
 mod refusals;
 mod resume;
 mod revocation;
@@ -39,14 +42,14 @@ const BINARY: &str = env!("CARGO_BIN_EXE_wicketgate");
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A site: its authority, and a folder for each of its parties.
-struct Site {
+pub(crate) struct Site {
     dir: Dir,
     /// Where the gateway listens, plain.
-    gateway: Port,
+    pub(crate) gateway: Port,
 }
 
 impl Site {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let site = Self { dir: Dir::new().unwrap(), gateway: Port::free().unwrap() };
         site.ca(&["init", "site.example"]);
         for (role, name) in [("gateway", "front"), ("agent", "office"), ("client", "alice")] {
@@ -95,7 +98,7 @@ admin: {{bind: 'unix:{admin}'}}
         )
     }
 
-    async fn start(&self) -> Gateway {
+    pub(crate) async fn start(&self) -> Gateway {
         self.start_with("access: [{clients: alice, agents: office, services: [echo, absent, hidden]}]").await
     }
 
@@ -104,7 +107,7 @@ admin: {{bind: 'unix:{admin}'}}
     }
 
     /// What `gateway:` says of a way to the gateway without TLS.
-    fn plain(&self, addr: SocketAddr) -> String {
+    pub(crate) fn plain(&self, addr: SocketAddr) -> String {
         format!("{{url: http://{addr}/relay}}")
     }
 
@@ -114,12 +117,24 @@ admin: {{bind: 'unix:{admin}'}}
     }
 
     async fn agent_with(&self, gateway: &str, more: &str) -> Process {
+        self.agent_as(gateway, more, "connected", |_| {}).await
+    }
+
+    /// Starts an agent, with more arguments or environment variables, and waits for this line of its log.
+    pub(crate) async fn agent_as(
+        &self,
+        gateway: &str,
+        more: &str,
+        line: &str,
+        adjust: impl FnOnce(&mut Command),
+    ) -> Process {
         let identity = self.path("office");
         let config = format!("gateway: {gateway}\nidentity: {}\n{more}\n", identity.display());
         let config = self.dir.write("agent.yaml", config).unwrap();
         let mut command = Command::new(BINARY);
         command.arg("agent").arg("--config").arg(config).env("RUST_LOG", "wicketgate_relay=debug");
-        Process::spawn(command, Ready::Line("connected".into())).await.unwrap()
+        adjust(&mut command);
+        Process::spawn(command, Ready::Line(line.into())).await.unwrap()
     }
 
     /// The command by which a client reaches a service.

@@ -1,0 +1,157 @@
+//! What a service manager is told, and the units for systemd.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use tokio::net::{TcpStream, UnixDatagram};
+use tokio::time::timeout;
+use wicketgate_testkit::dir::Dir;
+use wicketgate_testkit::gateway::Gateway;
+use wicketgate_testkit::ports::Port;
+use wicketgate_testkit::process::{Process, Ready, Signal};
+
+use crate::relay::Site;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_wicketgate");
+/// How long anything here may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A service manager's ear.
+struct Manager {
+    socket: UnixDatagram,
+    path: PathBuf,
+    _dir: Dir,
+}
+
+impl Manager {
+    fn new() -> Self {
+        let dir = Dir::new().unwrap();
+        let path = dir.join("notify.sock");
+        Self { socket: UnixDatagram::bind(&path).unwrap(), path, _dir: dir }
+    }
+
+    async fn hears(&self) -> String {
+        let mut datagram = [0; 4096];
+        let length = timeout(PATIENCE, self.socket.recv(&mut datagram)).await.unwrap().unwrap();
+        String::from_utf8(datagram[..length].to_vec()).unwrap()
+    }
+
+    /// Waits for this word; gives what was said before it, but for signs of life.
+    async fn waits_for(&self, word: &str) -> Vec<String> {
+        let mut before = Vec::new();
+        loop {
+            match self.hears().await {
+                said if said.starts_with(word) => return before,
+                said if said == "WATCHDOG=1" => {}
+                said => before.push(said),
+            }
+        }
+    }
+
+    /// What has been said until now.
+    fn heard(&self) -> Vec<String> {
+        let (mut heard, mut datagram) = (Vec::new(), [0; 4096]);
+        while let Ok(length) = self.socket.try_recv(&mut datagram) {
+            heard.push(String::from_utf8(datagram[..length].to_vec()).unwrap());
+        }
+        heard
+    }
+}
+
+fn config(port: &Port) -> String {
+    let addr = port.addr();
+    format!(
+        "listeners: [{{name: web, bind: {addr}}}]
+routes: [{{name: all, respond: {{status: 200, body: here}}}}]
+drain: {{timeout: 1s}}
+"
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_says_when_it_serves_reloads_and_stops() {
+    let (manager, port) = (Manager::new(), Port::free().unwrap());
+    let config = config(&port);
+    let gateway = Gateway::start_with(BINARY, &config, Ready::Started, |command| {
+        command.env("NOTIFY_SOCKET", &manager.path).env("WATCHDOG_USEC", "200000").env_remove("WATCHDOG_PID");
+    });
+    let gateway = gateway.await.unwrap();
+    assert_eq!(manager.waits_for("READY=1").await, Vec::<String>::new());
+    // It does serve.
+    TcpStream::connect(port.addr()).await.unwrap();
+    manager.waits_for("WATCHDOG=1").await;
+    gateway.process().signal(Signal::HUP).unwrap();
+    manager.waits_for("RELOADING=1\nMONOTONIC_USEC=").await;
+    assert_eq!(manager.waits_for("READY=1").await, Vec::<String>::new());
+    // One that is not followed leaves it serving as before.
+    gateway.write_config("nothing: right\n").unwrap();
+    gateway.process().signal(Signal::HUP).unwrap();
+    manager.waits_for("RELOADING=1").await;
+    manager.waits_for("READY=1").await;
+    TcpStream::connect(port.addr()).await.unwrap();
+    gateway.process().signal(Signal::TERM).unwrap();
+    manager.waits_for("STOPPING=1").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_that_cannot_serve_never_says_that_it_does() {
+    let (manager, port, dir) = (Manager::new(), Port::free().unwrap(), Dir::new().unwrap());
+    let _taken = std::net::TcpListener::bind(port.addr());
+    for config in [config(&port), "listeners: []\n".to_owned()] {
+        let path = dir.write("wicketgate.yaml", config).unwrap();
+        let mut command = Command::new(BINARY);
+        command.args(["run", "--config"]).arg(path).env("NOTIFY_SOCKET", &manager.path);
+        let process = Process::spawn(command, Ready::Started).await.unwrap();
+        let (status, said) = process.finish(PATIENCE).await.unwrap();
+        assert!(!status.success(), "{said}");
+    }
+    assert_eq!(manager.heard(), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_is_ready_once_a_gateway_has_let_it_in() {
+    let (manager, site) = (Manager::new(), Site::new());
+    let way = site.plain(site.gateway.addr());
+    let agent = site.agent_as(&way, "services: {ssh: 127.0.0.1:22}", "no gateway", |command| {
+        command.env("NOTIFY_SOCKET", &manager.path).env("WATCHDOG_USEC", "200000").env_remove("WATCHDOG_PID");
+    });
+    let agent = agent.await;
+    agent.more_lines("no gateway", 2, PATIENCE).await.unwrap();
+    manager.waits_for("WATCHDOG=1").await;
+    let heard = manager.heard();
+    assert!(!heard.iter().any(|said| said.contains("READY=1")), "{heard:?}");
+    let gateway = site.start().await;
+    let before = manager.waits_for("READY=1").await;
+    assert!(before.iter().all(|said| said.starts_with("STATUS=")), "{before:?}");
+    manager.waits_for("STATUS=connected to front").await;
+    drop(gateway);
+    manager.waits_for("STATUS=no gateway: ").await;
+    agent.signal(Signal::TERM).unwrap();
+    manager.waits_for("STOPPING=1").await;
+}
+
+#[test]
+fn the_units_are_right_and_leave_little_open() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/systemd");
+    let dir = Dir::new().unwrap();
+    for name in ["wicketgate.service", "wicketgate-agent.service"] {
+        let unit = fs::read_to_string(root.join(name)).unwrap();
+        // The program as it is here.
+        let unit = unit.replace("/usr/bin/wicketgate ", &format!("{BINARY} "));
+        assert!(unit.contains(BINARY));
+        let path = dir.write(name, unit).unwrap();
+        let analyze = |arguments: &[&str]| {
+            let output = Command::new("systemd-analyze").args(arguments).arg(&path).output().unwrap();
+            let said = [output.stdout, output.stderr].concat();
+            (output.status.success(), String::from_utf8_lossy(&said).into_owned())
+        };
+        let (is_right, said) = analyze(&["verify"]);
+        assert!(is_right && !said.contains(name), "{said}");
+        let (is_tight, said) = analyze(&["security", "--offline=true", "--threshold=20"]);
+        assert!(is_tight, "{said}");
+    }
+}
