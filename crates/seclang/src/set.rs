@@ -1,13 +1,15 @@
 //! A set of rules, loaded and compiled.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::bits::Bits;
 use crate::compile::{self, Compiled, compile};
 use crate::evaluation::{Evaluation, Scratch, State};
 use crate::forms::Forms;
 use crate::gate::Gate;
-use crate::load::{self, Placed};
+use crate::load::{self, Directives, Stamp};
 use crate::names::{Names, TxName};
 use crate::note::{LoadError, Note, Place};
 use crate::request::{Outcome, Request, RuleMask};
@@ -27,6 +29,7 @@ pub struct RuleSet {
     /// Tells it from all others of the process.
     pub(crate) number: u64,
     notes: Vec<Note>,
+    stamps: Vec<Stamp>,
 }
 
 /// A rule as those see it who are told what it found.
@@ -46,7 +49,11 @@ pub struct RuleInfo<'r> {
 
 /// What is left of a request's first phase: messages of the same head need not go through it again.
 #[derive(Clone, Debug)]
-pub struct Baseline(pub(crate) State);
+pub struct Baseline {
+    pub(crate) state: State,
+    /// Rules that find nothing in the head, whatever the body is.
+    pub(crate) quiet: Arc<Bits>,
+}
 
 /// How much work is allowed.
 #[derive(Clone, Copy, Debug)]
@@ -71,7 +78,7 @@ impl RuleSet {
     /// A file that cannot be read, or a line that is not in the rule language. What is in it and is not supported is in
     /// [`Self::notes`].
     pub fn load(paths: &[PathBuf], given: &[(&str, &str)]) -> Result<Self, LoadError> {
-        let mut directives = Vec::new();
+        let mut directives = Directives::default();
         for path in paths {
             load::read(path, &mut directives)?;
         }
@@ -83,14 +90,14 @@ impl RuleSet {
     /// # Errors
     /// As with [`Self::load`].
     pub fn parse(text: &str, given: &[(&str, &str)]) -> Result<Self, LoadError> {
-        let mut directives = Vec::new();
+        let mut directives = Directives::default();
         load::read_text(compile::unnamed(), text, &mut directives)?;
         Self::of(directives, given)
     }
 
-    fn of(directives: Vec<Placed>, given: &[(&str, &str)]) -> Result<Self, LoadError> {
+    fn of(directives: Directives, given: &[(&str, &str)]) -> Result<Self, LoadError> {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
-        let Compiled { rules, phases, tests, forms, mut names, notes, .. } = compile(directives)?;
+        let Compiled { rules, phases, tests, forms, mut names, notes, stamps, .. } = compile(directives)?;
         if rules.is_empty() {
             return Err(LoadError::Empty);
         }
@@ -98,12 +105,17 @@ impl RuleSet {
         let given = given.iter().map(|(name, value)| (names.of(name.as_bytes()), value.as_bytes().into()));
         let given = given.collect();
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        Ok(Self { rules, phases, gate, forms, names, given, number, notes })
+        Ok(Self { rules, phases, gate, forms, names, given, number, notes, stamps })
     }
 
     /// What its files say and is not done so.
     pub fn notes(&self) -> &[Note] {
         &self.notes
+    }
+
+    /// Whether its files, and the folders they were listed in, are as they were when it was loaded.
+    pub fn is_current(&self) -> bool {
+        self.stamps.iter().all(Stamp::holds)
     }
 
     /// How many rules can be asked, chains counted once.
@@ -156,10 +168,11 @@ impl RuleSet {
         let budget = Budget::default();
         let mut evaluation = Evaluation::new(self, state, request, budget, scratch);
         evaluation.phase(Phase::Head);
-        Baseline(evaluation.into_state())
+        let quiet = evaluation.quiet();
+        Baseline { state: evaluation.into_state(), quiet: Arc::new(quiet) }
     }
 
-    /// Asks about a request's body, its head having been asked about.
+    /// Asks about a request's body. Its head is the one that was asked about.
     pub fn judge(
         &self,
         baseline: &Baseline,
@@ -167,7 +180,8 @@ impl RuleSet {
         budget: Budget,
         scratch: &mut Scratch,
     ) -> Outcome {
-        let mut evaluation = Evaluation::new(self, baseline.0.clone(), request, budget, scratch);
+        let mut evaluation = Evaluation::new(self, baseline.state.clone(), request, budget, scratch);
+        evaluation.know(&baseline.quiet);
         evaluation.phase(Phase::Body);
         evaluation.outcome()
     }

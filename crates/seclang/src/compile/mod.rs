@@ -9,7 +9,7 @@ use std::path::Path;
 use crate::action::Written;
 use crate::bits::Bits;
 use crate::forms::Forms;
-use crate::load::{Directive, Placed, Removal, beside};
+use crate::load::{Directive, Directives, Placed, Removal, Stamp, beside};
 use crate::names::Names;
 use crate::note::{Effect, LoadError, Note, Place};
 use crate::operator::Test;
@@ -28,6 +28,7 @@ pub(crate) struct Compiled {
     pub(crate) forms: Forms,
     pub(crate) names: Names,
     pub(crate) notes: Vec<Note>,
+    pub(crate) stamps: Vec<Stamp>,
     markers: HashMap<String, u32>,
     /// What `SecDefaultAction` says of each phase.
     defaults: [Vec<Written>; 2],
@@ -51,10 +52,10 @@ struct Open {
 const MAX_RULES: usize = 20_000;
 
 /// Makes rules ready.
-pub(crate) fn compile(directives: Vec<Placed>) -> Result<Compiled, LoadError> {
-    let mut compiled = Compiled::default();
+pub(crate) fn compile(directives: Directives) -> Result<Compiled, LoadError> {
+    let mut compiled = Compiled { stamps: directives.stamps, ..Compiled::default() };
     let mut later = Vec::new();
-    for Placed { place, directive } in directives {
+    for Placed { place, directive } in directives.all {
         match directive {
             Directive::Rule { targets, operator, actions } => {
                 compiled.rule(&place, Some((&targets, &operator)), actions)?;
@@ -183,7 +184,9 @@ impl Compiled {
             };
             let mut unknown = Vec::new();
             let test =
-                Test::read(operator, &beside(&place.file), &mut self.names, &mut |what| unknown.push(what));
+                Test::read(operator, &beside(&place.file), &mut self.names, &mut self.stamps, &mut |what| {
+                    unknown.push(what);
+                });
             for what in unknown {
                 self.note(place, id, Effect::Without, what);
             }

@@ -26,11 +26,12 @@ const BEHIND: usize = 16;
 
 impl<'e> Evaluation<'e, '_> {
     /// Whether a rule holds for any of its values; it does what it does for each of them.
-    pub(super) fn link_holds(&mut self, head: usize, rule: &'e Rule) -> bool {
+    pub(super) fn link_holds(&mut self, head: usize, at: usize, rule: &'e Rule) -> bool {
         let Some(test) = rule.test else {
             self.apply_sets(rule);
             return true;
         };
+        let quiet = self.quiet.as_ref().is_some_and(|quiet| quiet.has(at));
         let mut holds = false;
         for target in &rule.targets {
             if self.state.end != End::Passed {
@@ -51,7 +52,7 @@ impl<'e> Evaluation<'e, '_> {
                     let value = self.special(single);
                     value.is_some_and(|value| self.ask_plainly(rule, test, target.collection, b"", &value))
                 }
-                _ => self.ask_values(head, rule, test, target),
+                _ => self.ask_values(head, rule, test, target, quiet),
             };
             holds |= found;
         }
@@ -90,10 +91,11 @@ impl<'e> Evaluation<'e, '_> {
         self.phase == Phase::Head && is_of_body(group)
     }
 
-    fn ask_values(&mut self, head: usize, rule: &'e Rule, test: u32, target: &Target) -> bool {
+    /// `quiet` where it finds nothing in the head.
+    fn ask_values(&mut self, head: usize, rule: &'e Rule, test: u32, target: &Target, quiet: bool) -> bool {
         let mut holds = false;
         for group in groups(target.collection) {
-            if self.hides(group) || !self.may_hold(group, rule, test) {
+            if self.hides(group) || (quiet && !is_of_body(group)) || !self.may_hold(group, rule, test) {
                 continue;
             }
             for index in self.values.group(group) {
@@ -240,7 +242,7 @@ impl<'e> Evaluation<'e, '_> {
     }
 
     /// Where in a text a rule finds something, at its end; of one that is negated, the text's end where it does not.
-    fn answer(&mut self, rule: &Rule, test: u32, text: TextId) -> Option<usize> {
+    pub(super) fn answer(&mut self, rule: &Rule, test: u32, text: TextId) -> Option<usize> {
         let found = self.find(test as usize, text);
         if self.state.end != End::Passed {
             return None;

@@ -2,6 +2,7 @@
 
 mod ask;
 mod change;
+mod quiet;
 mod scratch;
 mod state;
 mod texts;
@@ -12,6 +13,7 @@ pub(crate) use state::State;
 
 use std::sync::Arc;
 
+use crate::bits::Bits;
 use crate::request::{End, Found, Outcome, Request, Source};
 use crate::rule::{Disruption, Entry, Phase, Rule};
 use crate::set::{Budget, RuleSet};
@@ -33,6 +35,8 @@ pub(crate) struct Evaluation<'e, 'm> {
     /// For groups of arguments and each form the tests that may find something in any of them.
     unions: Vec<Option<Box<[u64]>>>,
     phase: Phase,
+    /// Rules that find nothing in the head.
+    quiet: Option<Arc<Bits>>,
     /// Bytes that may still be looked at.
     left: u64,
     budget: u64,
@@ -64,11 +68,17 @@ impl<'e, 'm> Evaluation<'e, 'm> {
             scratch,
             unions: vec![None; ARGUMENTS * set.forms.len()],
             phase: Phase::Head,
+            quiet: None,
             left: budget,
             budget,
             matched: Vec::new(),
             source: None,
         }
+    }
+
+    /// These rules find nothing in the head.
+    pub(crate) fn know(&mut self, quiet: &Arc<Bits>) {
+        self.quiet = Some(quiet.clone());
     }
 
     /// Asks the rules of a phase.
@@ -116,8 +126,8 @@ impl<'e, 'm> Evaluation<'e, 'm> {
         let set = self.set;
         let mut link = Some(head);
         let mut asked = 0;
-        while let Some(rule) = link.and_then(|link| set.rules.get(link)) {
-            if !self.link_holds(head, rule) {
+        while let Some((at, rule)) = link.and_then(|link| Some((link, set.rules.get(link)?))) {
+            if !self.link_holds(head, at, rule) {
                 return false;
             }
             asked += 1;

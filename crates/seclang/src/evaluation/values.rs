@@ -70,7 +70,7 @@ pub(super) fn is_of_body(group: usize) -> bool {
         Some(
             Collection::ArgsPost
                 | Collection::ArgsPostNames
-                | Collection::One(Single::Body | Single::BodyLength)
+                | Collection::One(Single::Body | Single::BodyLength | Single::ArgsCombinedSize)
         )
     )
 }

@@ -3,6 +3,7 @@
 mod directive;
 mod glob;
 mod lines;
+mod stamp;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,6 +11,7 @@ use std::sync::Arc;
 
 pub(crate) use directive::{Directive, Removal};
 use lines::{lines, words};
+pub(crate) use stamp::Stamp;
 
 use crate::note::{LoadError, Place};
 
@@ -27,34 +29,43 @@ pub(crate) struct Placed {
     pub(crate) directive: Directive,
 }
 
+/// Directives, and what they were read from.
+#[derive(Debug, Default)]
+pub(crate) struct Directives {
+    pub(crate) all: Vec<Placed>,
+    pub(crate) stamps: Vec<Stamp>,
+}
+
 /// The lines of a list.
 pub(crate) struct Data(pub(crate) Vec<String>);
 
 /// Reads the directives of a file, a folder's files that end in `.conf`, or all that a pattern names, with all that they
 /// include.
-pub(crate) fn read(path: &Path, all: &mut Vec<Placed>) -> Result<(), LoadError> {
+pub(crate) fn read(path: &Path, all: &mut Directives) -> Result<(), LoadError> {
     each(path, 0, all)
 }
 
 /// Reads directives that stand in a text.
-pub(crate) fn read_text(name: &Path, text: &str, all: &mut Vec<Placed>) -> Result<(), LoadError> {
+pub(crate) fn read_text(name: &Path, text: &str, all: &mut Directives) -> Result<(), LoadError> {
     add(name, text, MAX_DEPTH, all)
 }
 
-fn each(path: &Path, depth: usize, all: &mut Vec<Placed>) -> Result<(), LoadError> {
+fn each(path: &Path, depth: usize, all: &mut Directives) -> Result<(), LoadError> {
+    all.stamps.push(Stamp::of(if glob::is_pattern(path) { path.parent().unwrap_or(path) } else { path }));
     let files = match path.is_dir() {
         true => glob::files(&path.join("*.conf"))?,
         false if glob::is_pattern(path) => glob::files(path)?,
         false => vec![path.to_owned()],
     };
     for file in files {
+        all.stamps.push(Stamp::of(&file));
         let text = text(&file)?;
         add(&file, &text, depth, all)?;
     }
     Ok(())
 }
 
-fn add(file: &Path, text: &str, depth: usize, all: &mut Vec<Placed>) -> Result<(), LoadError> {
+fn add(file: &Path, text: &str, depth: usize, all: &mut Directives) -> Result<(), LoadError> {
     let shared: Arc<Path> = file.into();
     for line in lines(text) {
         let place = Place { file: shared.clone(), line: line.number };
@@ -73,9 +84,9 @@ fn add(file: &Path, text: &str, depth: usize, all: &mut Vec<Placed>) -> Result<(
                     each(&path, depth + 1, all)?;
                 }
             }
-            directive => all.push(Placed { place, directive }),
+            directive => all.all.push(Placed { place, directive }),
         }
-        if all.len() > MAX_DIRECTIVES {
+        if all.all.len() > MAX_DIRECTIVES {
             return Err(LoadError::TooMuch("there are more than 50000 directives"));
         }
     }

@@ -9,7 +9,7 @@ mod word;
 use std::path::Path;
 
 use crate::byte_set::ByteSet;
-use crate::load::{Data, data_file};
+use crate::load::{Data, Stamp, data_file};
 use crate::macros::Macro;
 use crate::names::Names;
 use crate::pattern::Pattern;
@@ -66,6 +66,7 @@ impl Test {
         text: &str,
         beside: &Path,
         names: &mut Names,
+        stamps: &mut Vec<Stamp>,
         unknown: &mut dyn FnMut(String),
     ) -> Result<Self, Unsupported> {
         let (name, argument) = match text.strip_prefix('@') {
@@ -79,7 +80,7 @@ impl Test {
             "rx" => Pattern::new(argument).map(Self::Rx).map_err(|fault| fault.to_string()),
             "pm" => Ok(Self::Phrases(Phrases::new(&phrase::words(argument)))),
             "pmf" | "pmfromfile" => {
-                let lines = data_lines(argument, beside)?;
+                let lines = data_lines(argument, beside, stamps)?;
                 Ok(Self::Phrases(Phrases::new(&lines)))
             }
             "contains" | "strmatch" => relation(Relation::Contains),
@@ -100,7 +101,7 @@ impl Test {
             "validateutf8encoding" => Ok(Self::Utf8Encoding),
             "ipmatch" => Networks::new(argument.split(',')).map(Self::Address),
             "ipmatchf" | "ipmatchfromfile" => {
-                let lines = data_lines(argument, beside)?;
+                let lines = data_lines(argument, beside, stamps)?;
                 Networks::new(lines.iter().map(String::as_str)).map(Self::Address)
             }
             "nomatch" => Ok(Self::Never),
@@ -110,9 +111,10 @@ impl Test {
     }
 }
 
-fn data_lines(argument: &str, beside: &Path) -> Result<Vec<String>, Unsupported> {
+fn data_lines(argument: &str, beside: &Path, stamps: &mut Vec<Stamp>) -> Result<Vec<String>, Unsupported> {
     let mut all = Vec::new();
     for name in argument.split_whitespace() {
+        stamps.push(Stamp::of(&beside.join(name)));
         let Data(lines) = data_file(&beside.join(name)).map_err(|error| error.to_string())?;
         all.extend(lines);
     }

@@ -115,7 +115,8 @@ impl Pattern {
 
     /// Whether it finds something in a name.
     pub(crate) fn is_in_name(&self, name: &[u8]) -> bool {
-        self.find_slowly(&name[..name.len().min(LONGEST_NAME)]).is_some()
+        let name = &name[..name.len().min(LONGEST_NAME)];
+        self.0.needs.are_in(name) && self.find_slowly(name).is_some()
     }
 }
 

@@ -41,6 +41,16 @@ pub(crate) fn needs(hir: &Hir) -> Needs {
 }
 
 impl Needs {
+    /// Whether a text has all of it.
+    pub(crate) fn are_in(&self, text: &[u8]) -> bool {
+        let has = ByteSet::of(text).folded();
+        let stands_in = |literal: &Vec<u8>| {
+            text.windows(literal.len()).any(|window| window.eq_ignore_ascii_case(literal))
+        };
+        self.bytes.iter().all(|set| set.meets(has))
+            && self.literals.as_ref().is_none_or(|all| all.iter().any(stands_in))
+    }
+
     /// One of these literals is needed.
     fn take(&mut self, literals: Vec<Vec<u8>>) {
         if literals.iter().any(Vec::is_empty) || literals.is_empty() {
