@@ -1,8 +1,6 @@
 //! One rule, asked about the values that it looks at.
 
-use std::sync::Arc;
-
-use super::state::Matched;
+use super::state::{Made, Matched};
 use super::texts::TextId;
 use super::values::{ARGUMENTS, GROUPS, groups, is_of_body};
 use super::{Evaluation, state};
@@ -184,10 +182,10 @@ impl<'e> Evaluation<'e, '_> {
             return value.is_some_and(|value| self.ask_plainly(rule, test, Collection::Tx, name, &value));
         }
         let all = self.state.tx.all(&set.names).filter(|(name, _)| target.selection.has(name));
-        let all: Vec<(Box<[u8]>, Arc<[u8]>)> =
-            all.map(|(name, value)| (name.into(), value.clone())).collect();
+        let all: Vec<Made> =
+            all.map(|(name, value)| Made { name: name.into(), value: value.clone() }).collect();
         let mut holds = false;
-        for (name, value) in all {
+        for Made { name, value } in all {
             holds |= self.ask_plainly(rule, test, Collection::Tx, &name, &value);
         }
         holds

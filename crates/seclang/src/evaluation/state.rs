@@ -29,8 +29,15 @@ pub(crate) struct State {
 pub(super) struct Tx {
     known: Vec<Option<Arc<[u8]>>>,
     /// Those whose names are made of values.
-    made: Vec<(Box<[u8]>, Arc<[u8]>)>,
+    made: Vec<Made>,
     given: Bits,
+}
+
+/// A variable and its name.
+#[derive(Clone, Debug)]
+pub(super) struct Made {
+    pub(super) name: Box<[u8]>,
+    pub(super) value: Arc<[u8]>,
 }
 
 /// A value that a rule found something in.
@@ -111,15 +118,15 @@ impl Tx {
 
     /// The value of a variable whose name is made of values, in small letters.
     pub(super) fn made(&self, name: &[u8]) -> Option<&Arc<[u8]>> {
-        self.made.iter().find(|(own, _)| **own == *name).map(|(_, value)| value)
+        self.made.iter().find(|made| *made.name == *name).map(|made| &made.value)
     }
 
     pub(super) fn set_made(&mut self, name: &[u8], value: Option<Arc<[u8]>>) {
-        self.made.retain(|(own, _)| **own != *name);
+        self.made.retain(|made| *made.name != *name);
         if let Some(value) = value
             && self.made.len() < MAX_MADE
         {
-            self.made.push((name.into(), value));
+            self.made.push(Made { name: name.into(), value });
         }
     }
 
@@ -128,7 +135,7 @@ impl Tx {
         let known = self.known.iter().enumerate();
         let known = known
             .filter_map(|(at, value)| value.as_ref().map(|value| (names.text(TxName(at as u32)), value)));
-        known.chain(self.made.iter().map(|(name, value)| (&**name, value)))
+        known.chain(self.made.iter().map(|made| (&*made.name, &made.value)))
     }
 }
 

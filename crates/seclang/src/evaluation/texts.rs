@@ -92,6 +92,7 @@ impl<'m> Texts<'m> {
         *work += text.bytes.len();
         let mut bytes = Vec::new();
         transformation.apply(&text.bytes, &mut bytes);
+        *work += bytes.len();
         if *bytes == *text.bytes {
             return before;
         }

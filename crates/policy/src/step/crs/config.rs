@@ -15,7 +15,8 @@ use crate::fields::Path;
 /// texts are `ARGS` under the paths of their fields, names of fields are `ARGS_NAMES`, the whole message is `REQUEST_BODY`. The
 /// request's head is an ordinary one, the same for all messages. A message does not pass where a rule refuses it; the Core Rule
 /// Set does where its score is at the threshold. Steps that name the same files share them. Memory: about 20 MiB for the Core
-/// Rule Set, and on each thread up to 512 KiB for a pattern that was tried.
+/// Rule Set, and on each thread up to 512 KiB for a pattern that was tried; while a message is judged, up to about 40 times its texts
+/// in the forms that rules ask for.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RawCrs {
