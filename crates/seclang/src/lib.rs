@@ -16,6 +16,7 @@ mod forms;
 #[doc(hidden)]
 pub mod fuzz;
 mod gate;
+mod judge;
 mod load;
 mod macros;
 mod names;
@@ -29,10 +30,11 @@ mod target;
 mod transform;
 
 pub use evaluation::Scratch;
+pub use judge::Baseline;
 pub use note::{Effect, LoadError, Note, Place};
 pub use request::{Argument, End, Found, Outcome, Part, Request, RuleMask, Source};
 pub use rule::Severity;
-pub use set::{Baseline, Budget, RuleInfo, RuleSet};
+pub use set::{Budget, RuleInfo, RuleSet};
 
 #[cfg(test)]
 mod tests;

@@ -1,19 +1,16 @@
 //! A set of rules, loaded and compiled.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::bits::Bits;
 use crate::compile::{self, Compiled, compile};
-use crate::evaluation::{Evaluation, Scratch, State};
 use crate::forms::Forms;
 use crate::gate::Gate;
 use crate::load::{self, Directives, Stamp};
 use crate::names::{Names, TxName};
 use crate::note::{LoadError, Note, Place};
-use crate::request::{Outcome, Request, RuleMask};
-use crate::rule::{Entry, Phase, Rule, Severity};
+use crate::request::RuleMask;
+use crate::rule::{Entry, Rule, Severity};
 
 /// Rules of files, which can be asked about requests. Memory: about 20 MiB for the OWASP Core Rule Set, and for each thread that
 /// asks up to 512 KiB for each pattern that was tried.
@@ -45,14 +42,6 @@ pub struct RuleInfo<'r> {
     pub severity: Option<Severity>,
     /// Its tags.
     pub tags: &'r [String],
-}
-
-/// What is left of a request's first phase: messages of the same head need not go through it again.
-#[derive(Clone, Debug)]
-pub struct Baseline {
-    pub(crate) state: State,
-    /// Rules that find nothing in the head, whatever the body is.
-    pub(crate) quiet: Arc<Bits>,
 }
 
 /// How much work is allowed.
@@ -155,34 +144,5 @@ impl RuleSet {
             return Err((*tag).to_owned());
         }
         Ok(RuleMask(compile::mask(&self.rules, ids, tags)))
-    }
-
-    /// Asks about a request's head, without its body.
-    pub fn baseline(
-        &self,
-        request: &Request<'_>,
-        without: Option<&RuleMask>,
-        scratch: &mut Scratch,
-    ) -> Baseline {
-        let state = State::new(self, without);
-        let budget = Budget::default();
-        let mut evaluation = Evaluation::new(self, state, request, budget, scratch);
-        evaluation.phase(Phase::Head);
-        let quiet = evaluation.quiet();
-        Baseline { state: evaluation.into_state(), quiet: Arc::new(quiet) }
-    }
-
-    /// Asks about a request's body. Its head is the one that was asked about.
-    pub fn judge(
-        &self,
-        baseline: &Baseline,
-        request: &Request<'_>,
-        budget: Budget,
-        scratch: &mut Scratch,
-    ) -> Outcome {
-        let mut evaluation = Evaluation::new(self, baseline.state.clone(), request, budget, scratch);
-        evaluation.know(&baseline.quiet);
-        evaluation.phase(Phase::Body);
-        evaluation.outcome()
     }
 }
