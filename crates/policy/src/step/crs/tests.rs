@@ -112,3 +112,24 @@ fn steps_with_the_same_files_share_them_until_they_change() {
     assert!(!std::sync::Arc::ptr_eq(&first, &second));
     assert_eq!(second.len(), 2);
 }
+
+#[test]
+fn the_core_rule_set_judges_messages() {
+    let text = "name: p\nformat: json\nto_upstream:\n  - crs: {setup: /etc/modsecurity/crs/crs-setup.conf, \
+                rules: /usr/share/modsecurity-crs/rules, paranoia: 1, exclude: [{paths: [code]}]}\n";
+    for (message, rule) in [
+        (r#"{"type": "chat", "text": "Shall we meet at noon tomorrow?"}"#, None),
+        (r#"{"type": "chat", "text": "1' UNION SELECT name, password FROM users --"}"#, Some("942100")),
+        (r#"{"type": "chat", "text": "<script>alert(1)</script>"}"#, Some("941100")),
+        (r#"{"type": "chat", "files": ["../../../../etc/passwd"]}"#, Some("930110")),
+        (r#"{"type": "chat", "text": "; cat /etc/passwd"}"#, Some("932160")),
+        (r#"{"type": "chat", "code": "<script>alert(1)</script>"}"#, None),
+    ] {
+        let judged = judge(text, Direction::ToUpstream, message.as_bytes());
+        let rules: Vec<&str> = judged.findings.iter().filter_map(|finding| finding.rule.as_deref()).collect();
+        match rule {
+            Some(rule) => assert!(rules.contains(&rule) && rules.contains(&"949110"), "{message}: {rules:?}"),
+            None => assert!(rules.is_empty(), "{message}: {rules:?}"),
+        }
+    }
+}
