@@ -42,4 +42,10 @@ pub const TARGETS: &[(&str, Entry)] = &[
     ("relay_attach", wicketgate_relay::session::fuzz::attach),
     // Records of a private session, in any pieces.
     ("relay_records", wicketgate_relay::session::fuzz::records),
+    // A pattern and a text: both ways of matching agree.
+    ("seclang_operators", wicketgate_seclang::fuzz::operators),
+    // Rules as files have them, read and asked.
+    ("seclang_rules", wicketgate_seclang::fuzz::rules),
+    // A text, as every transformation makes it.
+    ("seclang_transformations", wicketgate_seclang::fuzz::transformations),
 ];

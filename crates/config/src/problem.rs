@@ -12,12 +12,14 @@ pub enum Severity {
     Error,
     /// It can be used, and weakens something.
     Warning,
+    /// It can be used; whoever wrote it should know.
+    Note,
 }
 
 /// One finding about the configuration.
 #[derive(Clone, Debug)]
 pub struct Problem {
-    /// Error or warning.
+    /// Error, warning or note.
     pub severity: Severity,
     /// Where it stands.
     pub place: Place,
@@ -53,6 +55,11 @@ impl Problems {
     /// Notes a warning.
     pub fn warning(&mut self, place: Place, what: impl Into<String>, help: impl Into<String>) {
         self.push(Severity::Warning, place, what.into(), help.into(), None);
+    }
+
+    /// Tells something that is neither wrong nor unwise.
+    pub fn note(&mut self, place: Place, what: impl Into<String>, help: impl Into<String>) {
+        self.push(Severity::Note, place, what.into(), help.into(), None);
     }
 
     /// Notes an error where the value of the key `name` lies outside `range`; gives the value as it is.

@@ -120,6 +120,7 @@ impl Report {
         let level = match problem.severity {
             Severity::Error => Level::ERROR,
             Severity::Warning => Level::WARNING,
+            Severity::Note => Level::NOTE,
         };
         let mut group = Group::with_title(level.primary_title(normalize_untrusted_str(&problem.what)));
         match self.snippet(problem.place, AnnotationKind::Primary, None) {

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use wicketgate_config::{Problems, Sources, parse, read};
+use wicketgate_config::{Problems, Severity, Sources, parse, read};
 
 use crate::finding::Finding;
 use crate::message::{Direction, Message};
@@ -52,13 +52,25 @@ pub(crate) fn judge_in(
     Judged { verdict: outcome.verdict, findings: outcome.findings }
 }
 
-fn check(text: &str) -> (Option<Policy>, Vec<String>) {
+/// What is told of a policy without being wrong with it.
+pub(crate) fn notes(text: &str) -> Vec<String> {
+    let problems = checked(text).1;
+    let notes = problems.iter().filter(|problem| problem.severity == Severity::Note);
+    notes.map(|problem| format!("{}\n{}", problem.what, problem.help)).collect()
+}
+
+fn checked(text: &str) -> (Option<Policy>, Problems) {
     let (mut sources, mut problems) = (Sources::default(), Problems::default());
     let number = sources.add(std::path::Path::new("policy.yaml"), text.to_owned());
     let root = parse(number, &mut sources, &|_| None, &mut problems);
     let raw: Option<RawPolicy> = root.and_then(|mut root| read(&mut root, &mut problems));
     let policy = raw.and_then(|raw| raw.check(&mut problems));
-    let told = problems.iter().map(|problem| {
+    (policy, problems)
+}
+
+fn check(text: &str) -> (Option<Policy>, Vec<String>) {
+    let (policy, problems) = checked(text);
+    let told = problems.iter().filter(|problem| problem.severity != Severity::Note).map(|problem| {
         assert!(!problem.help.is_empty());
         format!("{}:{} {}", problem.place.line(), problem.place.column(), problem.what)
     });

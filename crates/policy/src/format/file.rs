@@ -92,5 +92,6 @@ fn tell(at: &At<PathBuf>, file: &Path, problem: &Problem, problems: &mut Problem
     match problem.severity {
         Severity::Error => problems.error(at.place, what, &problem.help),
         Severity::Warning => problems.warning(at.place, what, &problem.help),
+        Severity::Note => problems.note(at.place, what, &problem.help),
     }
 }

@@ -8,6 +8,7 @@ use wicketgate_config::{At, Item, OneOrMany, Place, Problems};
 
 use super::audit::{AuditStep, RawAuditStep};
 use super::blocklist::{self, RawBlocklist};
+use super::crs::{Crs, RawCrs};
 use super::enrich::{self, RawEnrich};
 use super::files::{self, RawFiles};
 use super::guard::GuardStep;
@@ -58,6 +59,8 @@ pub struct RawStep {
     schema: Option<At<RawSchema>>,
     /// Messages with payload injection in a text or name do not pass.
     guard: Option<At<RawGuard>>,
+    /// Messages that rules of ModSecurity refuse do not pass, such as those of the OWASP Core Rule Set.
+    crs: Option<At<RawCrs>>,
     /// Messages are recorded, whatever becomes of them: an event `message.recorded` each.
     audit: Option<At<RawAuditStep>>,
 }
@@ -83,6 +86,7 @@ impl RawStep {
             ("enrich", raw.enrich.as_ref().map(|at| at.place)),
             ("schema", raw.schema.as_ref().map(|at| at.place)),
             ("guard", raw.guard.as_ref().map(|at| at.place)),
+            ("crs", raw.crs.as_ref().map(|at| at.place)),
             ("audit", raw.audit.as_ref().map(|at| at.place)),
         ];
         let what = sole_work(&written, raw.when.as_ref().map(|at| at.place), place, problems)?;
@@ -114,6 +118,8 @@ impl RawStep {
             Work::Schema(Schema::check(schema, stage, problems)?)
         } else if let Some(guard) = raw.guard {
             Work::Guard(GuardStep::check(guard.value, problems))
+        } else if let Some(crs) = raw.crs {
+            Work::Crs(Crs::check(crs, problems)?)
         } else if let Some(audit) = raw.audit {
             Work::Audit(AuditStep::check(audit, problems))
         } else {

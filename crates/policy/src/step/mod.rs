@@ -3,6 +3,7 @@
 mod audit;
 mod blocklist;
 mod config;
+mod crs;
 mod enrich;
 mod files;
 mod guard;
@@ -27,6 +28,7 @@ pub use then::{RawThen, Then};
 
 use self::audit::AuditStep;
 use self::blocklist::Blocklist;
+use self::crs::Crs;
 use self::enrich::Enrich;
 use self::files::Files;
 use self::guard::GuardStep;
@@ -100,6 +102,8 @@ enum Work {
     Schema(Schema),
     /// Attacks do not pass.
     Guard(GuardStep),
+    /// What rules of ModSecurity refuse does not pass.
+    Crs(Crs),
     /// It is recorded.
     Audit(AuditStep),
     /// Whatever meets the condition does not pass.
@@ -118,6 +122,7 @@ impl Work {
             | Self::Files(_)
             | Self::Schema(_)
             | Self::Guard(_)
+            | Self::Crs(_)
             | Self::Audit(_)
             | Self::Rule => false,
             Self::Redact(_) | Self::Enrich(_) => true,
@@ -164,6 +169,7 @@ impl Step {
             Work::Enrich(enrich) => enrich.judge(view, self.enforcement),
             Work::Schema(schema) => schema.judge(view),
             Work::Guard(guard) => guard.judge(view),
+            Work::Crs(crs) => crs.judge(view),
             Work::Audit(audit) => Effect::Keep(audit.keep(view)),
             Work::Rule => Effect::Violation(vec![match met {
                 Some(Err(why)) => Hit::whole("rule_failed", why),

@@ -81,7 +81,12 @@ fn every_example_passes_check() {
         command.current_dir(&folder).arg("check").env_clear().env("CERTIFICATES", certificates.path());
         let output = command.output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(output.status.success() && said.is_empty(), "{}: {said}", folder.display());
+        // A note says what of others' rules is not done.
+        let is_clean = match folder.ends_with("crs") {
+            true => said.starts_with("note: ") && !said.contains("\nwarning") && !said.contains("\nerror"),
+            false => said.is_empty(),
+        };
+        assert!(output.status.success() && is_clean, "{}: {said}", folder.display());
         seen += 1;
     }
     assert!(seen >= 8, "{seen} examples");
@@ -141,6 +146,8 @@ fn cases_of_policies_hold() {
     // Over another subprotocol nothing of it passes.
     let (code, said, _) = cases("sub-protocols", &["--route", "page", "--subprotocol", "chat"]);
     assert!(code == Some(1) && said.contains("wrong_subprotocol") && !said.contains(" forward "), "{said}");
+    let (code, said, told) = cases("crs", &["--route", "chat"]);
+    assert!(code == Some(0) && said.lines().count() > 6, "{said}{told}");
     let member = r#"{"sub": "ann", "name": "Ann", "groups": ["members"]}"#;
     let from =
         |identity| cases("enrich", &["--route", "chat", "--address", "192.0.2.7", "--identity", identity]);
