@@ -67,7 +67,7 @@ fn hand(name: &str, entry: Entry, input: &[u8], seed: u64) {
 
 /// An input with a few bytes changed, cut, put in twice, or another input's end.
 fn variation(inputs: &[Vec<u8>], random: &mut StdRng) -> Vec<u8> {
-    let mut any = |random: &mut StdRng| inputs[random.random_range(0..inputs.len())].clone();
+    let any = |random: &mut StdRng| inputs[random.random_range(0..inputs.len())].clone();
     let mut input = any(random);
     for _ in 0..random.random_range(1..=4) {
         let at = random.random_range(0..=input.len());
