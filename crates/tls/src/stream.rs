@@ -74,7 +74,7 @@ impl<S: Transport> TlsStream<S> {
             let held = self.engine.held().len();
             let mut filled = held;
             if !self.engine.has_unread() {
-                let room = wanted(buf.remaining(), held);
+                let room = wanted::<S>(buf.remaining(), held);
                 let mut fresh = ReadBuf::new(&mut scratch[held..held + room]);
                 ready!(Pin::new(&mut self.transport).poll_read(cx, &mut fresh))?;
                 if fresh.filled().is_empty() {
@@ -153,9 +153,11 @@ impl<S: Transport> TlsStream<S> {
 
 /// How many bytes to ask the socket for: what fills the reader's buffer if it comes in full records, at least
 /// one record, at most the scratch buffer's part for it.
-fn wanted(remaining: usize, held: usize) -> usize {
+fn wanted<S: Transport>(remaining: usize, held: usize) -> usize {
     let records = remaining / 16_384 + 1;
-    remaining.saturating_add(records * OVERHEAD).saturating_sub(held).clamp(RECORD_MAX, READ_MAX)
+    // What is held is part of a record that is longer than the reader's room.
+    let least = if S::READS_EXACTLY && held == 0 { OVERHEAD } else { RECORD_MAX };
+    remaining.saturating_add(records * OVERHEAD).saturating_sub(held).clamp(least, READ_MAX)
 }
 
 impl<S: Transport> AsyncRead for TlsStream<S> {

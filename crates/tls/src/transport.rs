@@ -9,6 +9,10 @@ use tokio::net::TcpStream;
 
 /// A byte stream that TLS can run over.
 pub trait Transport: AsyncRead + AsyncWrite + Unpin {
+    /// Whether reading a little costs little, as from memory: no more is read then than the reader's room asks for, and nothing
+    /// is put aside for its next read.
+    const READS_EXACTLY: bool = false;
+
     /// Writes what can be written now, for a reader that has something to say and must not take the writer's place as the one to
     /// be woken.
     ///

@@ -236,12 +236,13 @@ impl Way {
         Reached { socket, local }: Reached,
         deadline: Instant,
     ) -> Result<Opened, DialError> {
-        let open = async {
+        // Boxed, here and below: TLS under way is large, and whoever dials holds no place for it all the time.
+        let open = Box::pin(async {
             match socket {
                 Socket::Tcp(socket) => tls::open(&self.gateway, raw, socket).await,
                 Socket::Other(socket) => tls::open(&self.gateway, raw, socket).await,
             }
-        };
+        });
         Ok(Opened { carrier: self.before(deadline, open).await?, kind: Kind::Tls, local })
     }
 
@@ -250,12 +251,12 @@ impl Way {
         Reached { socket, local }: Reached,
         deadline: Instant,
     ) -> Result<Opened, DialError> {
-        let open = async {
+        let open = Box::pin(async {
             match socket {
                 Socket::Tcp(socket) => websocket::open(&self.gateway, &self.https, socket).await,
                 Socket::Other(socket) => websocket::open(&self.gateway, &self.https, socket).await,
             }
-        };
+        });
         Ok(Opened { carrier: self.before(deadline, open).await?, kind: Kind::WebSocket, local })
     }
 

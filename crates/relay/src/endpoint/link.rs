@@ -239,8 +239,10 @@ impl AsyncWrite for Link {
     }
 }
 
-/// Read and written by one task, which carries all streams.
-impl Transport for Link {}
+/// Read and written by one task, which carries all streams: a frame's header, and then its body.
+impl Transport for Link {
+    const READS_EXACTLY: bool = true;
+}
 
 impl Drop for Link {
     fn drop(&mut self) {
