@@ -99,8 +99,8 @@ EOF
 [ "$(id -u)" != 0 ] || mkdir -p /run/sshd
 start sshd "$(PATH=$PATH:/usr/sbin command -v sshd)" -D -e -f "$dir/sshd.conf"
 way="url: https://localhost:$wall/relay\n  https: {ca: $dir/example.com.pem}"
-sed "s|url: .*|$way|; s|127.0.0.1:22\$|127.0.0.1:$sshd|" "$here/agent.yaml" >agent.yaml
-sed "s|url: .*|$way|" "$here/client.yaml" >client.yaml
+sed "s|^  url: .*|  $way|; s|127.0.0.1:22\$|127.0.0.1:$sshd|" "$here/agent.yaml" >agent.yaml
+sed "s|^  url: .*|  $way|" "$here/client.yaml" >client.yaml
 export IDENTITIES=$dir
 start agent "$wicketgate" agent --config agent.yaml
 until_said agent " connected "
