@@ -21,7 +21,7 @@ use crate::config::RelayConfig;
 use crate::control::message::{FromEndpoint, FromGateway, Refusal, Welcome};
 use crate::control::version::{OLDEST, Version};
 use crate::control::{Channel, ChannelError};
-use crate::identity::{Arriving, Certified};
+use crate::identity::{Arriving, Certified, Established, HandshakeError};
 use crate::name::{Role, is_service};
 use crate::session::{Reason, SessionId};
 use crate::ticket::{Expiry, Sealed, Ticket};
@@ -33,7 +33,7 @@ const SEND: Duration = Duration::from_secs(20);
 /// The most services in one request.
 const MAX_SERVICES: usize = 64;
 
-type Endpoint = Channel<TlsStream<BoxedCarrier>>;
+type Endpoint = Channel<Box<TlsStream<BoxedCarrier>>>;
 
 /// Serves an endpoint until it goes.
 pub(super) async fn serve(
@@ -47,18 +47,18 @@ pub(super) async fn serve(
         let early = BytesMut::from(carrier.buffer());
         let arriving = Arriving::read(carrier.into_inner(), early).await?;
         if arriving.wants_to_join() {
-            return Ok(Err(arriving));
+            return Ok(Err(Box::new(arriving)));
         }
-        config.identity.accept_endpoint(arriving).await.map(Ok)
+        let Established { stream, peer, .. } = config.identity.accept_endpoint(arriving).await?;
+        Ok::<_, HandshakeError>(Ok((Box::new(stream), peer)))
     };
-    let established = match within(config.handshake_timeout, Box::pin(arrived)).await?? {
+    let (stream, peer) = match within(config.handshake_timeout, Box::pin(arrived)).await?? {
         Ok(established) => established,
-        Err(arriving) => return Box::pin(join::serve(broker, config, arriving, origin)).await,
+        Err(arriving) => return Box::pin(join::serve(broker, config, *arriving, origin)).await,
     };
-    let peer = established.peer;
     let name = peer.name.to_string();
     let who = origin.who(Some((&name, &peer.serial)));
-    let mut channel = Channel::new(established.stream);
+    let mut channel = Channel::new(stream);
     let hello = within(config.handshake_timeout, channel.receive()).await??;
     let admitted = match hello {
         FromEndpoint::Probe(hello) => {

@@ -268,14 +268,15 @@ impl Broker {
         let first = within(config.handshake_timeout, carrier.fill_buf()).await??;
         let is_probe = first.first() == preamble::PROBE.first();
         if is_probe {
-            return probe::serve(self, &config, carrier, (origin, websocket)).await;
+            return Box::pin(probe::serve(self, &config, carrier, (origin, websocket))).await;
         }
         // What the request held is kept for nobody else.
         drop(websocket);
+        // Each boxed, so that a carrier of either kind takes what it takes and no more.
         match first.first() {
             // The first byte of a TLS handshake (RFC 8446 section 5.1).
-            Some(0x16) => control::serve(self, &config, carrier, origin).await,
-            _ => data::serve(self, &config, carrier, origin, held).await,
+            Some(0x16) => Box::pin(control::serve(self, &config, carrier, origin)).await,
+            _ => Box::pin(data::serve(self, &config, carrier, origin, held)).await,
         }
     }
 }
