@@ -44,7 +44,9 @@ impl Evaluation<'_, '_> {
             (Some(name), _) => self.state.tx.set(name, value),
             // They are looked through for each. Where there is no room, a rule that reads it would see nothing.
             (None, Some(made)) => {
-                if self.spend(self.state.tx.len_made()) && !self.state.tx.set_made(cut(&made), value) {
+                let has_room =
+                    self.spend(self.state.tx.len_made()) && self.state.tx.set_made(cut(&made), value);
+                if !has_room {
                     self.state.end = End::OverBudget;
                 }
             }
