@@ -43,7 +43,11 @@ impl Rules {
         let is_as_it_came = waited.is_empty() && rest.is_empty();
         let state = session.state.clone();
         let message = Message { payload: whole, ..message };
-        let mut outcome = self.judge_all(&packets, steps, tree, session, direction, message);
+        let mut outcome = match packets.list.is_empty() {
+            // Heart-beats and parts of packets: they count as any message does.
+            true => self.count(steps, tree, session, direction, message),
+            false => self.judge_all(&packets, steps, tree, session, direction, message),
+        };
         let talk = session.talk.get_or_insert_default();
         match outcome.verdict {
             Verdict::Forward(_) | Verdict::Rewrite(..) => talk.keep(),
@@ -52,9 +56,6 @@ impl Rules {
                 session.state = state;
             }
         }
-        if !rest.is_empty() {
-            talk.hold(direction, rest);
-        }
         if let Verdict::Forward(forward) = outcome.verdict {
             outcome.verdict = match whole {
                 _ if is_as_it_came => Verdict::Forward(forward),
@@ -62,6 +63,15 @@ impl Rules {
                 whole => Verdict::Rewrite(whole.to_vec(), forward),
             };
         }
+        // A packet that comes byte by byte is not copied for each of them.
+        let part = match waited.is_empty() {
+            true => rest.to_vec(),
+            false => {
+                waited.drain(..packets.end);
+                waited
+            }
+        };
+        talk.hold(direction, part);
         outcome
     }
 

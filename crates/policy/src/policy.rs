@@ -207,7 +207,7 @@ impl Rules {
             Err(breach) => return self.breach(breach),
         };
         let fields = Fields::new(tree, message.payload);
-        let next_state = match self.next_state(known.as_deref(), &fields, session, direction) {
+        let mut next_state = match self.next_state(known.as_deref(), &fields, session, direction) {
             Ok(next) => next,
             Err(error) => return self.breach(error.into()),
         };
@@ -257,12 +257,51 @@ impl Rules {
                     return Outcome { verdict, ..outcome };
                 }
             };
+            // A step may have changed what says of which kind it is.
+            let fields = Fields::new(tree, next);
+            next_state = match self.next_state(known.as_deref(), &fields, session, direction) {
+                Ok(next) => next,
+                Err(error) => {
+                    let Outcome { verdict, findings, .. } = self.breach(error.into());
+                    outcome.findings.extend(findings);
+                    return Outcome { verdict, ..outcome };
+                }
+            };
         }
         if let Some(payload) = rewritten {
             outcome.verdict = Verdict::Rewrite(payload, Forward(()));
         }
         if let (Some(states), Some(next)) = (&self.states, next_state) {
             session.state.follow(states, next);
+        }
+        outcome
+    }
+
+    /// Judges a message that holds no whole packet: there is nothing in it for steps but that it came.
+    pub(crate) fn count(
+        &self,
+        steps: &[Step],
+        tree: &Tree,
+        session: &mut Session,
+        direction: Direction,
+        message: Message<'_>,
+    ) -> Outcome {
+        let mut outcome = Outcome::pass();
+        let view = View {
+            fields: Fields::new(tree, message.payload),
+            kind: "",
+            data: message.kind,
+            direction,
+            facts: &session.facts,
+            now: session.now,
+            unix: session.unix,
+        };
+        for step in steps.iter().filter(|step| step.counts()) {
+            let mut step = std::slice::from_ref(step).iter();
+            if let Ran::Ended(verdict) = run(&mut step, &view, &mut session.memory, &mut outcome) {
+                outcome.verdict = verdict;
+                break;
+            }
         }
         outcome
     }

@@ -13,7 +13,7 @@ use crate::request::RuleMask;
 use crate::rule::{Entry, Rule, Severity};
 
 /// Rules of files, which can be asked about requests. Memory: about 20 MiB for the OWASP Core Rule Set, and for each thread that
-/// asks up to 512 KiB for each pattern that was tried.
+/// asks up to 512 KiB for each pattern that was tried, 64 MiB in all.
 #[derive(Debug)]
 pub struct RuleSet {
     pub(crate) rules: Vec<Rule>,

@@ -192,20 +192,20 @@ impl Single {
 }
 
 impl Selection {
-    /// Whether a value of this name is meant.
-    pub(crate) fn has(&self, name: &[u8]) -> bool {
+    /// Whether a value of this name is meant; the work that this took is added to `work`.
+    pub(crate) fn has(&self, name: &[u8], work: &mut usize) -> bool {
         match self {
             Self::All => true,
             Self::Name(own) => own.eq_ignore_ascii_case(name),
-            Self::Regex(regex) => regex.is_in_name(name),
+            Self::Regex(regex) => regex.is_in_name(name, work),
         }
     }
 }
 
 impl Target {
     /// Whether it means this value.
-    pub(crate) fn means(&self, collection: Collection, name: &[u8]) -> bool {
-        collection.is_in(self.collection) && self.selection.has(name)
+    pub(crate) fn means(&self, collection: Collection, name: &[u8], work: &mut usize) -> bool {
+        collection.is_in(self.collection) && self.selection.has(name, work)
     }
 
     /// Reads one, as `ARGS`, `&ARGS`, `TX:score` or `REQUEST_COOKIES:/^_ga/`.

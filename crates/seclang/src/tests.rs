@@ -114,3 +114,66 @@ fn too_much_work_is_told_and_nothing_else_is_asked() {
     let outcome = set.judge(&baseline, &request, Budget { base: 10, per_byte: 0 }, &mut scratch);
     assert_eq!((outcome.end, outcome.found.len()), (End::OverBudget, 0));
 }
+
+#[test]
+fn decoys_hide_no_value_from_the_rest_of_a_chain() {
+    let rules = r#"SecRule ARGS "@contains decoy" "id:1,nolog,chain"
+            SecRule MATCHED_VARS "@contains attack" "setvar:tx.found=1"
+        SecRule TX:found "@eq 1" "id:2,deny""#;
+    let set = RuleSet::parse(rules, &[]).unwrap();
+    let mut arguments = vec![Argument::new(b"a", b"decoy"); 500];
+    assert_eq!(end(&set, &arguments, Budget::default()), End::Passed);
+    arguments.push(Argument::new(b"a", b"decoy attack"));
+    assert!(matches!(end(&set, &arguments, Budget::default()), End::Refused(_)));
+}
+
+#[test]
+fn variables_that_find_no_room_are_told() {
+    let rules = r#"SecRule ARGS_NAMES "@rx ." "id:1,nolog,setvar:'tx.n_%{MATCHED_VAR}=+1'"
+        SecRule TX:/^n_/ "@gt 1" "id:2,deny""#;
+    let set = RuleSet::parse(rules, &[]).unwrap();
+    let names: Vec<String> = (0..5000).map(|number| number.to_string()).collect();
+    let arguments =
+        |count| -> Vec<_> { names[..count].iter().map(|name| Argument::new(name.as_bytes(), b"")).collect() };
+    let mut many = arguments(1000);
+    assert_eq!(end(&set, &many, Budget::default()), End::Passed);
+    many.push(Argument::new(b"999", b""));
+    assert!(matches!(end(&set, &many, Budget::default()), End::Refused(_)));
+    assert_eq!(end(&set, &arguments(5000), Budget { base: 1 << 40, per_byte: 0 }), End::OverBudget);
+}
+
+#[test]
+fn what_a_rule_captures_is_there_for_all_that_come_after() {
+    for reader in [
+        r#"SecRule TX:1 "@streq b""#,
+        r#"SecRule TX:/^[1-3]$/ "@streq b""#,
+        r#"SecRule ARGS "@streq a%{tx.1}""#,
+    ] {
+        let rules = format!(
+            "SecRule ARGS \"@rx a(.)\" \"id:1,capture,nolog\"\nSecRule ARGS \"@rx ()\" \"id:2,nolog\"\n{reader} \"id:3\""
+        );
+        assert_eq!(
+            (found(&rules, "x", "ab"), found(&rules, "x", "ac").contains(&3)),
+            (vec![3], reader.contains("%")),
+            "{reader}"
+        );
+    }
+}
+
+#[test]
+fn selections_and_short_values_take_work() {
+    let set = RuleSet::parse("SecRule ARGS:/x[^y]{50}z/ \"@streq 1\" \"id:1\"", &[]).unwrap();
+    let name = "x".repeat(1000) + "z";
+    let arguments = vec![Argument { name: name.as_bytes(), ..Argument::new(b"", b"") }; 100];
+    assert_eq!(end(&set, &arguments, Budget { base: 1 << 20, per_byte: 0 }), End::OverBudget);
+    let set = RuleSet::parse("SecRule ARGS \"@streq 1\" \"id:1\"", &[]).unwrap();
+    let arguments = vec![Argument::new(b"", b""); 100_000];
+    assert_eq!(end(&set, &arguments, Budget { base: 1 << 19, per_byte: 0 }), End::OverBudget);
+}
+
+fn end(set: &RuleSet, arguments: &[Argument<'_>], budget: Budget) -> End {
+    let request = Request { arguments, ..Request::default() };
+    let mut scratch = Scratch::default();
+    let baseline = set.baseline(&request, None, &mut scratch);
+    set.judge(&baseline, &request, budget, &mut scratch).end
+}

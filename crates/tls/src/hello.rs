@@ -21,7 +21,7 @@ pub struct Hello<S> {
 }
 
 impl<S: Transport> Hello<S> {
-    /// Reads it; `said` came already.
+    /// Reads it; `said` came already. rustls takes no more than it holds of one message, and no more than that is kept here.
     ///
     /// # Errors
     /// It is none; the alert was sent.
@@ -82,6 +82,7 @@ mod tests {
     use tokio_rustls::TlsConnector;
 
     use super::*;
+    use crate::engine::HELD_MAX;
     use crate::testing::{Issued, NAME};
 
     #[tokio::test]
@@ -104,6 +105,24 @@ mod tests {
         let mut said = [0; 5];
         connected.unwrap().read_exact(&mut said).await.unwrap();
         assert_eq!(&said, b"hello");
+    }
+
+    #[tokio::test]
+    async fn a_hello_in_many_records_is_bounded() {
+        let (mut near, far) = tokio::io::duplex(1024);
+        let mut sent = 0;
+        let send = async {
+            // A hello of 65,000 bytes, one byte a record.
+            for byte in [1, 0, 0xfd, 0xe8].into_iter().chain([3, 3]).chain(std::iter::repeat_n(0, 64_000)) {
+                if near.write_all(&[0x16, 3, 1, 0, 1, byte]).await.is_err() {
+                    break;
+                }
+                sent += 6;
+            }
+        };
+        let (error, ()) = tokio::join!(Hello::read(far, BytesMut::new()), send);
+        let error = error.unwrap_err();
+        assert!(error.to_string().contains("buffer full") && sent < HELD_MAX, "{error} {sent}");
     }
 
     #[tokio::test]

@@ -286,6 +286,23 @@ to_client: []
     }
 
     #[test]
+    fn a_message_that_steps_change_leads_where_the_new_one_does() {
+        use Direction::{ToClient, ToUpstream};
+        let yaml = LOGIN.replace("to_upstream: [", "to_upstream: [{enrich: {set: {t: '\"login\"'}}}, ");
+        let yaml = yaml
+            .replace("{login: waiting}, to_client: {'note", "{login: waiting, hi: new}, to_client: {'note");
+        let policy = policy(&yaml).0.unwrap();
+        let mut session = Session::default();
+        let say = Message { kind: DataKind::Text, payload: br#"{"t":"hi"}"# };
+        assert!(matches!(policy.judge(&mut session, ToUpstream, say).verdict, Verdict::Rewrite(..)));
+        assert_eq!(judged(&policy, &mut session, &[(ToClient, "ok")]), ["passed"]);
+        // One that may not come now does not go on either.
+        let yaml = yaml.replace("'\"login\"'", "'\"say\"'");
+        let outcome = self::policy(&yaml).0.unwrap().judge(&mut Session::default(), ToUpstream, say);
+        assert!(matches!(outcome.verdict, Verdict::Close(CloseCode::POLICY)));
+    }
+
+    #[test]
     fn a_reload_keeps_the_state_by_its_name() {
         use Direction::{ToClient, ToUpstream};
         let mut session = Session::default();

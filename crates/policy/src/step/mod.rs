@@ -178,6 +178,11 @@ impl Step {
         }
     }
 
+    /// Whether it counts messages, whatever they say.
+    pub(crate) const fn counts(&self) -> bool {
+        matches!(self.work, Work::Limit(_))
+    }
+
     /// Goes on with what the step of the last configuration knows of all sessions, if it is the same one.
     pub(crate) fn follow(&self, last: &Self) {
         match (&self.work, &last.work) {

@@ -80,7 +80,7 @@ impl Compiled {
             test: None,
             negated: false,
             forms: self.forms_of(place, id, defaults.iter().chain(written)),
-            captures: false,
+            captures: defaults.iter().chain(written).any(|one| one.name == "capture"),
             sets: Vec::new(),
             controls: Vec::new(),
             flow: Flow::default(),

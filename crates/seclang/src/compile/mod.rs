@@ -239,7 +239,7 @@ impl Compiled {
             Removal::Tag(text) | Removal::Message(text) => Pattern::new(text).ok(),
         };
         let finds = |own: &str, text: &str| {
-            own == text || regex.as_ref().is_some_and(|regex| regex.is_in_name(own.as_bytes()))
+            own == text || regex.as_ref().is_some_and(|regex| regex.is_in_name(own.as_bytes(), &mut 0))
         };
         for (index, rule) in self.rules.iter().enumerate() {
             let meant = match removal {

@@ -21,6 +21,8 @@ struct Seen<'a> {
 /// What stands before and behind the end of a finding in its excerpt.
 const BEFORE: usize = 32;
 const BEHIND: usize = 16;
+/// What asking about a value costs, however short it is.
+const ASKED: usize = 8;
 
 impl<'e> Evaluation<'e, '_> {
     /// Whether a rule holds for any of its values; it does what it does for each of them.
@@ -69,19 +71,23 @@ impl<'e> Evaluation<'e, '_> {
     }
 
     /// How many values of a target there are.
-    fn count(&self, target: &Target) -> usize {
-        match target.collection {
+    fn count(&mut self, target: &Target) -> usize {
+        let mut work = 0;
+        let count = match target.collection {
             Collection::Tx => {
-                self.state.tx.all(&self.set.names).filter(|(name, _)| target.selection.has(name)).count()
+                let all = self.state.tx.all(&self.set.names);
+                all.filter(|(name, _)| target.selection.has(name, &mut work)).count()
             }
             Collection::MatchedVars | Collection::MatchedVarsNames => self.matched.len(),
             collection => {
                 let groups = groups(collection).filter(|group| !self.hides(*group));
                 let values = groups.flat_map(|group| self.values.group(group));
                 let values = values.filter_map(|index| self.values.value(index));
-                values.filter(|value| target.selection.has(&value.name)).count()
+                values.filter(|value| target.selection.has(&value.name, &mut work)).count()
             }
-        }
+        };
+        self.spend(work);
+        count
     }
 
     /// Whether a group's values are not there yet.
@@ -117,12 +123,14 @@ impl<'e> Evaluation<'e, '_> {
     ) -> bool {
         let collection = GROUPS.get(group).copied().unwrap_or(Collection::Nothing);
         let Some(value) = self.values.value(index) else { return false };
-        if !target.selection.has(&value.name)
-            || rule.left_out.iter().any(|target| target.means(collection, &value.name))
-            || self.state.leaves_out(head, collection, &value.name)
-        {
+        let mut work = ASKED;
+        let is_meant = target.selection.has(&value.name, &mut work)
+            && !rule.left_out.iter().any(|target| target.means(collection, &value.name, &mut work))
+            && !self.state.leaves_out(head, collection, &value.name, &mut work);
+        if !self.spend(work) || !is_meant {
             return false;
         }
+        let Some(value) = self.values.value(index) else { return false };
         let argument = value.argument.and_then(|at| self.request.arguments.get(at));
         if argument.and_then(|argument| argument.without).is_some_and(|mask| mask.0.has(head)) {
             return false;
@@ -181,10 +189,12 @@ impl<'e> Evaluation<'e, '_> {
             };
             return value.is_some_and(|value| self.ask_plainly(rule, test, Collection::Tx, name, &value));
         }
-        let all = self.state.tx.all(&set.names).filter(|(name, _)| target.selection.has(name));
+        let mut work = 0;
+        let all = self.state.tx.all(&set.names).filter(|(name, _)| target.selection.has(name, &mut work));
         let all: Vec<Made> =
             all.map(|(name, value)| Made { name: name.into(), value: value.clone() }).collect();
         let mut holds = false;
+        self.spend(work);
         for Made { name, value } in all {
             holds |= self.ask_plainly(rule, test, Collection::Tx, &name, &value);
         }
@@ -193,7 +203,12 @@ impl<'e> Evaluation<'e, '_> {
 
     fn ask_matched(&mut self, rule: &'e Rule, test: u32, names: bool) -> bool {
         let mut holds = false;
-        for matched in self.matched.clone() {
+        // What holds is noted behind these.
+        for at in 0..self.matched.len() {
+            let Some(matched) = self.matched.get(at).cloned() else { break };
+            if self.state.end != End::Passed {
+                break;
+            }
             let value = if names { matched.full_name() } else { matched.value };
             holds |= self.ask_plainly(rule, test, matched.collection, &matched.name, &value);
         }
@@ -209,6 +224,9 @@ impl<'e> Evaluation<'e, '_> {
         name: &[u8],
         value: &[u8],
     ) -> bool {
+        if !self.spend(ASKED + value.len()) {
+            return false;
+        }
         let source =
             self.source.as_ref().map_or(Source::Other(collection.label()), |(source, _)| source.clone());
         let seen = |source| Seen { collection, name, source };
@@ -289,8 +307,7 @@ impl<'e> Evaluation<'e, '_> {
         if !self.spend(length) {
             return None;
         }
-        let found = pattern.find(self.texts.bytes(text), self.scratch.states(test)?);
-        match found {
+        match self.scratch.find(test, pattern, self.texts.bytes(text))? {
             Ok(found) => found,
             Err(WornOut) => {
                 let slowly = length.saturating_mul(pattern.slowness());
@@ -337,10 +354,11 @@ impl<'e> Evaluation<'e, '_> {
             let around = value.get(end.saturating_sub(BEFORE)..value.len().min(end + BEHIND));
             self.source = Some((seen.source, around.unwrap_or_default().into()));
         }
-        if self.matched.len() < 128 {
-            let Seen { collection, name, .. } = seen;
-            self.matched.push(Matched { collection, name: name.into(), value: value.into() });
+        let Seen { collection, name, .. } = seen;
+        if !self.spend(ASKED + name.len() + value.len()) {
+            return;
         }
+        self.matched.push(Matched { collection, name: name.into(), value: value.into() });
         if rule.captures {
             self.capture(rule, test, value);
         }

@@ -7,6 +7,7 @@ use super::state::cut;
 use super::values::groups;
 use crate::macros::{Macro, Part};
 use crate::operator::number;
+use crate::request::End;
 use crate::rule::{Change, Rule, Set, SetName};
 use crate::target::{Collection, Target};
 
@@ -41,7 +42,14 @@ impl Evaluation<'_, '_> {
         };
         match (known, made) {
             (Some(name), _) => self.state.tx.set(name, value),
-            (None, Some(made)) => self.state.tx.set_made(cut(&made), value),
+            // They are looked through for each. Where there is no room, a rule that reads it would see nothing.
+            (None, Some(made)) => {
+                let has_room =
+                    self.spend(self.state.tx.len_made()) && self.state.tx.set_made(cut(&made), value);
+                if !has_room {
+                    self.state.end = End::OverBudget;
+                }
+            }
             _ => {}
         }
     }
@@ -68,7 +76,7 @@ impl Evaluation<'_, '_> {
         let groups = groups(target.collection).filter(|group| !self.hides(*group));
         let mut values =
             groups.flat_map(|group| self.values.group(group)).filter_map(|at| self.values.value(at));
-        if let Some(value) = values.find(|value| target.selection.has(&value.name)) {
+        if let Some(value) = values.find(|value| target.selection.has(&value.name, &mut 0)) {
             out.extend_from_slice(cut(self.texts.bytes(value.text)));
         }
     }

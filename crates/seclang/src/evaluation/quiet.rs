@@ -40,7 +40,7 @@ impl Evaluation<'_, '_> {
             let values: Vec<usize> = groups.flat_map(|group| self.values.group(group)).collect();
             for index in values {
                 let Some(value) = self.values.value(index) else { continue };
-                if !target.selection.has(&value.name) {
+                if !target.selection.has(&value.name, &mut 0) {
                     continue;
                 }
                 let value = value.text;

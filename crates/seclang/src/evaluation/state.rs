@@ -49,7 +49,7 @@ pub(super) struct Matched {
 }
 
 /// The most variables whose names are made of values, and the longest value.
-const MAX_MADE: usize = 256;
+const MAX_MADE: usize = 4096;
 const MAX_VALUE: usize = 4096;
 /// The most values that are left out while a request is asked about.
 const MAX_LEFT_OUT: usize = 1024;
@@ -97,8 +97,14 @@ impl State {
     }
 
     /// Whether this rule does not look at this value.
-    pub(super) fn leaves_out(&self, rule: usize, collection: Collection, name: &[u8]) -> bool {
-        self.left_out.iter().any(|left| left.0.has(rule) && left.1.means(collection, name))
+    pub(super) fn leaves_out(
+        &self,
+        rule: usize,
+        collection: Collection,
+        name: &[u8],
+        work: &mut usize,
+    ) -> bool {
+        self.left_out.iter().any(|left| left.0.has(rule) && left.1.means(collection, name, work))
     }
 }
 
@@ -121,13 +127,26 @@ impl Tx {
         self.made.iter().find(|made| *made.name == *name).map(|made| &made.value)
     }
 
-    pub(super) fn set_made(&mut self, name: &[u8], value: Option<Arc<[u8]>>) {
-        self.made.retain(|made| *made.name != *name);
-        if let Some(value) = value
-            && self.made.len() < MAX_MADE
-        {
+    /// Sets one of those; whether there was room for it.
+    #[must_use]
+    pub(super) fn set_made(&mut self, name: &[u8], value: Option<Arc<[u8]>>) -> bool {
+        let Some(value) = value else {
+            self.made.retain(|made| *made.name != *name);
+            return true;
+        };
+        if let Some(made) = self.made.iter_mut().find(|made| *made.name == *name) {
+            made.value = value;
+        } else if self.made.len() < MAX_MADE {
             self.made.push(Made { name: name.into(), value });
+        } else {
+            return false;
         }
+        true
+    }
+
+    /// How many of those there are.
+    pub(super) const fn len_made(&self) -> usize {
+        self.made.len()
     }
 
     /// All that there are, by their names.

@@ -35,7 +35,7 @@ pub(crate) type States = Option<Box<Cache>>;
 const KEPT: usize = 512 << 10;
 /// It is made of no more than this, in bytes.
 const MAKING: usize = 4 << 20;
-/// Who starts anew so often in one text, for want of states that serve for so many bytes each, gives up.
+/// What was started anew so often and then has states that serve for less than so many bytes each gives up, and is forgotten.
 const STARTS: usize = 8;
 const SERVED: usize = 4;
 /// A name is short: what is longer has a name by accident.
@@ -86,8 +86,12 @@ impl Pattern {
         let cache = states.get_or_insert_with(|| Box::new(self.0.dfa.create_cache()));
         let anchored = if self.0.anchored { Anchored::Yes } else { Anchored::No };
         let input = Input::new(text).anchored(anchored).earliest(true);
-        let found = self.0.dfa.try_search_fwd(cache, &input).map_err(|_| WornOut)?;
-        Ok(found.map(|found| found.offset()))
+        let found = self.0.dfa.try_search_fwd(cache, &input);
+        if found.is_err() {
+            // It counts its starts as long as it lives, and would give up sooner in the next text.
+            *states = None;
+        }
+        found.map(|found| found.map(|found| found.offset())).map_err(|_| WornOut)
     }
 
     /// The same in memory that does not grow, and time by the product of text and pattern.
@@ -113,10 +117,21 @@ impl Pattern {
         spans.map(|span| span.map(|span| span.range())).collect()
     }
 
-    /// Whether it finds something in a name.
-    pub(crate) fn is_in_name(&self, name: &[u8]) -> bool {
+    /// How many groups there are, with the whole; at most ten.
+    pub(crate) fn len_groups(&self) -> usize {
+        self.0.pike.get_nfa().group_info().group_len(regex_automata::PatternID::ZERO).min(10)
+    }
+
+    /// Whether it finds something in a name; the work that this took is added to `work`.
+    pub(crate) fn is_in_name(&self, name: &[u8], work: &mut usize) -> bool {
         let name = &name[..name.len().min(LONGEST_NAME)];
-        self.0.needs.are_in(name) && self.find_slowly(name).is_some()
+        *work += name.len();
+        if !self.0.needs.are_in(name) {
+            return false;
+        }
+        // Its states are made first, which costs as much as a byte does.
+        *work += (name.len() + 1).saturating_mul(self.slowness());
+        self.find_slowly(name).is_some()
     }
 }
 
@@ -132,5 +147,26 @@ fn last_line(error: &str) -> String {
 impl fmt::Debug for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pattern").field("needs", &self.0.needs).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn what_is_worn_out_by_one_text_serves_the_next() {
+        let pattern = Pattern::new("x[^y]{60}z").unwrap();
+        let mut seed = 1u64;
+        let mut hostile = Vec::new();
+        hostile.resize_with(1 << 20, || {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            if seed >> 63 == 0 { b'x' } else { b'w' }
+        });
+        let mut states = None;
+        assert!(pattern.find(&hostile, &mut states).is_err() && states.is_none());
+        let honest = format!("{}x{}z", "w".repeat(100), "w".repeat(60));
+        assert_eq!(pattern.find(honest.as_bytes(), &mut states).ok(), Some(Some(honest.len())));
     }
 }

@@ -269,7 +269,11 @@ impl Translator<'_> {
     fn member(&mut self, byte: u8) -> Result<Option<u8>, Untranslatable> {
         if byte == b'[' && self.rest.first() == Some(&b':') {
             let end = self.rest.windows(2).position(|pair| pair == b":]");
-            if let Some(end) = end.filter(|end| self.rest[1..*end].iter().all(u8::is_ascii_alphabetic)) {
+            let is_name = |end: &usize| {
+                let name = &self.rest[1..*end];
+                name.strip_prefix(b"^").unwrap_or(name).iter().all(u8::is_ascii_alphabetic)
+            };
+            if let Some(end) = end.filter(is_name) {
                 self.out.push('[');
                 self.out.push_str(&String::from_utf8_lossy(&self.rest[..end + 2]));
                 self.rest = &self.rest[end + 2..];
@@ -334,6 +338,7 @@ mod tests {
         assert_eq!(regex("a{2,}{x}"), r"a{2,}\x7Bx\x7D");
         assert_eq!(regex("[´]"), r"[\xC2\xB4]");
         assert_eq!(regex(r"[[:space:]a]"), r"[[:space:]a]");
+        assert_eq!(regex(r"[[:^alpha:]a]"), r"[[:^alpha:]a]");
         assert_eq!(regex(r"\x5c\x{41}\h"), r"\x5CA[\t \xA0]");
     }
 

@@ -76,9 +76,9 @@ pub(super) fn replace_comments(text: &[u8], out: &mut Vec<u8>) {
 pub(super) fn remove_comments(text: &[u8], out: &mut Vec<u8>) {
     let mut rest = text;
     while let Some((&first, behind)) = rest.split_first() {
-        let end: &[u8] = match first {
-            b'/' if rest.starts_with(b"/*") => b"*/",
-            b'<' if rest.starts_with(b"<!--") => b"-->",
+        let (start, end): (usize, &[u8]) = match first {
+            b'/' if rest.starts_with(b"/*") => (2, b"*/"),
+            b'<' if rest.starts_with(b"<!--") => (4, b"-->"),
             b'#' => return,
             b'-' if rest.starts_with(b"--") => return,
             _ => {
@@ -87,8 +87,10 @@ pub(super) fn remove_comments(text: &[u8], out: &mut Vec<u8>) {
                 continue;
             }
         };
-        match memmem::find(behind, end) {
-            Some(at) => rest = &behind[at + end.len()..],
+        // `/*/` is no whole comment: its end stands behind its whole start.
+        let inner = &rest[start..];
+        match memmem::find(inner, end) {
+            Some(at) => rest = &inner[at + end.len()..],
             None => {
                 out.push(b' ');
                 return;

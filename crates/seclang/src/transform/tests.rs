@@ -37,6 +37,7 @@ fn paths_space_and_comments() {
     assert_eq!(apply("replaceComments", b"a/*x*/b/*c"), "a b ");
     assert_eq!(apply("removeCommentsChar", b"a/*b*/--c#"), "abc");
     assert_eq!(apply("removeComments", b"a/*b*/c--d"), "ac");
+    assert_eq!(apply("removeComments", b"a/*/ # */b<!--> # -->c"), "abc");
     assert_eq!(apply("trim", b"\t a b "), "a b");
 }
 

@@ -95,13 +95,15 @@ pub(crate) struct Packets {
     pub(crate) list: Vec<Range<usize>>,
     /// Where a packet begins that goes on in the next message; the message's end where none does.
     pub(crate) end: usize,
+    /// Heart-beats between them.
+    beats: usize,
     most: usize,
 }
 
 impl Packets {
     /// None of them yet, of a message of this length.
     pub(crate) const fn new(length: usize, most: usize) -> Self {
-        Self { list: Vec::new(), end: length, most }
+        Self { list: Vec::new(), end: length, beats: 0, most }
     }
 
     fn push(&mut self, packet: Range<usize>) -> Result<(), Breach> {
@@ -110,6 +112,12 @@ impl Packets {
         }
         self.list.push(packet);
         Ok(())
+    }
+
+    /// A heart-beat stands between packets: there are no more of them than packets may be.
+    const fn beat(&mut self) -> Result<(), Breach> {
+        self.beats += 1;
+        if self.beats > self.most { Err(Breach::Packets) } else { Ok(()) }
     }
 }
 

@@ -49,12 +49,29 @@ pub struct Ocpp {
 impl RawOcpp {
     /// Checks the values; what is wrong goes to `problems`.
     pub(in crate::format) fn check(self, problems: &mut Problems) -> Ocpp {
+        let station = actions(self.version, Direction::ToUpstream);
+        let system = actions(self.version, Direction::ToClient);
         Ocpp {
             version: self.version,
-            station_actions: Names::optional(self.station_actions, problems),
-            system_actions: Names::optional(self.system_actions, problems),
+            station_actions: known(self.station_actions, station, problems),
+            system_actions: known(self.system_actions, system, problems),
         }
     }
+}
+
+/// A list of actions, each of which may be called from that side: one that may not would be listed in vain.
+fn known(raw: Option<At<OneOrMany<At<String>>>>, actions: &[&str], problems: &mut Problems) -> Option<Names> {
+    for listed in raw.iter().flat_map(|raw| raw.value.iter()) {
+        let is_known = match listed.value.strip_suffix('*') {
+            Some(start) => actions.iter().any(|action| action.starts_with(start)),
+            None => actions.contains(&&*listed.value),
+        };
+        if !is_known {
+            let what = format!("`{}` is no action that this version has for this side", listed.value);
+            problems.error(listed.place, what, "list actions of the version, as `Heartbeat`");
+        }
+    }
+    Names::optional(raw, problems)
 }
 
 /// What stations call, in 1.6.
@@ -178,14 +195,12 @@ const SYSTEM_2: &[&str] = &[
     "UpdateFirmware",
 ];
 
-impl Ocpp {
-    const fn actions(&self, caller: Direction) -> &'static [&'static str] {
-        match (self.version, caller) {
-            (RawVersion::One, Direction::ToUpstream) => STATION_1,
-            (RawVersion::One, Direction::ToClient) => SYSTEM_1,
-            (RawVersion::Two, Direction::ToUpstream) => STATION_2,
-            (RawVersion::Two, Direction::ToClient) => SYSTEM_2,
-        }
+const fn actions(version: RawVersion, caller: Direction) -> &'static [&'static str] {
+    match (version, caller) {
+        (RawVersion::One, Direction::ToUpstream) => STATION_1,
+        (RawVersion::One, Direction::ToClient) => SYSTEM_1,
+        (RawVersion::Two, Direction::ToUpstream) => STATION_2,
+        (RawVersion::Two, Direction::ToClient) => SYSTEM_2,
     }
 }
 
@@ -220,7 +235,7 @@ impl Protocol for Ocpp {
         match (number, length) {
             (2, 4) if packet.nth(3).is_some_and(|payload| is_map(&payload)) => {
                 let action = text(2)?;
-                let actions = self.actions(heard.direction);
+                let actions = actions(self.version, heard.direction);
                 let place = actions.iter().position(|known| *known == action);
                 let place = place.and_then(|place| u8::try_from(place).ok());
                 let place = place.ok_or(Breach::Unlisted(Named::Action))?;
@@ -249,12 +264,15 @@ impl Ocpp {
     fn answer(&self, kind: &str, key: Key, heard: &Heard<'_>, talk: &mut Talk) -> Result<Kind, Breach> {
         let caller = other(heard.direction);
         let place = talk.close(caller, key)?;
-        Ok(named(kind, self.actions(caller).get(usize::from(place)).copied().unwrap_or_default()))
+        Ok(named(kind, actions(self.version, caller).get(usize::from(place)).copied().unwrap_or_default()))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+    use wicketgate_config::part;
+
     use super::*;
     use crate::format::pack::testing::Session;
     use crate::message::Direction::{ToClient, ToUpstream};
@@ -295,6 +313,20 @@ to_client: []
         }
         let mut other = Session::of(POLICY, "station").negotiated(Some("ocpp2.0.1"));
         assert_eq!(other.say(ToUpstream, r#"[2,"1","Heartbeat",{}]"#), "wrong_subprotocol 1008");
+    }
+
+    #[test]
+    fn what_may_never_be_called_is_not_listed() {
+        for (list, refused) in [
+            ("station_actions: [Heartbeat, 'Boot*']", 0),
+            ("station_actions: [Heartbeat, Reset]", 1),
+            ("station_actions: ['Remote*'], system_actions: [TransactionEvent, Reset]", 2),
+        ] {
+            let raw: RawOcpp = part("test.yaml", &format!("{{version: '1.6', {list}}}")).unwrap();
+            let mut problems = Problems::default();
+            raw.check(&mut problems);
+            assert_eq!(problems.iter().count(), refused, "{list}");
+        }
     }
 
     #[test]

@@ -203,9 +203,10 @@ impl Talk {
         std::mem::take(&mut self.held[side(direction)])
     }
 
-    /// A part of a packet waits for the rest.
-    pub(crate) fn hold(&mut self, direction: Direction, part: &[u8]) {
-        self.held[side(direction)] = part.to_vec();
+    /// A part of a packet waits for the rest. It keeps room to grow, and none that a longer message took.
+    pub(crate) fn hold(&mut self, direction: Direction, mut part: Vec<u8>) {
+        part.shrink_to(part.len() * 2);
+        self.held[side(direction)] = part;
     }
 }
 

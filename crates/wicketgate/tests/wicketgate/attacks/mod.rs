@@ -10,6 +10,7 @@ mod client_address;
 mod client_certificates;
 mod compression;
 mod connections;
+mod crs;
 mod external;
 mod first_message;
 mod forged;

@@ -128,6 +128,9 @@ impl Protocol for Mqtt {
         payload: &[u8],
         out: &mut Packets,
     ) -> Result<(), Breach> {
+        if payload.is_empty() {
+            return Err(malformed(FORMAT));
+        }
         let mut at = 0;
         while let Some(rest) = payload.get(at..).filter(|rest| !rest.is_empty()) {
             match extent(rest)? {

@@ -43,7 +43,7 @@ pub(super) fn decode(version: u8, payload: RawPayload, builder: &mut Builder<'_,
     builder.text(kind, None)?;
     let is_five = version == 5;
     match kind {
-        "connect" => connect(&mut reader, builder)?,
+        "connect" => connect(payload, &mut reader, builder)?,
         "connack" => {
             set(builder, "session_present", Value::Bool(reader.u8()? == 1))?;
             code(&mut reader, builder)?;
@@ -95,7 +95,11 @@ pub(super) fn decode(version: u8, payload: RawPayload, builder: &mut Builder<'_,
     Ok(builder.close(None)?)
 }
 
-fn connect(reader: &mut Reader<'_>, builder: &mut Builder<'_, '_>) -> Result<(), Breach> {
+fn connect(
+    payload: RawPayload,
+    reader: &mut Reader<'_>,
+    builder: &mut Builder<'_, '_>,
+) -> Result<(), Breach> {
     let name = reader.text()?;
     let version = reader.u8()?;
     if name != "MQTT" {
@@ -122,7 +126,7 @@ fn connect(reader: &mut Reader<'_>, builder: &mut Builder<'_, '_>) -> Result<(),
         builder.text(reader.text()?, None)?;
         set(builder, "qos", Value::Int(qos.into()))?;
         set(builder, "retain", Value::Bool(flags & 0x20 != 0))?;
-        content(RawPayload::Auto, &noted, reader.bytes()?, builder)?;
+        content(payload, &noted, reader.bytes()?, builder)?;
         builder.close(None)?;
     }
     if flags & 0x80 != 0 {

@@ -217,6 +217,44 @@ fn packets_hide_neither_behind_each_other_nor_between_messages() {
     assert_eq!(opened(4).send(ToUpstream, &[0x30, 0xff, 0xff, 0xff, 0xff, 1]), "malformed 1007");
 }
 
+#[test]
+fn what_holds_no_packet_counts_and_says_something() {
+    let policy =
+        POLICY.replace("to_upstream: [", "to_upstream: [{name: pace, limit: {per_second: 1, burst: 3}}, ");
+    let mut session = Session::of(&policy, "ann");
+    let connect = connect(4, 2, "ann-1", &[]);
+    assert_eq!(session.send(ToUpstream, &[]), "malformed 1007");
+    let mut told: Vec<_> = connect.iter().take(4).map(|byte| session.send(ToUpstream, &[*byte])).collect();
+    assert_eq!(told.pop().as_deref(), Some("rate 1008"));
+    assert_eq!(told, ["held"; 3]);
+}
+
+#[test]
+fn a_will_is_what_may_be_published() {
+    let policy = POLICY.replace("{mqtt: {", "{mqtt: {payload: json, ");
+    for (will, expected) in [("{}", "passed"), ("{", "malformed 1007")] {
+        let connect = connect(4, 6, "ann-1", &[text("hall/a"), text(will)].concat());
+        assert_eq!(Session::of(&policy, "ann").send(ToUpstream, &connect), expected, "{will}");
+    }
+}
+
+#[test]
+fn a_part_that_waits_has_room_to_grow() {
+    let mut talk = super::Talk::default();
+    let mut moved = 0;
+    for byte in 0..10_000 {
+        let mut part = talk.take_held(ToUpstream);
+        let room = part.capacity();
+        part.push(0);
+        moved += usize::from(part.capacity() != room) * byte;
+        talk.hold(ToUpstream, part);
+    }
+    assert!(moved < 30_000, "{moved}");
+    let long = Vec::with_capacity(1 << 20);
+    talk.hold(ToUpstream, long);
+    assert!(talk.take_held(ToUpstream).capacity() < 1024);
+}
+
 proptest! {
     #[test]
     fn a_length_that_was_written_is_read(length in 0usize..268_435_456) {

@@ -122,10 +122,8 @@ impl<'p> Reader<'p> {
                         Kind::Four => builder.scalar(Value::Int(own.u32()?.into()), None)?,
                         Kind::Text => {
                             let text = own.text()?;
-                            match number {
-                                0x08 => noted.response_topic = Some(text),
-                                0x03 => noted.content_type = Some(text),
-                                _ => {}
+                            if number == 0x03 {
+                                noted.content_type = Some(text);
                             }
                             builder.text(text, None)?;
                         }
@@ -164,7 +162,6 @@ impl<'p> Reader<'p> {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Noted<'p> {
     pub(super) alias: bool,
-    pub(super) response_topic: Option<&'p str>,
     pub(super) content_type: Option<&'p str>,
 }
 

@@ -11,7 +11,7 @@ use self::packet::FORMAT;
 use super::breach::{Feature, Named};
 use super::names::{Names, listed};
 use super::talk::{Key, Phase, other};
-use super::{Breach, Heard, Kind, Packets, Protocol, Talk, is_list, is_map, malformed, named, whole};
+use super::{Breach, Heard, Kind, Protocol, Talk, is_list, is_map, malformed, named, whole};
 use crate::fields::{Builder, Field};
 use crate::message::Direction;
 
@@ -79,17 +79,6 @@ impl Protocol for SocketIo {
 
     fn is_json(&self) -> bool {
         false
-    }
-
-    fn split(
-        &self,
-        _: &Talk,
-        _: Direction,
-        _: DataKind,
-        payload: &[u8],
-        out: &mut Packets,
-    ) -> Result<(), Breach> {
-        out.push(0..payload.len())
     }
 
     fn decode(

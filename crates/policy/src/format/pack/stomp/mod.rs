@@ -93,8 +93,14 @@ impl Protocol for Stomp {
         let mut at = 0;
         while let Some(rest) = payload.get(at..).filter(|rest| !rest.is_empty()) {
             match rest {
-                [b'\n', ..] => at += 1,
-                [b'\r', b'\n', ..] => at += 2,
+                [b'\n', ..] => {
+                    out.beat()?;
+                    at += 1;
+                }
+                [b'\r', b'\n', ..] => {
+                    out.beat()?;
+                    at += 2;
+                }
                 rest => {
                     let end = at + extent(rest)?;
                     out.push(at..end)?;
@@ -349,6 +355,18 @@ to_client: []
         ] {
             assert_eq!(session.say(direction, frame), expected, "{frame:?}");
         }
+    }
+
+    #[test]
+    fn heart_beats_are_counted() {
+        let mut session = opened();
+        assert_eq!(session.say(ToUpstream, &"\n".repeat(3)), "passed");
+        assert_eq!(session.say(ToUpstream, &"\n".repeat(4)), "too_many_packets 1008");
+        let policy = POLICY
+            .replace("to_upstream: [", "to_upstream: [{name: pace, limit: {per_second: 1, burst: 2}}, ");
+        let mut session = Session::of(&policy, "ann");
+        let told = [0; 3].map(|_| session.say(ToUpstream, "\n"));
+        assert_eq!(told, ["passed", "passed", "rate 1008"]);
     }
 
     proptest! {
