@@ -14,27 +14,21 @@ pub(super) enum Confirm {
     LibinjectionXss,
 }
 
-/// It judges by the first few tokens of SQL.
-const SQL: usize = 1024;
-/// It reads HTML to the end, in five contexts.
-const HTML: usize = 4096;
-
 impl Confirm {
-    /// How many bytes of a text of `length` are looked at, each look counted.
+    /// How many bytes of a text of `length` are looked at, each look counted. All of it is: SQL may stand behind any length of white
+    /// space, which is no token, and HTML is read to the end, in five contexts.
     pub(super) fn work(self, length: usize) -> usize {
         match self {
-            Self::LibinjectionSqli => length.min(SQL).saturating_mul(6),
-            Self::LibinjectionXss => length.min(HTML).saturating_mul(10),
+            Self::LibinjectionSqli => length.saturating_mul(6),
+            Self::LibinjectionXss => length.saturating_mul(10),
         }
     }
 
     /// Whether it is an injection. A text that libinjection cannot read is one.
     pub(super) fn agrees(self, text: &[u8]) -> bool {
         let judge = || match self {
-            Self::LibinjectionSqli => {
-                libinjectionrs::detect_sqli(&text[..text.len().min(SQL)]).is_injection()
-            }
-            Self::LibinjectionXss => libinjectionrs::detect_xss(&text[..text.len().min(HTML)]).is_injection(),
+            Self::LibinjectionSqli => libinjectionrs::detect_sqli(text).is_injection(),
+            Self::LibinjectionXss => libinjectionrs::detect_xss(text).is_injection(),
         };
         catch_unwind(AssertUnwindSafe(judge)).unwrap_or(true)
     }
