@@ -3,6 +3,7 @@
 pub mod config;
 mod door;
 mod flows;
+mod table;
 
 use std::sync::Arc;
 use std::time::Duration;
