@@ -43,9 +43,9 @@ impl Agent {
         if let Some(Action::Join(join)) = self.action {
             return join.run();
         }
-        let out = self.out;
+        let proxy = self.out.proxy()?;
         let check = |mut raw: RawAgent, problems: &mut Problems| {
-            out.put_into(&mut raw.gateway);
+            endpoint::put(proxy, &mut raw.gateway);
             raw.check(problems)
         };
         let loaded = wicketgate_relay::endpoint::config::load(&self.config, check);
