@@ -46,13 +46,15 @@ struct Agent {
     changes: watch::Sender<()>,
 }
 
-/// Runs an agent until it is stopped; sessions then end with a reason that says so. `told` hears what becomes of the way to the gateway.
+/// Runs an agent until it is stopped; sessions then end with a reason that says so. `running` is called once it is at work, whether a
+/// gateway is there or not; `told` hears what becomes of the way to the gateway.
 ///
 /// # Errors
 /// No threads can be had to serve sessions on.
 pub async fn run(
     config: AgentConfig,
     stop: CancellationToken,
+    running: impl FnOnce(),
     told: impl Fn(&State) + Send + 'static,
 ) -> io::Result<()> {
     let workers = Workers::start()?;
@@ -68,6 +70,8 @@ pub async fn run(
         sessions,
         changes: watch::Sender::new(()),
     });
+    // Before the gateway is dialled, which `told` hears of.
+    running();
     let keeper = tokio::spawn(keeper.run(move |state| {
         match state {
             State::Connected { gateway, version, carrier } => {

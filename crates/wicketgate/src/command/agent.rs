@@ -58,14 +58,18 @@ impl Agent {
             let mut stop = Stop::new()?;
             let ending = CancellationToken::new();
             let supervisor = Arc::new(Supervisor::of_environment());
+            let running = || {
+                supervisor.tell(Word::Ready);
+                supervisor.tell(Word::Status("no gateway yet"));
+            };
             let tells = supervisor.clone();
-            let agent = wicketgate_relay::agent::run(config, ending.clone(), move |state| match state {
-                State::Connected { gateway, carrier, .. } => {
-                    tells.tell(Word::Ready);
-                    tells.tell(Word::Status(&format!("connected to {} over {carrier}", gateway.name)));
-                }
-                State::Lost(why) => tells.tell(Word::Status(&format!("no gateway: {why}"))),
-            });
+            let agent =
+                wicketgate_relay::agent::run(config, ending.clone(), running, move |state| match state {
+                    State::Connected { gateway, carrier, .. } => {
+                        tells.tell(Word::Status(&format!("connected to {} over {carrier}", gateway.name)));
+                    }
+                    State::Lost(why) => tells.tell(Word::Status(&format!("no gateway: {why}"))),
+                });
             tokio::pin!(agent);
             tokio::select! {
                 ended = &mut agent => ended?,
