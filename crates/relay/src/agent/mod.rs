@@ -204,6 +204,8 @@ impl Agent {
             .map_err(|error| error.to_string())?;
         let secret = established.secret(LABEL, &invitation.granted.session.0);
         handle.prove(&secret.map_err(|error| error.to_string())?);
+        // The client had it before us.
+        handle.settle();
         let visit = Arc::new(Visit {
             client: invitation.client.name.to_string(),
             services: invitation.services.clone(),
