@@ -29,6 +29,8 @@ pub struct Problem {
     pub help: String,
     /// Another place that belongs to it, and what stands there.
     pub also: Option<(Place, String)>,
+    /// What stands there is not shown: it may hold a secret.
+    pub is_secret: bool,
 }
 
 /// Collects the problems of one configuration while raw values become typed ones.
@@ -39,6 +41,12 @@ impl Problems {
     /// Notes an error.
     pub fn error(&mut self, place: Place, what: impl Into<String>, help: impl Into<String>) {
         self.push(Severity::Error, place, what.into(), help.into(), None);
+    }
+
+    /// Notes an error about what may hold a secret: where it stands is told, and not what stands there.
+    pub fn secret_error(&mut self, place: Place, what: impl Into<String>, help: impl Into<String>) {
+        let (what, help) = (what.into(), help.into());
+        self.0.push(Problem { severity: Severity::Error, place, what, help, also: None, is_secret: true });
     }
 
     /// Notes an error that has to do with another place, such as the first of two that clash: what stands there.
@@ -101,6 +109,6 @@ impl Problems {
         help: String,
         also: Option<(Place, String)>,
     ) {
-        self.0.push(Problem { severity, place, what, help, also });
+        self.0.push(Problem { severity, place, what, help, also, is_secret: false });
     }
 }

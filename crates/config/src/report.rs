@@ -123,9 +123,15 @@ impl Report {
             Severity::Note => Level::NOTE,
         };
         let mut group = Group::with_title(level.primary_title(normalize_untrusted_str(&problem.what)));
-        match self.snippet(problem.place, AnnotationKind::Primary, None) {
-            Some(snippet) => group = group.element(snippet),
-            None => {
+        let source = self.sources.source(problem.place).filter(|_| problem.is_secret);
+        match (source, self.snippet(problem.place, AnnotationKind::Primary, None)) {
+            (Some(source), _) => {
+                let (line, column) = (problem.place.line() as usize, problem.place.column() as usize);
+                let origin = Origin::path(source.path.display().to_string()).line(line);
+                group = group.element(origin.char_column(column));
+            }
+            (None, Some(snippet)) => group = group.element(snippet),
+            (None, None) => {
                 if let Some(path) = self.sources.paths().next() {
                     group = group.element(Origin::path(path.display().to_string()));
                 }

@@ -82,14 +82,8 @@ impl Held {
         };
         // At a drain the endpoint was told to go elsewhere. Where it ends here, it dials again, and finds another gateway or the
         // successor.
-        let told = async {
-            let end = registered.control.ended().await;
-            // After a reload that has no such route any more it ends now.
-            if matches!(end, End::Drained) && shared.is_draining() {
-                shared.letting_go.cancelled().await;
-            }
-            end
-        };
+        // What else it is told meanwhile counts at once; and after a reload that has no such route any more it ends now.
+        let told = registered.control.ended_but(|end| matches!(end, End::Drained) && shared.is_draining());
         let outcome = tokio::select! {
             served = broker.serve(carrier, origin, websocket, (slots, arrival)) => Outcome::Served(served),
             end = told => Outcome::Ended(end),

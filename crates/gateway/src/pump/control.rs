@@ -52,6 +52,11 @@ impl Control {
 
     /// Waits for the order to end. For sessions whose messages nobody looks at: orders about those mean nothing here.
     pub async fn ended(&self) -> End {
+        self.ended_but(|_| false).await
+    }
+
+    /// The same, where some orders to end are passed by.
+    pub async fn ended_but(&self, passes_by: impl Fn(&End) -> bool) -> End {
         let mut until: Option<(Instant, End)> = None;
         loop {
             let orders = poll_fn(|cx| {
@@ -65,11 +70,16 @@ impl Control {
                 None => orders.await,
                 Some((at, end)) => match timeout_at(at, orders).await {
                     Ok(orders) => orders,
+                    Err(_) if passes_by(&end) => {
+                        until = None;
+                        continue;
+                    }
                     Err(_) => return end,
                 },
             };
             for order in orders {
                 match order {
+                    Order::End(end) if passes_by(&end) => {}
                     Order::End(end) => return end,
                     Order::Until(other) => until = other,
                     Order::Settings(..) | Order::Facts(_) | Order::Say(_) => {}
@@ -114,5 +124,21 @@ mod tests {
             control.give(Order::End(End::Drained));
         });
         assert_eq!(end, End::Drained);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_passed_by_hides_no_other_end() {
+        let control = Control::default();
+        let waits = || control.ended_but(|end| *end == End::Drained);
+        control.give(Order::Until(Some((Instant::now() + Duration::from_secs(60), End::Idle))));
+        control.give(Order::End(End::Drained));
+        // The time that was set before counts on.
+        assert_eq!(waits().await, End::Idle);
+        let (end, ()) = tokio::join!(waits(), async {
+            control.give(Order::End(End::Drained));
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            control.give(Order::End(End::Idle));
+        });
+        assert_eq!(end, End::Idle);
     }
 }

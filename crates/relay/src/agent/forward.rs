@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use bytes::BytesMut;
 use tokio::net::{TcpStream, UdpSocket, lookup_host};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 
 use super::Agent;
@@ -21,6 +21,8 @@ const CONNECT: Duration = Duration::from_secs(10);
 const ASK: Duration = Duration::from_secs(30);
 /// What is received before others have their turn.
 const BURST: usize = 64;
+/// So many errors of a socket in a row are its end.
+const FAILURES: u32 = 1000;
 /// The longest datagram that there is, with room to see that it is.
 const ROOM: usize = 65_535;
 
@@ -38,11 +40,13 @@ impl Agent {
     /// One stream, from its request for a service to its end.
     pub(super) async fn forward(&self, mut stream: Stream, visit: &Visit) {
         let Ok(Ok((transport, service))) = timeout(ASK, streams::asked(&mut stream)).await else { return };
+        // Before it is judged: what changes from then on ends it.
+        let changes = self.changes.subscribe();
         let refused = match self.address(transport, &service, visit) {
             Err(why) => Err(why),
             Ok(address) => match transport {
-                Transport::Tcp => self.connection(&mut stream, &service, &address, visit).await,
-                Transport::Udp => self.flow(&mut stream, &service, &address, visit).await,
+                Transport::Tcp => self.connection(&mut stream, &service, &address, visit, changes).await,
+                Transport::Udp => self.flow(&mut stream, &service, &address, visit, changes).await,
             },
         };
         if let Err(why) = refused {
@@ -85,6 +89,7 @@ impl Agent {
         service: &str,
         address: &str,
         visit: &Visit,
+        changes: watch::Receiver<()>,
     ) -> Result<(), String> {
         let connect = timeout(CONNECT, TcpStream::connect(address));
         let socket = connect.await.map_err(|_| format!("`{service}` does not answer"))?;
@@ -97,7 +102,7 @@ impl Agent {
         }
         tokio::select! {
             _ = streams::carry(stream, &mut socket) => {}
-            () = self.shuts_out(client, slice::from_ref(&service)) => shut_out(client, service),
+            () = self.shuts_out(changes, client, slice::from_ref(&service)) => shut_out(client, service),
         }
         Ok(())
     }
@@ -110,6 +115,7 @@ impl Agent {
         service: &str,
         address: &str,
         visit: &Visit,
+        changes: watch::Receiver<()>,
     ) -> Result<(), String> {
         let _place = visit.flows.try_acquire().map_err(|_| {
             format!("the session has as many flows of UDP as it may have: {}", self.config.udp.max_flows)
@@ -127,7 +133,7 @@ impl Agent {
         let over = async {
             tokio::select! {
                 error = receive(&socket, &waiting) => tracing::debug!(client, service, "the flow: {error}"),
-                () = self.shuts_out(client, slice::from_ref(&service)) => shut_out(client, service),
+                () = self.shuts_out(changes, client, slice::from_ref(&service)) => shut_out(client, service),
             }
         };
         let carried = carry(stream, &waiting, &mut outlet, self.config.udp.idle, over).await;
@@ -164,7 +170,10 @@ async fn connected(address: &str) -> io::Result<UdpSocket> {
 }
 
 /// Receives for the session, whether that takes it or not: what does not fit is dropped. A flow at rest holds no buffer.
+/// What a network says of one datagram, as that nobody is at the port, no way leads there, or it is too long, is no end: it has not come.
 async fn receive(socket: &UdpSocket, waiting: &Queue) -> io::Error {
+    // In a row: a socket that does nothing else is none any more.
+    let mut failures = 0;
     loop {
         if let Err(error) = socket.readable().await {
             return error;
@@ -173,11 +182,16 @@ async fn receive(socket: &UdpSocket, waiting: &Queue) -> io::Error {
         for _ in 0..BURST {
             datagram.clear();
             match socket.try_recv_buf(&mut datagram) {
-                Ok(_) => waiting.push(&datagram),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                // Nobody is at the port now.
-                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
-                Err(error) => return error,
+                Ok(_) => {
+                    failures = 0;
+                    waiting.push(&datagram);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    failures = 0;
+                    break;
+                }
+                Err(error) if failures >= FAILURES => return error,
+                Err(_) => failures += 1,
             }
         }
         tokio::task::yield_now().await;

@@ -7,6 +7,7 @@ mod workers;
 
 use std::collections::HashSet;
 use std::io;
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -46,13 +47,15 @@ struct Agent {
     changes: watch::Sender<()>,
 }
 
-/// Runs an agent until it is stopped; sessions then end with a reason that says so. `told` hears what becomes of the way to the gateway.
+/// Runs an agent until it is stopped; sessions then end with a reason that says so. `running` is called once it is at work, whether a
+/// gateway is there or not; `told` hears what becomes of the way to the gateway.
 ///
 /// # Errors
 /// No threads can be had to serve sessions on.
 pub async fn run(
     config: AgentConfig,
     stop: CancellationToken,
+    running: impl FnOnce(),
     told: impl Fn(&State) + Send + 'static,
 ) -> io::Result<()> {
     let workers = Workers::start()?;
@@ -68,6 +71,8 @@ pub async fn run(
         sessions,
         changes: watch::Sender::new(()),
     });
+    // Before the gateway is dialled, which `told` hears of.
+    running();
     let keeper = tokio::spawn(keeper.run(move |state| {
         match state {
             State::Connected { gateway, version, carrier } => {
@@ -77,6 +82,9 @@ pub async fn run(
         }
         told(state);
     }));
+    // Not begun anew with each call: a time that has come would be passed by.
+    let follows = agent.clone();
+    let mut times = pin!(async move { follows.follow_times().await });
     loop {
         tokio::select! {
             call = calls.recv() => match call {
@@ -84,7 +92,7 @@ pub async fn run(
                 Some(Call::Wanted(granted)) => agent.clone().wanted(granted),
                 None => break,
             },
-            () = agent.follow_times() => {}
+            () = &mut times => {}
             () = stop.cancelled() => break,
         }
     }
@@ -188,6 +196,7 @@ impl Agent {
         handle: &LinkHandle,
         invitation: &Invitation,
     ) -> Result<(), String> {
+        let changes = self.changes.subscribe();
         let established =
             timeout(HANDSHAKE, self.config.identity.accept_client(stream, &invitation.client)).await;
         let established = established
@@ -195,6 +204,8 @@ impl Agent {
             .map_err(|error| error.to_string())?;
         let secret = established.secret(LABEL, &invitation.granted.session.0);
         handle.prove(&secret.map_err(|error| error.to_string())?);
+        // The client had it before us.
+        handle.settle();
         let visit = Arc::new(Visit {
             client: invitation.client.name.to_string(),
             services: invitation.services.clone(),
@@ -211,7 +222,7 @@ impl Agent {
                 handle.close(Reason::Revoked, "the client is revoked");
                 Err("the client is revoked".to_owned())
             }
-            () = self.shuts_out(&invitation.client.name, &invitation.services) => {
+            () = self.shuts_out(changes, &invitation.client.name, &invitation.services) => {
                 let why = "the agent lets the client in at other times";
                 handle.close(Reason::Forbidden, why);
                 Err(why.to_owned())
@@ -227,9 +238,8 @@ impl Agent {
         }
     }
 
-    /// Waits until a rule's time has ended that let a client have any of these.
-    async fn shuts_out(&self, client: &str, services: &[impl AsRef<str>]) {
-        let mut changes = self.changes.subscribe();
+    /// Waits until a rule's time has ended that let a client have any of these. `changes` were subscribed to before that was judged.
+    async fn shuts_out(&self, mut changes: watch::Receiver<()>, client: &str, services: &[impl AsRef<str>]) {
         while changes.changed().await.is_ok() {
             if !services.iter().any(|service| self.allows(client, service.as_ref())) {
                 return;

@@ -14,12 +14,15 @@ use wicketgate_admission::fetch::FetchConfig;
 
 use super::proxy::{ProxyError, ProxyFault};
 use super::{BoxedCarrier, DialError, Gateway, Kind, Kinds, Reached, Socket, tls, websocket};
+use crate::session::SessionId;
 
 /// How long carrier `tls` is alone in the race.
 const HEAD_START: Duration = Duration::from_millis(300);
 
 /// Before another try to get to another gateway than one that ends.
 const AGAIN: Duration = Duration::from_millis(500);
+/// Over how long those who leave a gateway that ends come to another: not all at once.
+const SPREAD: Duration = Duration::from_secs(2);
 
 /// How often we look whether our own address is still ours.
 const LOOK: Duration = Duration::from_secs(1);
@@ -36,6 +39,8 @@ pub struct Opened {
     pub kind: Kind,
     /// Our own address on it.
     pub local: Option<SocketAddr>,
+    /// How often the gateway had said that it ends when this was dialled: what it says from then on is about this one.
+    pub(crate) leaves: u64,
 }
 
 impl Opened {
@@ -61,8 +66,16 @@ struct Way {
     timeout: Duration,
     retry: Duration,
     learnt: Mutex<Option<Learnt>>,
-    /// Changes whenever the gateway says that it ends.
-    left: watch::Sender<u64>,
+    /// How often the gateway has said that it ends.
+    leaves: watch::Sender<u64>,
+}
+
+/// One try to open a carrier.
+#[derive(Clone, Copy, Debug)]
+struct Attempt {
+    deadline: Instant,
+    /// How often the gateway had said at its beginning that it ends.
+    leaves: u64,
 }
 
 /// Carrier `tls` was passed by.
@@ -91,7 +104,7 @@ impl Dialer {
             https: Arc::new(tls),
             timeout: https.timeout,
             learnt: Mutex::default(),
-            left: watch::Sender::default(),
+            leaves: watch::Sender::default(),
             gateway,
             raw,
             retry,
@@ -109,18 +122,33 @@ impl Dialer {
     /// # Errors
     /// What stood in the way.
     pub async fn dial(&self) -> Result<Opened, DialError> {
-        self.0.open(Instant::now() + self.0.timeout).await
+        self.0.open(self.0.attempt()).await
     }
 
     /// Has every user of this dialer, and of its clones, go on elsewhere: the gateway says that it ends.
     pub(crate) fn leave(&self) {
-        self.0.left.send_modify(|times| *times = times.wrapping_add(1));
+        self.0.leaves.send_modify(|times| *times = times.wrapping_add(1));
     }
 
-    /// Waits until the gateway says that it ends.
-    pub(crate) async fn left(&self) {
+    /// Waits until the gateway has said that it ends, since it had said so this often.
+    pub(crate) async fn left(&self, since: u64) {
         // The sender is ours.
-        let _ = self.0.left.subscribe().changed().await;
+        let _ = self.0.leaves.subscribe().wait_for(|leaves| *leaves != since).await;
+    }
+
+    /// Whether it has.
+    pub(crate) fn has_left(&self, since: u64) -> bool {
+        *self.0.leaves.borrow() != since
+    }
+
+    /// When it is this session's turn to leave a gateway that ends: both ends know it, and leave together.
+    pub(crate) fn turn(SessionId(id): SessionId) -> Duration {
+        SPREAD.mul_f64(f64::from(u16::from_be_bytes([id[0], id[1]])) / f64::from(u16::MAX))
+    }
+
+    /// The same for what has no other end that would have to know.
+    pub(crate) fn any_turn() -> Duration {
+        SPREAD.mul_f64(rand::random_range(0.0..1.0))
     }
 
     /// Before another try to get away from a gateway that ends.
@@ -128,17 +156,19 @@ impl Dialer {
         sleep(AGAIN.mul_f64(rand::random_range(0.5..1.5))).await;
     }
 
-    /// Waits for a carrier of a better kind than this one, or to another gateway once this one ends: for ever where there is none.
-    pub async fn better_than(&self, kind: Kind) -> Opened {
+    /// Waits for a carrier of a better kind than this one, or to another gateway once its gateway ends: for ever where there is none.
+    /// `turn` is waited for before the other gateway is dialled.
+    pub(crate) async fn better_than(&self, kind: Kind, since: u64, turn: impl Future<Output = ()>) -> Opened {
         tokio::select! {
             opened = self.higher_than(kind) => opened,
-            opened = self.elsewhere() => opened,
+            opened = self.elsewhere(since, turn) => opened,
         }
     }
 
     /// A carrier to a gateway that takes some, once this one ends.
-    async fn elsewhere(&self) -> Opened {
-        self.left().await;
+    async fn elsewhere(&self, since: u64, turn: impl Future<Output = ()>) -> Opened {
+        self.left(since).await;
+        turn.await;
         loop {
             // Apart from what every session holds all the time.
             match Box::pin(self.dial()).await {
@@ -161,8 +191,8 @@ impl Dialer {
             if !way.claim(last) {
                 continue;
             }
-            let deadline = Instant::now() + way.timeout;
-            let tried = async { way.tls(raw, way.connect(deadline).await?, deadline).await };
+            let attempt = way.attempt();
+            let tried = async { way.tls(raw, way.connect(attempt).await?, attempt).await };
             match tried.await {
                 Ok(opened) => {
                     way.learn(None);
@@ -175,22 +205,26 @@ impl Dialer {
 }
 
 impl Way {
-    async fn open(&self, deadline: Instant) -> Result<Opened, DialError> {
-        let reached = self.connect(deadline).await?;
+    fn attempt(&self) -> Attempt {
+        Attempt { deadline: Instant::now() + self.timeout, leaves: *self.leaves.borrow() }
+    }
+
+    async fn open(&self, attempt: Attempt) -> Result<Opened, DialError> {
+        let reached = self.connect(attempt).await?;
         let network = reached.local.map(|local| local.ip());
-        let Some(raw) = &self.raw else { return self.websocket(reached, deadline).await };
+        let Some(raw) = &self.raw else { return self.websocket(reached, attempt).await };
         if !self.websocket {
-            return self.tls(raw, reached, deadline).await;
+            return self.tls(raw, reached, attempt).await;
         }
         let learnt = self.learnt().filter(|learnt| Some(learnt.network) == network);
         if learnt.is_some_and(|learnt| learnt.at.elapsed() < self.retry) {
-            let opened = self.websocket(reached, deadline).await;
+            let opened = self.websocket(reached, attempt).await;
             if opened.is_err() {
                 self.learn(None);
             }
             return opened;
         }
-        let won = self.race(raw, reached, deadline).await;
+        let won = self.race(raw, reached, attempt).await;
         if let Ok(Opened { kind, .. }) = &won {
             let passed_by = network.filter(|_| *kind == Kind::WebSocket);
             self.learn(passed_by.map(|network| Learnt { network, at: Instant::now() }));
@@ -203,10 +237,10 @@ impl Way {
         &self,
         raw: &Arc<ClientConfig>,
         reached: Reached,
-        deadline: Instant,
+        attempt: Attempt,
     ) -> Result<Opened, DialError> {
-        let mut raw = pin!(self.tls(raw, reached, deadline));
-        let mut web = pin!(async { self.websocket(self.connect(deadline).await?, deadline).await });
+        let mut raw = pin!(self.tls(raw, reached, attempt));
+        let mut web = pin!(async { self.websocket(self.connect(attempt).await?, attempt).await });
         let failed = tokio::select! {
             opened = &mut raw => match opened {
                 Ok(opened) => return Ok(opened),
@@ -234,7 +268,7 @@ impl Way {
         &self,
         raw: &Arc<ClientConfig>,
         Reached { socket, local }: Reached,
-        deadline: Instant,
+        attempt: Attempt,
     ) -> Result<Opened, DialError> {
         // Boxed, here and below: TLS under way is large, and whoever dials holds no place for it all the time.
         let open = Box::pin(async {
@@ -243,13 +277,14 @@ impl Way {
                 Socket::Other(socket) => tls::open(&self.gateway, raw, socket).await,
             }
         });
-        Ok(Opened { carrier: self.before(deadline, open).await?, kind: Kind::Tls, local })
+        let carrier = self.before(attempt, open).await?;
+        Ok(Opened { carrier, kind: Kind::Tls, local, leaves: attempt.leaves })
     }
 
     async fn websocket(
         &self,
         Reached { socket, local }: Reached,
-        deadline: Instant,
+        attempt: Attempt,
     ) -> Result<Opened, DialError> {
         let open = Box::pin(async {
             match socket {
@@ -257,26 +292,27 @@ impl Way {
                 Socket::Other(socket) => websocket::open(&self.gateway, &self.https, socket).await,
             }
         });
-        Ok(Opened { carrier: self.before(deadline, open).await?, kind: Kind::WebSocket, local })
+        let carrier = self.before(attempt, open).await?;
+        Ok(Opened { carrier, kind: Kind::WebSocket, local, leaves: attempt.leaves })
     }
 
     /// Each step has the deadline of the whole, so that a step that is late does not hide why another has failed.
     async fn before<T>(
         &self,
-        deadline: Instant,
+        attempt: Attempt,
         step: impl Future<Output = Result<T, DialError>>,
     ) -> Result<T, DialError> {
-        timeout_at(deadline, step).await.unwrap_or(Err(DialError::Late(self.timeout)))
+        timeout_at(attempt.deadline, step).await.unwrap_or(Err(DialError::Late(self.timeout)))
     }
 
-    async fn connect(&self, deadline: Instant) -> Result<Reached, DialError> {
+    async fn connect(&self, attempt: Attempt) -> Result<Reached, DialError> {
         let late = || match &self.gateway.proxy {
             None => DialError::Late(self.timeout),
             Some(proxy) => {
                 ProxyError { proxy: proxy.to_string(), why: ProxyFault::Late(self.timeout) }.into()
             }
         };
-        timeout_at(deadline, self.gateway.connect()).await.unwrap_or_else(|_| Err(late()))
+        timeout_at(attempt.deadline, self.gateway.connect()).await.unwrap_or_else(|_| Err(late()))
     }
 
     fn learnt(&self) -> Option<Learnt> {
@@ -302,6 +338,7 @@ impl Way {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[tokio::test(start_paused = true)]
@@ -313,5 +350,38 @@ mod tests {
         assert!(!waits([127, 0, 0, 1]).await);
         // TEST-NET-1 (RFC 5737).
         assert!(waits([192, 0, 2, 1]).await);
+    }
+
+    fn dialer() -> Dialer {
+        let mut problems = wicketgate_config::Problems::default();
+        let https = wicketgate_admission::fetch::RawFetch::default();
+        let https = https.check(wicketgate_config::Place::UNKNOWN, &mut problems).unwrap();
+        let kinds = Kinds::check(None, wicketgate_config::Place::UNKNOWN, &mut problems);
+        let gateway = Gateway::parse("https://127.0.0.1:1/relay").unwrap();
+        Dialer::new(gateway, &https, https.tls(), kinds, Duration::from_secs(600))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_said_before_anybody_listens_is_heard() {
+        let dialer = dialer();
+        let attempt = dialer.0.attempt();
+        let waits = |since| {
+            let dialer = dialer.clone();
+            async move { tokio::time::timeout(Duration::from_secs(60), dialer.left(since)).await.is_err() }
+        };
+        assert!(waits(attempt.leaves).await && !dialer.has_left(attempt.leaves));
+        // While it is dialled, say.
+        dialer.clone().leave();
+        assert!(!waits(attempt.leaves).await && dialer.has_left(attempt.leaves));
+        // Whoever dials from now on has left.
+        assert!(waits(dialer.0.attempt().leaves).await);
+    }
+
+    #[test]
+    fn sessions_leave_one_after_the_other() {
+        let turn = |first: u8| Dialer::turn(SessionId([first; 16]));
+        assert_eq!((turn(0), turn(255)), (Duration::ZERO, SPREAD));
+        assert!(turn(0) < turn(64) && turn(64) < turn(128) && turn(128) < turn(255));
+        assert!((0..1000).all(|_| Dialer::any_turn() < SPREAD));
     }
 }

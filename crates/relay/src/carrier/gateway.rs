@@ -43,7 +43,13 @@ impl Gateway {
             Some("http") => return Err("plain http goes to addresses of this machine alone"),
             _ => return Err("it begins with neither https:// nor http://"),
         };
-        let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
+        let port = match (uri.port_u16(), uri.authority()) {
+            (Some(port), _) => port,
+            // Something follows the host: no port, or one beyond all.
+            (None, Some(place)) if !place.as_str().ends_with(place.host()) => return Err("its port is none"),
+            (None, _) if secure => 443,
+            (None, _) => 80,
+        };
         Ok(Self { uri, host, port, secure, proxy: None })
     }
 
@@ -82,5 +88,22 @@ impl Gateway {
 impl std::fmt::Display for Gateway {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.uri.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_is_one_or_is_left_out() {
+        let port = |text| Gateway::parse(text).map(|gateway| gateway.port);
+        assert_eq!(port("https://remote.example/relay"), Ok(443));
+        assert_eq!(port("https://remote.example:8443/relay"), Ok(8443));
+        assert_eq!(port("http://[::1]/relay"), Ok(80));
+        assert_eq!(port("http://[::1]:8080/relay"), Ok(8080));
+        for wrong in ["https://remote.example:99999/relay", "https://remote.example:/relay"] {
+            assert_eq!(port(wrong), Err("its port is none"), "{wrong}");
+        }
     }
 }

@@ -3,6 +3,7 @@
 pub mod config;
 mod door;
 mod flows;
+mod table;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -168,6 +169,7 @@ pub async fn connect(
     if let Some(ended) = handle.ended() {
         return Err(ConnectError::Ended(ended));
     }
+    handle.settle();
     let watched = handle.clone();
     let watch = AbortOnDropHandle::new(tokio::spawn(async move {
         revoked.covered(&serial).await;

@@ -2,13 +2,14 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
-use tokio::time::{Instant, Sleep};
+use tokio::sync::Notify;
+use tokio::time::{Instant, Sleep, sleep, timeout};
 use tokio_util::io::poll_read_buf;
 
 use super::link::{Event, Shared};
@@ -20,6 +21,8 @@ use crate::session::{Break, Ended, Reason};
 const WRITE: usize = 128 << 10;
 /// How long the other end may take to attach: the gateway waits for it as long as it is told to.
 const ATTACH: Duration = Duration::from_secs(60);
+/// How long a session whose gateway ends waits without a carrier for the dial that was under way.
+const ELSEWHERE: Duration = Duration::from_secs(5);
 
 /// Why a session is without a carrier.
 pub(super) struct Broken {
@@ -47,7 +50,7 @@ struct Ride<'a, F> {
 /// Attaches the session to a carrier, and moves its records until the carrier breaks, a better one can be had, or the session
 /// ends.
 pub(super) async fn carry(shared: &Shared, opened: Opened, dialer: &Dialer, told: impl Fn(&Event)) -> Broken {
-    let Opened { mut carrier, kind, local } = opened;
+    let Opened { mut carrier, kind, local, leaves } = opened;
     let offer = shared.lock().core.offer(shared.now());
     let Some(offer) = offer else {
         let farewell = {
@@ -72,9 +75,20 @@ pub(super) async fn carry(shared: &Shared, opened: Opened, dialer: &Dialer, told
         until_attached,
         told,
     };
-    let (why, better) = tokio::select! {
+    let session = shared.lock().core.id();
+    let broken = Notify::new();
+    let turn = async {
+        // A carrier that breaks meanwhile leaves nothing to wait for.
+        let _ = timeout(Dialer::turn(session), broken.notified()).await;
+    };
+    let mut better = pin!(async {
+        // Before, a carrier that breaks takes the session with it.
+        shared.settled().await;
+        dialer.better_than(kind, leaves, turn).await
+    });
+    let (why, mut other) = tokio::select! {
         why = poll_fn(|cx| ride.poll(cx)) => (why, None),
-        better = dialer.better_than(kind) => (Over::Better, Some(better)),
+        better = &mut better => (Over::Better, Some(better)),
         () = Opened::moved(local) => (Over::Moved, None),
     };
     let attached = ride.attached;
@@ -83,12 +97,18 @@ pub(super) async fn carry(shared: &Shared, opened: Opened, dialer: &Dialer, told
         ride.output.extend([record]);
     }
     // What is left to say is said if the carrier takes it now.
-    let _ = tokio::time::timeout(Duration::from_secs(1), ride.finish()).await;
-    let mut state = shared.lock();
-    state.core.detach(shared.now());
-    state.carrier = None;
-    state.wake_users();
-    Broken { attached, why: why.to_string(), better }
+    let _ = timeout(Duration::from_secs(1), ride.finish()).await;
+    let has_ended = shared.detach();
+    // Where the other end was faster to leave the gateway, the dial that is under way serves.
+    if other.is_none() && !has_ended && shared.is_settled() && dialer.has_left(leaves) {
+        broken.notify_one();
+        tokio::select! {
+            better = &mut better => other = Some(better),
+            () = shared.ended.notified() => {}
+            () = sleep(ELSEWHERE) => {}
+        }
+    }
+    Broken { attached, why: why.to_string(), better: other }
 }
 
 /// Why a ride is over.

@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use wicketgate_tls::TlsStream;
 
 use super::Backoff;
@@ -193,6 +194,8 @@ struct Open {
     version: Version,
     carrier: Kind,
     local: Option<SocketAddr>,
+    /// Of its carrier's.
+    leaves: u64,
 }
 
 impl Keeper {
@@ -215,7 +218,7 @@ impl Keeper {
                         carrier: open.carrier,
                     });
                     let attended = tokio::select! {
-                        attended = self.attend(&mut open.channel) => attended,
+                        attended = self.attend(&mut open.channel, open.leaves) => attended,
                         () = Opened::moved(open.local) => Err(ControlError::Moved),
                     };
                     match attended {
@@ -243,10 +246,30 @@ impl Keeper {
     async fn attend(
         &mut self,
         channel: &mut Channel<TlsStream<BoxedCarrier>>,
+        leaves: u64,
     ) -> Result<Option<Box<Open>>, ControlError> {
         let (dialer, identity) = (self.dialer.clone(), self.identity.clone());
-        let mut elsewhere = Box::pin(elsewhere(&dialer, &identity));
-        let mut other: Option<Open> = None;
+        let mut elsewhere = Box::pin(elsewhere(&dialer, &identity, leaves));
+        let mut other = None;
+        match self.converse(channel, elsewhere.as_mut(), &mut other).await {
+            // What was asked on the old one is not answered any more; the new one stands.
+            Err(error) => match other {
+                Some(open) => {
+                    tracing::debug!("the gateway has ended: {error}");
+                    Ok(Some(Box::new(open)))
+                }
+                None => Err(error),
+            },
+            Ok(over) => Ok(over),
+        }
+    }
+
+    async fn converse(
+        &mut self,
+        channel: &mut Channel<TlsStream<BoxedCarrier>>,
+        mut elsewhere: Pin<&mut impl Future<Output = Open>>,
+        other: &mut Option<Open>,
+    ) -> Result<Option<Box<Open>>, ControlError> {
         let mut waiting: HashMap<u64, oneshot::Sender<Result<Granted, ControlError>>> = HashMap::new();
         let mut next = 1;
         let mut ping = tokio::time::interval(PING);
@@ -260,7 +283,7 @@ impl Keeper {
                 return Ok(Some(Box::new(open)));
             }
             tokio::select! {
-                open = &mut elsewhere, if other.is_none() => other = Some(open),
+                open = &mut elsewhere, if other.is_none() => *other = Some(open),
                 message = channel.receive::<FromGateway>() => {
                     silence.as_mut().reset(tokio::time::Instant::now() + SILENCE);
                     self.take(message?, &mut waiting)?;
@@ -352,7 +375,7 @@ impl Keeper {
 }
 
 async fn connect(dialer: &Dialer, identity: &Identity) -> Result<Open, ControlError> {
-    let Opened { carrier, kind, local } = dialer.dial().await?;
+    let Opened { carrier, kind, local, leaves } = dialer.dial().await?;
     let handshake = async {
         let established = identity.connect_gateway(carrier).await?;
         let mut channel = Channel::new(established.stream);
@@ -365,6 +388,7 @@ async fn connect(dialer: &Dialer, identity: &Identity) -> Result<Open, ControlEr
                 version: welcome.version,
                 carrier: kind,
                 local,
+                leaves,
             }),
             FromGateway::Refused { reason, text, .. } => Err(ControlError::Refused { reason, text }),
             _ => {
@@ -377,8 +401,9 @@ async fn connect(dialer: &Dialer, identity: &Identity) -> Result<Open, ControlEr
 }
 
 /// A connection with a gateway that takes some, once this one ends.
-async fn elsewhere(dialer: &Dialer, identity: &Identity) -> Open {
-    dialer.left().await;
+async fn elsewhere(dialer: &Dialer, identity: &Identity, since: u64) -> Open {
+    dialer.left(since).await;
+    sleep(Dialer::any_turn()).await;
     loop {
         match Box::pin(connect(dialer, identity)).await {
             Ok(open) => return open,

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use aws_lc_rs::hmac;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use wicketgate_tls::Transport;
 
@@ -44,7 +44,9 @@ pub(super) struct Shared {
     state: Mutex<State>,
     start: Instant,
     /// Told when there may be nothing left to dial for.
-    ended: Notify,
+    pub(super) ended: Notify,
+    /// Both ends have the key, so that the session may leave a carrier that stands.
+    settled: watch::Sender<bool>,
 }
 
 #[derive(Debug)]
@@ -66,6 +68,26 @@ impl Shared {
     /// The time as the session counts it.
     pub(super) fn now(&self) -> Duration {
         self.start.elapsed()
+    }
+
+    /// Waits until both ends have the key.
+    pub(super) async fn settled(&self) {
+        // The sender is ours.
+        let _ = self.settled.subscribe().wait_for(|is| *is).await;
+    }
+
+    /// Whether they have.
+    pub(super) fn is_settled(&self) -> bool {
+        *self.settled.borrow()
+    }
+
+    /// The carrier is gone. `true` where the session has ended.
+    pub(super) fn detach(&self) -> bool {
+        let mut state = self.lock();
+        state.core.detach(self.now());
+        state.carrier = None;
+        state.wake_users();
+        state.core.ended().is_some()
     }
 
     /// The moment that the session's time stands for.
@@ -123,6 +145,11 @@ impl LinkHandle {
     pub fn prove(&self, secret: &[u8; 32]) {
         let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
         self.shared.lock().core.set_key(Box::new(Proof(key)));
+    }
+
+    /// Both ends have the secret by now: the session may leave a carrier that stands for a better one.
+    pub fn settle(&self) {
+        self.shared.settled.send_replace(true);
     }
 
     /// Ends the session.
@@ -291,7 +318,12 @@ pub fn link(
 ) -> (Link, LinkHandle, Carriers) {
     let core = Session::new(role, granted.session, limits, rand::random(), Duration::ZERO);
     let state = State { core, reader: None, writer: None, flusher: None, carrier: None, dropped: false };
-    let shared = Arc::new(Shared { state: Mutex::new(state), start: Instant::now(), ended: Notify::new() });
+    let shared = Arc::new(Shared {
+        state: Mutex::new(state),
+        start: Instant::now(),
+        ended: Notify::new(),
+        settled: watch::Sender::new(false),
+    });
     let carriers = Carriers { shared: shared.clone(), dialer, control, granted, since: Instant::now() };
     (Link { shared: shared.clone() }, LinkHandle { shared }, carriers)
 }

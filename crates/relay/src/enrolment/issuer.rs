@@ -56,6 +56,8 @@ enum IssuerError {
     Own(#[from] AuthorityError),
     #[error(transparent)]
     Control(#[from] ControlError),
+    #[error("the gateway ends")]
+    Draining,
 }
 
 impl From<ChannelError> for IssuerError {
@@ -115,6 +117,8 @@ impl Issuer {
                     Ok(FromGateway::Refused { reason, text, .. }) => {
                         return ControlError::Refused { reason, text }.into();
                     }
+                    // It passes nothing on any more: another does.
+                    Ok(FromGateway::Draining) => return IssuerError::Draining,
                     Ok(_) => {
                         silence.as_mut().reset(Instant::now() + SILENCE);
                         continue;

@@ -43,9 +43,9 @@ impl Agent {
         if let Some(Action::Join(join)) = self.action {
             return join.run();
         }
-        let out = self.out;
+        let proxy = self.out.proxy()?;
         let check = |mut raw: RawAgent, problems: &mut Problems| {
-            out.put_into(&mut raw.gateway);
+            endpoint::put(proxy, &mut raw.gateway);
             raw.check(problems)
         };
         let loaded = wicketgate_relay::endpoint::config::load(&self.config, check);
@@ -58,14 +58,18 @@ impl Agent {
             let mut stop = Stop::new()?;
             let ending = CancellationToken::new();
             let supervisor = Arc::new(Supervisor::of_environment());
+            let running = || {
+                supervisor.tell(Word::Ready);
+                supervisor.tell(Word::Status("no gateway yet"));
+            };
             let tells = supervisor.clone();
-            let agent = wicketgate_relay::agent::run(config, ending.clone(), move |state| match state {
-                State::Connected { gateway, carrier, .. } => {
-                    tells.tell(Word::Ready);
-                    tells.tell(Word::Status(&format!("connected to {} over {carrier}", gateway.name)));
-                }
-                State::Lost(why) => tells.tell(Word::Status(&format!("no gateway: {why}"))),
-            });
+            let agent =
+                wicketgate_relay::agent::run(config, ending.clone(), running, move |state| match state {
+                    State::Connected { gateway, carrier, .. } => {
+                        tells.tell(Word::Status(&format!("connected to {} over {carrier}", gateway.name)));
+                    }
+                    State::Lost(why) => tells.tell(Word::Status(&format!("no gateway: {why}"))),
+                });
             tokio::pin!(agent);
             tokio::select! {
                 ended = &mut agent => ended?,

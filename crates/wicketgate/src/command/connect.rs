@@ -154,14 +154,14 @@ impl Connect {
         self.services.iter().map(|wanted| wanted.service.clone()).collect()
     }
 
-    pub(super) fn run(mut self) -> anyhow::Result<ExitCode> {
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let path = match &self.config {
             Some(path) => path.clone(),
             None => usual().context("there is no home folder: name the configuration by --config")?,
         };
-        let out = std::mem::take(&mut self.out);
+        let proxy = self.out.proxy()?;
         let check = |mut raw: RawClient, problems: &mut Problems| {
-            out.put_into(&mut raw.gateway);
+            endpoint::put(proxy, &mut raw.gateway);
             raw.check(problems)
         };
         let loaded = wicketgate_relay::endpoint::config::load(&path, check);

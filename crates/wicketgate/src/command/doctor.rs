@@ -46,7 +46,7 @@ impl Doctor {
         let wish = Wish {
             gateway: self.url,
             ca: self.ca,
-            proxy: self.out.proxy(),
+            proxy: self.out.proxy()?,
             timeout: self.timeout,
             idle: self.idle,
         };

@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal};
 
+use anyhow::anyhow;
 use clap::Args;
 use tokio::runtime::{Builder, Runtime};
 use tracing_subscriber::EnvFilter;
@@ -14,27 +15,24 @@ use wicketgate_relay::endpoint::config::RawGateway;
 pub(super) struct WayOut {
     /// The HTTP proxy on the way out: http://HOST:PORT or https://HOST:PORT. Without it, that of the configuration, or of HTTPS_PROXY and
     /// NO_PROXY; `off`: none; `on`: that of the environment
-    #[arg(long, value_name = "URL", value_parser = read)]
-    proxy: Option<Box<Toggle<RawProxy>>>,
+    // Not judged while arguments are read: what is wrong would be shown, and there may be a password in it.
+    #[arg(long, value_name = "URL")]
+    proxy: Option<String>,
 }
 
 impl WayOut {
     /// What is said, if anything.
-    pub(super) fn proxy(self) -> Option<Toggle<RawProxy>> {
-        self.proxy.map(|proxy| *proxy)
-    }
-
-    /// What is said counts before what stands in a file.
-    pub(super) fn put_into(self, gateway: &mut RawGateway) {
-        if let Some(proxy) = self.proxy {
-            gateway.proxy = Some(At::nowhere(*proxy));
-        }
+    pub(super) fn proxy(&self) -> anyhow::Result<Option<Toggle<RawProxy>>> {
+        let read = self.proxy.as_deref().map(argument).transpose();
+        read.map_err(|why| anyhow!("the URL of --proxy cannot be used: {why}"))
     }
 }
 
-/// Beside the arguments of its command, since it is larger than all others.
-fn read(text: &str) -> Result<Box<Toggle<RawProxy>>, &'static str> {
-    argument(text).map(Box::new)
+/// What is said counts before what stands in a file.
+pub(super) fn put(proxy: Option<Toggle<RawProxy>>, gateway: &mut RawGateway) {
+    if let Some(proxy) = proxy {
+        gateway.proxy = Some(At::nowhere(proxy));
+    }
 }
 
 /// The runtime of an endpoint: one thread, since the tasks of a session mostly wake each other.

@@ -9,8 +9,9 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use clap::Args;
 use wicketgate_admission::fetch::{FetchConfig, RawFetch};
-use wicketgate_config::{At, Place, Problems, Report, Sources};
+use wicketgate_config::{At, Place, Problems, Report, Sources, Toggle};
 use wicketgate_relay::carrier::Gateway;
+use wicketgate_relay::carrier::proxy::config::RawProxy;
 use wicketgate_relay::endpoint::config::proxy;
 use wicketgate_relay::enrolment::joiner::{self, Joined};
 use wicketgate_relay::enrolment::token::Token;
@@ -55,9 +56,10 @@ impl Join {
             token => token.to_owned(),
         };
         let token: Token = token.trim().parse()?;
+        let proxy = self.out.proxy()?;
         // Before the token is used up.
         let place = Room::take(&self.identity, self.replace)?;
-        let Some((gateway, https)) = way(self.gateway, self.ca, self.out) else {
+        let Some((gateway, https)) = way(self.gateway, self.ca, proxy) else {
             return Ok(ExitCode::from(BAD_CONFIGURATION));
         };
         endpoint::log("error");
@@ -72,12 +74,12 @@ impl Join {
 pub(super) fn way(
     gateway: Gateway,
     ca: Option<PathBuf>,
-    out: endpoint::WayOut,
+    by: Option<Toggle<RawProxy>>,
 ) -> Option<(Gateway, FetchConfig)> {
     let mut problems = Problems::default();
     let raw = RawFetch { ca: ca.map(At::nowhere), ..RawFetch::default() };
     let https = raw.check(Place::UNKNOWN, &mut problems);
-    let proxy = proxy(out.proxy().map(At::nowhere), &gateway, &mut problems);
+    let proxy = proxy(by.map(At::nowhere), &gateway, &mut problems);
     let report = Report::new(Sources::default(), problems);
     let loaded = match https {
         Some(https) if report.errors() == 0 => Ok(((gateway.through(proxy), https), report)),

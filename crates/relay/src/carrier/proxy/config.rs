@@ -81,8 +81,12 @@ impl RawProxy {
             Err(why) => Err(why),
         };
         let url = parsed.map_err(|why| {
-            // Not the URL itself: there may be a password in it.
-            problems.error(at.place, format!("this is no proxy: {why}"), "write `url: http://HOST:PORT`");
+            // Not the URL itself, nor its line: there may be a password in it.
+            problems.secret_error(
+                at.place,
+                format!("this is no proxy: {why}"),
+                "write `url: http://HOST:PORT`",
+            );
         });
         let credentials = credentials(self.username, self.password, at.place, problems);
         let url = url.ok()?;
@@ -241,6 +245,20 @@ mod tests {
         assert!(of("proxy: {username: a, password: {value: s3cret}}", none).contains("no `url`"));
         assert!(of("x: 1", &[("https_proxy", "socks5h://a:s3cret@proxy")]).contains("https_proxy"));
         assert!(of("x: 1", &[("https_proxy", "http://a%0d:s3cret@proxy")]).contains("control"));
+    }
+
+    #[test]
+    fn a_report_shows_where_the_url_stands_and_nothing_of_it() {
+        let mut problems = Problems::default();
+        let mut sources = wicketgate_config::Sources::default();
+        let yaml = "x: 1\nurl: 'http://al:s3cret@proxy:3128'\n";
+        let file = sources.add(std::path::Path::new("test.yaml"), yaml.to_owned());
+        let url =
+            At { value: "http://al:s3cret@proxy:3128".to_owned(), place: Place::new(file, 2, 6, 10..39) };
+        assert!(RawProxy::default().named(&url, &mut problems).is_none());
+        let shown = wicketgate_config::Report::new(sources, problems).render(wicketgate_config::Style::Plain);
+        assert!(shown.contains("test.yaml:2:6") && shown.contains("user name"), "{shown}");
+        assert!(!shown.contains("s3cret"), "{shown}");
     }
 
     #[test]

@@ -7,7 +7,7 @@ pub mod config;
 mod queue;
 
 use std::io;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -44,13 +44,16 @@ where
     S: AsyncRead + AsyncWrite + Send,
 {
     let (mut read, mut write) = tokio::io::split(stream);
-    let last = Activity::new();
-    tokio::select! {
-        ended = give(&mut write, waiting, &last) => ended?,
-        ended = take(&mut read, outlet, &last) => ended?,
-        () = last.quiet_for(idle) => {}
-        () = over => {}
-    }
+    let last = waiting.activity();
+    last.note();
+    let ended = tokio::select! {
+        ended = give(&mut write, waiting, last) => ended,
+        ended = take(&mut read, outlet, last) => ended,
+        () = last.quiet_for(idle) => Ok(()),
+        () = over => Ok(()),
+    };
+    waiting.close();
+    ended?;
     write.shutdown().await?;
     // A stream counts at the other end until that has seen its end, however long the session stands still.
     while read.read(&mut [0; 4096]).await? > 0 {}
@@ -64,7 +67,7 @@ async fn give(stream: &mut (impl AsyncWrite + Unpin), waiting: &Queue, last: &Ac
         // One frame of the session's.
         stream.write_all(&[&length.to_be_bytes()[..], &datagram].concat()).await?;
         stream.flush().await?;
-        last.now();
+        last.note();
     }
 }
 
@@ -88,26 +91,37 @@ async fn take(
         }
         datagram.resize(length, 0);
         stream.read_exact(&mut datagram).await?;
-        last.now();
+        last.note();
         outlet.send(&datagram).await?;
     }
 }
 
 /// When something last went either way.
+#[derive(Debug)]
 struct Activity(Mutex<Instant>);
 
-impl Activity {
-    fn new() -> Self {
+impl Default for Activity {
+    fn default() -> Self {
         Self(Mutex::new(Instant::now()))
     }
+}
 
-    fn now(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+impl Activity {
+    fn note(&self) {
+        *self.lock() = Instant::now();
+    }
+
+    fn at(&self) -> Instant {
+        *self.lock()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Instant> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn quiet_for(&self, idle: Duration) {
         loop {
-            let until = *self.0.lock().unwrap_or_else(PoisonError::into_inner) + idle;
+            let until = self.at() + idle;
             if Instant::now() >= until {
                 return;
             }

@@ -1,12 +1,14 @@
 //! What waits to go on, in bounded memory: the oldest is dropped for what comes.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
-use super::MAX_DATAGRAM;
+use super::{Activity, MAX_DATAGRAM};
 
 /// How much of a flow waits for the session at most, in bytes.
 const MAX_BYTES: usize = 256 << 10;
@@ -18,6 +20,8 @@ const MAX_WAITING: usize = 256;
 pub struct Queue {
     waiting: Mutex<Waiting>,
     more: Notify,
+    last: Activity,
+    over: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -30,6 +34,7 @@ struct Waiting {
 impl Queue {
     /// Takes a datagram in. Where there is no room, the oldest ones go.
     pub fn push(&self, datagram: &[u8]) {
+        self.last.note();
         let mut waiting = self.lock();
         if datagram.len() > MAX_DATAGRAM {
             waiting.dropped += 1;
@@ -54,6 +59,25 @@ impl Queue {
             }
             self.more.notified().await;
         }
+    }
+
+    /// When something last went either way.
+    pub fn last(&self) -> Instant {
+        self.last.at()
+    }
+
+    pub(super) const fn activity(&self) -> &Activity {
+        &self.last
+    }
+
+    /// Nothing is taken out any more.
+    pub fn close(&self) {
+        self.over.store(true, Ordering::Release);
+    }
+
+    /// Whether that is so.
+    pub fn is_closed(&self) -> bool {
+        self.over.load(Ordering::Acquire)
     }
 
     /// How many were dropped.

@@ -69,6 +69,20 @@ async fn a_quiet_flow_ends_at_both_ends_and_no_sooner() {
     );
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_flow_that_the_session_holds_up_is_not_a_quiet_one() {
+    // Nobody reads at the other end.
+    let (one, _two) = duplex(16);
+    let near = end(one);
+    for _ in 0..5 {
+        near.waiting.push(b"more than the way takes");
+        tokio::time::sleep(IDLE - Duration::from_secs(1)).await;
+        assert!(!near.waiting.is_closed());
+    }
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert!(near.waiting.is_closed());
+}
+
 #[tokio::test]
 async fn what_is_no_datagram_ends_the_flow_and_nothing_of_it_goes_on() {
     for (bytes, kind) in [

@@ -36,7 +36,7 @@ const RETRY: Duration = Duration::from_secs(600);
 impl Serve {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let authority = super::open(&self.authority)?;
-        let Some((gateway, https)) = join::way(self.gateway, self.ca, self.out) else {
+        let Some((gateway, https)) = join::way(self.gateway, self.ca, self.out.proxy()?) else {
             return Ok(ExitCode::from(BAD_CONFIGURATION));
         };
         let own = authority.identity(Duration::from_secs(60))?.carrier()?;

@@ -138,6 +138,14 @@ async fn a_resume_repeats_no_datagram() {
     let (client, _, datagrams) = client(&site, &site.plain(near.addr()), "{}").await;
     let socket = socket(datagrams).await;
     let mut back = HashMap::<u64, u32>::new();
+    let mut highest = None;
+    // What comes twice, or late, would show.
+    let mut came_back = |datagram: &[u8]| {
+        let number = u64::from_be_bytes(datagram[..8].try_into().unwrap());
+        assert!(highest < Some(number), "{number} after {highest:?}");
+        highest = Some(number);
+        *back.entry(number).or_default() += 1;
+    };
     let mut datagram = vec![0; 1 << 16];
     let (mut number, mut lost) = (0_u64, 0);
     let sending = async {
@@ -149,7 +157,7 @@ async fn a_resume_repeats_no_datagram() {
             match timeout(Duration::from_millis(20), socket.recv(&mut datagram)).await {
                 Ok(length) => {
                     assert_eq!(length.unwrap(), sent.len());
-                    *back.entry(u64::from_be_bytes(datagram[..8].try_into().unwrap())).or_default() += 1;
+                    came_back(&datagram);
                 }
                 Err(_) => lost += 1,
             }
@@ -158,7 +166,7 @@ async fn a_resume_repeats_no_datagram() {
     timeout(2 * PATIENCE, sending).await.unwrap();
     while let Ok(length) = timeout(AGAIN, socket.recv(&mut datagram)).await {
         assert_eq!(length.unwrap(), 1208);
-        *back.entry(u64::from_be_bytes(datagram[..8].try_into().unwrap())).or_default() += 1;
+        came_back(&datagram);
     }
     assert!(client.lines_with("resumed") > 0, "{}", client.output());
     let came = came.lock().unwrap();

@@ -19,6 +19,9 @@ const ACCESS: &str = "access: [{clients: alice, agents: office, services: [echo]
 /// others use stands still for is, too.
 const PAUSE: Duration = Duration::from_secs(3);
 
+/// Until a session has left a gateway that tells it to: sessions do so within two seconds.
+const TOLD: Duration = Duration::from_secs(4);
+
 /// Sends a little and waits for it to come back, again and again; gives how long the longest exchange took.
 async fn exchanges(service: SocketAddr, stop: CancellationToken) -> Duration {
     let mut stream = TcpStream::connect(service).await.unwrap();
@@ -82,7 +85,8 @@ async fn sessions_go_over_to_another_gateway_when_theirs_is_told_to_stop() {
     let exchanging = tokio::spawn(exchanges(address, stop.clone()));
     balancer.lead_to(other.addr());
     gateway.process().signal(Signal::TERM).unwrap();
-    client.line("resumed", PATIENCE).await.unwrap();
+    // Told to go, it goes; otherwise it would be let go after five seconds, and come back by itself.
+    client.line("resumed", TOLD).await.unwrap();
     gateway.process().line("drained", PATIENCE).await.unwrap();
     agent.more_lines("connected", 1, PATIENCE).await.unwrap();
     echoes(address, 1 << 20, 1).await;

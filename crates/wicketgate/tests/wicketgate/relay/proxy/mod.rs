@@ -65,6 +65,20 @@ async fn both_kinds_of_carriers_go_through_tinyproxy() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_password_in_a_url_is_refused_and_shown_nowhere() {
+    let public = Public::new();
+    let url = "http://al:s3cret@proxy:3128";
+    let mut command = public.site.connect("alice", &public.way(public.port.addr(), ""), "office", "echo");
+    command.args(["--proxy", url]);
+    let by_argument = said(command).await;
+    assert!(by_argument.contains("--proxy") && by_argument.contains("HTTPS_PROXY"), "{by_argument}");
+    let way = public.way(public.port.addr(), &format!(", proxy: {{url: '{url}'}}"));
+    let by_file = text(&output(public.site.connect("alice", &way, "office", "echo")).await);
+    assert!(by_file.contains("`username` and `password`"), "{by_file}");
+    assert!(!by_argument.contains("s3cret") && !by_file.contains("s3cret"), "{by_argument}\n{by_file}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_tinyproxy_refuses_is_told_with_what_to_do() {
     let public = Public::new();
     let _gateway = public.start("").await;
