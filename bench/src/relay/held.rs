@@ -38,7 +38,7 @@ pub(super) async fn run(site: &Site, service: &Service, sessions: u32) -> Result
     let agent = read(&site.agent_file(&way, service.addr())?, RawAgent::check)?;
     let stop = CancellationToken::new();
     let _stop = stop.clone().drop_guard();
-    let _agent = AbortOnDropHandle::new(tokio::spawn(agent::run(agent, stop, |_| {})));
+    let _agent = AbortOnDropHandle::new(tokio::spawn(agent::run(agent, stop, || {}, |_| {})));
     let client = Arc::new(read(&site.client_file(&way)?, RawClient::check)?);
     let mut held = hold(&client, FIRST).await?;
     let before = relay.gateway.usage()?.resident_bytes;
