@@ -1,3 +1,5 @@
+//! Rule files from text to findings.
+
 #![allow(clippy::unwrap_used)]
 
 use crate::*;

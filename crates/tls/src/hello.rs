@@ -9,7 +9,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::Instant;
 
 use crate::engine::{Engine, Side};
-use crate::handshake::{HandshakeError, within};
+use crate::error::HandshakeError;
+use crate::handshake::within;
 use crate::{TlsStream, Transport};
 
 /// A client that has said hello. Nothing was answered.

@@ -8,6 +8,7 @@ mod asked_name;
 mod engine;
 #[cfg(test)]
 mod engine_tests;
+mod error;
 mod exporter;
 mod handshake;
 mod hello;
@@ -20,8 +21,8 @@ mod testing;
 mod transport;
 
 pub use asked_name::note as note_asked_name;
+pub use error::HandshakeError;
 pub use exporter::Exporter;
-pub use handshake::HandshakeError;
 pub use hello::Hello;
 pub use stream::TlsStream;
 pub use transport::{Transport, or_pending};

@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::Transport;
 use crate::engine::{End, Engine, RIDE_MAX};
-use crate::handshake::PlainHttp;
+use crate::error::PlainHttp;
 use crate::scratch::{OVERHEAD, READ_MAX, RECORD_MAX, SMALL, WRITE_MAX, with_incoming, with_outgoing};
 
 /// An established TLS connection.

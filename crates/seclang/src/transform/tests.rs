@@ -1,3 +1,5 @@
+//! What each transformation makes of a text.
+
 #![allow(clippy::unwrap_used)]
 
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! The step on rules made here: what is asked, found, left out, and shared.
+
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;
