@@ -399,6 +399,13 @@ fn every_dangerous_word_is_warned_of() {
     for word in ["dangerous_accept_unknown_revocation", "dangerous_accept_expired_crl"] {
         texts.push((word, clients(word)));
     }
+    for (format, word) in [
+        ("wamp", "dangerous_patterns"),
+        ("graphql-ws", "dangerous_persisted"),
+        ("socket.io", "dangerous_upgrades"),
+    ] {
+        texts.push((word, format!("policies: [{{name: p, format: {{{format}: {{{word}: true}}}}}}]\n")));
+    }
     for (word, text) in &texts {
         let warnings = |text: &str| match read(text) {
             Ok((_, report)) | Err(report) => report.warnings(),

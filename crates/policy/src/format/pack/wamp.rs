@@ -29,7 +29,7 @@ pub struct RawWamp {
     register: Option<At<OneOrMany<At<String>>>>,
     /// Whether clients may subscribe and register by prefix or wildcard: the lists say nothing of what such a pattern brings.
     /// Default: `false`.
-    dangerous_patterns: bool,
+    dangerous_patterns: At<bool>,
 }
 
 /// WAMP.
@@ -46,13 +46,17 @@ pub struct Wamp {
 impl RawWamp {
     /// Checks the values; what is wrong goes to `problems`.
     pub(in crate::format) fn check(self, problems: &mut Problems) -> Wamp {
+        if self.dangerous_patterns.value {
+            let what = "clients may subscribe and register by patterns, which the lists say nothing of";
+            problems.warning(self.dangerous_patterns.place, what, "take it out if none does");
+        }
         Wamp {
             realms: Names::optional(self.realms, problems),
             publish: Names::optional(self.publish, problems),
             subscribe: Names::optional(self.subscribe, problems),
             call: Names::optional(self.call, problems),
             register: Names::optional(self.register, problems),
-            patterns: self.dangerous_patterns,
+            patterns: self.dangerous_patterns.value,
         }
     }
 }

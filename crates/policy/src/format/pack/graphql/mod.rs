@@ -38,7 +38,7 @@ pub struct RawGraphql {
     /// Whether clients may ask about the schema. Default: `false`.
     introspection: bool,
     /// Whether documents may be told by their hash alone: what they ask for is not known then. Default: `false`.
-    dangerous_persisted: bool,
+    dangerous_persisted: At<bool>,
 }
 
 /// GraphQL over WebSocket.
@@ -68,6 +68,10 @@ pub(in crate::format) enum Dialect {
 impl RawGraphql {
     /// Checks the values; what is wrong goes to `problems`.
     pub(in crate::format) fn check(self, dialect: Dialect, problems: &mut Problems) -> Graphql {
+        if self.dangerous_persisted.value {
+            let what = "documents that are told by their hash alone pass, whatever they ask for";
+            problems.warning(self.dangerous_persisted.place, what, "have clients send whole documents");
+        }
         let mut number = |name, at: Option<At<u32>>, default, range| match at {
             Some(at) => problems.in_range(name, &at, range),
             None => default,
@@ -91,7 +95,7 @@ impl RawGraphql {
             allow_directives: listed.into_iter().map(Into::into).collect(),
             tokens,
             introspection: self.introspection,
-            persisted: self.dangerous_persisted,
+            persisted: self.dangerous_persisted.value,
         }
     }
 }

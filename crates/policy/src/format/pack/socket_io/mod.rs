@@ -28,7 +28,7 @@ pub struct RawSocketIo {
     attachments: Option<At<u8>>,
     /// Whether sessions may begin with HTTP and go on as a WebSocket: what was said before is not known then, and a namespace counts
     /// as connected if it is allowed. Default: `false`; clients set `transports: ["websocket"]`.
-    dangerous_upgrades: bool,
+    dangerous_upgrades: At<bool>,
 }
 
 /// Socket.IO.
@@ -43,6 +43,11 @@ pub struct SocketIo {
 impl RawSocketIo {
     /// Checks the values; what is wrong goes to `problems`.
     pub(in crate::format) fn check(self, problems: &mut Problems) -> SocketIo {
+        if self.dangerous_upgrades.value {
+            let what = "what sessions say by HTTP before they go on as a WebSocket is not judged";
+            let help = "have clients set `transports: [\"websocket\"]`, and take it out";
+            problems.warning(self.dangerous_upgrades.place, what, help);
+        }
         SocketIo {
             namespaces: Names::optional(self.namespaces, problems),
             events: Names::optional(self.events, problems),
@@ -50,7 +55,7 @@ impl RawSocketIo {
                 Some(at) => problems.in_range("attachments", &at, 0..=100),
                 None => 10,
             },
-            upgrades: self.dangerous_upgrades,
+            upgrades: self.dangerous_upgrades.value,
         }
     }
 }
