@@ -27,7 +27,7 @@ use crate::endpoint::control::{Call, Control, Controlled, Granted, Invitation, S
 use crate::endpoint::link::{Event, LABEL, Link, LinkHandle, attach, link};
 use crate::endpoint::streams;
 use crate::revocation::Newest;
-use crate::session::{Limits, Reason, Role, SessionId, close_record};
+use crate::session::{Reason, Role, SessionId, close_record};
 
 /// How long the client may take to prove who it is.
 const HANDSHAKE: Duration = Duration::from_secs(60);
@@ -117,13 +117,11 @@ impl Agent {
         let serve = async move {
             let client = invitation.client.clone();
             tracing::info!(%session, %client, "invited");
-            let limits = Limits::default();
             let (stream, handle, carriers) = link(
                 Role::Agent,
                 invitation.granted.clone(),
                 self.config.dialer.clone(),
                 self.control.clone(),
-                limits,
             );
             let breaks = Arc::new(AtomicU64::new(0));
             let counted = breaks.clone();

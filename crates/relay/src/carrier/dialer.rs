@@ -12,17 +12,13 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use wicketgate_admission::fetch::FetchConfig;
 
+use super::exchange::Standing;
+use super::lifetime::Lifetimes;
 use super::proxy::{ProxyError, ProxyFault};
-use super::{BoxedCarrier, DialError, Gateway, Kind, Kinds, Reached, Socket, tls, websocket};
-use crate::session::SessionId;
+use super::{BoxedCarrier, DialError, Gateway, Keepalive, Kind, Kinds, Reached, Socket, tls, websocket};
 
 /// How long carrier `tls` is alone in the race.
 const HEAD_START: Duration = Duration::from_millis(300);
-
-/// Before another try to get to another gateway than one that ends.
-const AGAIN: Duration = Duration::from_millis(500);
-/// Over how long those who leave a gateway that ends come to another: not all at once.
-const SPREAD: Duration = Duration::from_secs(2);
 
 /// How often we look whether our own address is still ours.
 const LOOK: Duration = Duration::from_secs(1);
@@ -35,12 +31,8 @@ pub struct Dialer(Arc<Way>);
 pub struct Opened {
     /// The carrier.
     pub carrier: BoxedCarrier,
-    /// Its kind.
-    pub kind: Kind,
-    /// Our own address on it.
-    pub local: Option<SocketAddr>,
-    /// How often the gateway had said that it ends when this was dialled: what it says from then on is about this one.
-    pub(crate) leaves: u64,
+    /// What is known of it.
+    pub standing: Standing,
 }
 
 impl Opened {
@@ -56,7 +48,7 @@ impl Opened {
 }
 
 #[derive(Debug)]
-struct Way {
+pub(super) struct Way {
     gateway: Gateway,
     /// For whatever stands in front of the gateway.
     https: Arc<ClientConfig>,
@@ -66,8 +58,11 @@ struct Way {
     timeout: Duration,
     retry: Duration,
     learnt: Mutex<Option<Learnt>>,
+    keepalive: Keepalive,
+    /// What is known of how carriers end.
+    pub(super) lifetimes: watch::Sender<Lifetimes>,
     /// How often the gateway has said that it ends.
-    leaves: watch::Sender<u64>,
+    pub(super) leaves: watch::Sender<u64>,
 }
 
 /// One try to open a carrier.
@@ -76,6 +71,13 @@ struct Attempt {
     deadline: Instant,
     /// How often the gateway had said at its beginning that it ends.
     leaves: u64,
+}
+
+impl Attempt {
+    fn opened(self, carrier: BoxedCarrier, kind: Kind, local: Option<SocketAddr>) -> Opened {
+        let standing = Standing { kind, local, since: Instant::now(), leaves: self.leaves };
+        Opened { carrier, standing }
+    }
 }
 
 /// Carrier `tls` was passed by.
@@ -95,6 +97,7 @@ impl Dialer {
         own: ClientConfig,
         kinds: Kinds,
         retry: Duration,
+        keepalive: Keepalive,
     ) -> Self {
         let mut tls = https.tls();
         tls.alpn_protocols = vec![b"http/1.1".to_vec()];
@@ -104,6 +107,8 @@ impl Dialer {
             https: Arc::new(tls),
             timeout: https.timeout,
             learnt: Mutex::default(),
+            keepalive,
+            lifetimes: watch::Sender::default(),
             leaves: watch::Sender::default(),
             gateway,
             raw,
@@ -125,61 +130,16 @@ impl Dialer {
         self.0.open(self.0.attempt()).await
     }
 
-    /// Has every user of this dialer, and of its clones, go on elsewhere: the gateway says that it ends.
-    pub(crate) fn leave(&self) {
-        self.0.leaves.send_modify(|times| *times = times.wrapping_add(1));
+    /// How its carriers are asked for signs of life.
+    pub fn keepalive(&self) -> &Keepalive {
+        &self.0.keepalive
     }
 
-    /// Waits until the gateway has said that it ends, since it had said so this often.
-    pub(crate) async fn left(&self, since: u64) {
-        // The sender is ours.
-        let _ = self.0.leaves.subscribe().wait_for(|leaves| *leaves != since).await;
+    pub(super) fn way(&self) -> &Way {
+        &self.0
     }
 
-    /// Whether it has.
-    pub(crate) fn has_left(&self, since: u64) -> bool {
-        *self.0.leaves.borrow() != since
-    }
-
-    /// When it is this session's turn to leave a gateway that ends: both ends know it, and leave together.
-    pub(crate) fn turn(SessionId(id): SessionId) -> Duration {
-        SPREAD.mul_f64(f64::from(u16::from_be_bytes([id[0], id[1]])) / f64::from(u16::MAX))
-    }
-
-    /// The same for what has no other end that would have to know.
-    pub(crate) fn any_turn() -> Duration {
-        SPREAD.mul_f64(rand::random_range(0.0..1.0))
-    }
-
-    /// Before another try to get away from a gateway that ends.
-    pub(crate) async fn pause() {
-        sleep(AGAIN.mul_f64(rand::random_range(0.5..1.5))).await;
-    }
-
-    /// Waits for a carrier of a better kind than this one, or to another gateway once its gateway ends: for ever where there is none.
-    /// `turn` is waited for before the other gateway is dialled.
-    pub(crate) async fn better_than(&self, kind: Kind, since: u64, turn: impl Future<Output = ()>) -> Opened {
-        tokio::select! {
-            opened = self.higher_than(kind) => opened,
-            opened = self.elsewhere(since, turn) => opened,
-        }
-    }
-
-    /// A carrier to a gateway that takes some, once this one ends.
-    async fn elsewhere(&self, since: u64, turn: impl Future<Output = ()>) -> Opened {
-        self.left(since).await;
-        turn.await;
-        loop {
-            // Apart from what every session holds all the time.
-            match Box::pin(self.dial()).await {
-                Ok(opened) => return opened,
-                Err(error) => tracing::debug!("the gateway ends, and there is no other yet: {error}"),
-            }
-            Self::pause().await;
-        }
-    }
-
-    async fn higher_than(&self, kind: Kind) -> Opened {
+    pub(super) async fn higher_than(&self, kind: Kind) -> Opened {
         let way = &*self.0;
         let Some(raw) = way.raw.as_ref().filter(|_| kind == Kind::WebSocket) else {
             return pending().await;
@@ -225,8 +185,8 @@ impl Way {
             return opened;
         }
         let won = self.race(raw, reached, attempt).await;
-        if let Ok(Opened { kind, .. }) = &won {
-            let passed_by = network.filter(|_| *kind == Kind::WebSocket);
+        if let Ok(Opened { standing, .. }) = &won {
+            let passed_by = network.filter(|_| standing.kind == Kind::WebSocket);
             self.learn(passed_by.map(|network| Learnt { network, at: Instant::now() }));
         }
         won
@@ -278,7 +238,7 @@ impl Way {
             }
         });
         let carrier = self.before(attempt, open).await?;
-        Ok(Opened { carrier, kind: Kind::Tls, local, leaves: attempt.leaves })
+        Ok(attempt.opened(carrier, Kind::Tls, local))
     }
 
     async fn websocket(
@@ -293,7 +253,7 @@ impl Way {
             }
         });
         let carrier = self.before(attempt, open).await?;
-        Ok(Opened { carrier, kind: Kind::WebSocket, local, leaves: attempt.leaves })
+        Ok(attempt.opened(carrier, Kind::WebSocket, local))
     }
 
     /// Each step has the deadline of the whole, so that a step that is late does not hide why another has failed.
@@ -350,38 +310,5 @@ mod tests {
         assert!(!waits([127, 0, 0, 1]).await);
         // TEST-NET-1 (RFC 5737).
         assert!(waits([192, 0, 2, 1]).await);
-    }
-
-    fn dialer() -> Dialer {
-        let mut problems = wicketgate_config::Problems::default();
-        let https = wicketgate_admission::fetch::RawFetch::default();
-        let https = https.check(wicketgate_config::Place::UNKNOWN, &mut problems).unwrap();
-        let kinds = Kinds::check(None, wicketgate_config::Place::UNKNOWN, &mut problems);
-        let gateway = Gateway::parse("https://127.0.0.1:1/relay").unwrap();
-        Dialer::new(gateway, &https, https.tls(), kinds, Duration::from_secs(600))
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn what_is_said_before_anybody_listens_is_heard() {
-        let dialer = dialer();
-        let attempt = dialer.0.attempt();
-        let waits = |since| {
-            let dialer = dialer.clone();
-            async move { tokio::time::timeout(Duration::from_secs(60), dialer.left(since)).await.is_err() }
-        };
-        assert!(waits(attempt.leaves).await && !dialer.has_left(attempt.leaves));
-        // While it is dialled, say.
-        dialer.clone().leave();
-        assert!(!waits(attempt.leaves).await && dialer.has_left(attempt.leaves));
-        // Whoever dials from now on has left.
-        assert!(waits(dialer.0.attempt().leaves).await);
-    }
-
-    #[test]
-    fn sessions_leave_one_after_the_other() {
-        let turn = |first: u8| Dialer::turn(SessionId([first; 16]));
-        assert_eq!((turn(0), turn(255)), (Duration::ZERO, SPREAD));
-        assert!(turn(0) < turn(64) && turn(64) < turn(128) && turn(128) < turn(255));
-        assert!((0..1000).all(|_| Dialer::any_turn() < SPREAD));
     }
 }

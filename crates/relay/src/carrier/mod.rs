@@ -2,7 +2,10 @@
 
 mod dialer;
 mod error;
+mod exchange;
 mod gateway;
+pub mod keepalive;
+mod lifetime;
 pub mod proxy;
 mod reached;
 pub(crate) mod spare;
@@ -19,7 +22,10 @@ use wicketgate_tls::Transport;
 
 pub use dialer::{Dialer, Opened};
 pub use error::DialError;
+pub use exchange::Standing;
+pub(crate) use exchange::Turn;
 pub use gateway::Gateway;
+pub use keepalive::Keepalive;
 pub use proxy::{Proxy, ProxyError};
 pub(crate) use reached::{Reached, Socket};
 

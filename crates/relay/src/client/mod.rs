@@ -24,7 +24,7 @@ use crate::endpoint::link::{Event, LABEL, LinkHandle, link};
 use crate::endpoint::streams::{self, OpenError, Opener};
 use crate::identity::HandshakeError;
 use crate::name::{Name, NameError, Role};
-use crate::session::{Ended, Limits, Reason, Role as End, SessionId};
+use crate::session::{Ended, Reason, Role as End, SessionId};
 
 /// How long the agent may take to prove who it is.
 const HANDSHAKE: Duration = Duration::from_secs(60);
@@ -132,8 +132,7 @@ pub async fn connect(
     let granted = control.open(agent, services).await?;
     told(&Progress::Granted(granted.session));
     let session = granted.session;
-    let (stream, handle, carriers) =
-        link(End::Client, granted, config.dialer.clone(), control.clone(), Limits::default());
+    let (stream, handle, carriers) = link(End::Client, granted, config.dialer.clone(), control.clone());
     let tells = told.clone();
     let carriers = tokio::spawn(carriers.run(move |event| match event {
         Event::Attached { first: true, .. } => {}

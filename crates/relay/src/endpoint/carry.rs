@@ -14,14 +14,14 @@ use tokio_util::io::poll_read_buf;
 
 use super::link::{Event, Shared};
 use super::pieces::Pieces;
-use crate::carrier::{BoxedCarrier, Dialer, Kind, Opened, spare};
-use crate::session::{Break, Ended, Reason};
+use crate::carrier::{BoxedCarrier, Dialer, Kind, Opened, Turn, spare};
+use crate::session::{Break, Ended, Fault, Reason};
 
 /// How much is put together for writing, in bytes.
 const WRITE: usize = 128 << 10;
 /// How long the other end may take to attach: the gateway waits for it as long as it is told to.
 const ATTACH: Duration = Duration::from_secs(60);
-/// How long a session whose gateway ends waits without a carrier for the dial that was under way.
+/// How long a session whose carrier was to be left waits without a carrier for the dial that was under way.
 const ELSEWHERE: Duration = Duration::from_secs(5);
 
 /// Why a session is without a carrier.
@@ -38,6 +38,8 @@ struct Ride<'a, F> {
     shared: &'a Shared,
     carrier: BoxedCarrier,
     kind: Kind,
+    /// When something came last.
+    heard: Instant,
     input: BytesMut,
     output: Pieces,
     unflushed: bool,
@@ -50,8 +52,12 @@ struct Ride<'a, F> {
 /// Attaches the session to a carrier, and moves its records until the carrier breaks, a better one can be had, or the session
 /// ends.
 pub(super) async fn carry(shared: &Shared, opened: Opened, dialer: &Dialer, told: impl Fn(&Event)) -> Broken {
-    let Opened { mut carrier, kind, local, leaves } = opened;
-    let offer = shared.lock().core.offer(shared.now());
+    let Opened { mut carrier, standing } = opened;
+    let offer = {
+        let mut state = shared.lock();
+        state.core.set_ping_interval(dialer.interval(standing.kind));
+        state.core.offer(shared.now())
+    };
     let Some(offer) = offer else {
         let farewell = {
             let mut state = shared.lock();
@@ -66,7 +72,8 @@ pub(super) async fn carry(shared: &Shared, opened: Opened, dialer: &Dialer, told
     let mut ride = Ride {
         shared,
         carrier,
-        kind,
+        kind: standing.kind,
+        heard: standing.since,
         input: BytesMut::new(),
         output: Pieces::from(offer),
         unflushed: false,
@@ -75,23 +82,22 @@ pub(super) async fn carry(shared: &Shared, opened: Opened, dialer: &Dialer, told
         until_attached,
         told,
     };
-    let session = shared.lock().core.id();
+    let turn = Turn::of(shared.lock().core.id());
     let broken = Notify::new();
-    let turn = async {
-        // A carrier that breaks meanwhile leaves nothing to wait for.
-        let _ = timeout(Dialer::turn(session), broken.notified()).await;
-    };
     let mut better = pin!(async {
         // Before, a carrier that breaks takes the session with it.
         shared.settled().await;
-        dialer.better_than(kind, leaves, turn).await
+        dialer.better_than(&standing, turn, &broken).await
     });
     let (why, mut other) = tokio::select! {
         why = poll_fn(|cx| ride.poll(cx)) => (why, None),
         better = &mut better => (Over::Better, Some(better)),
-        () = Opened::moved(local) => (Over::Moved, None),
+        () = Opened::moved(standing.local) => (Over::Moved, None),
     };
     let attached = ride.attached;
+    if let Some(silent) = why.is_the_ways() {
+        dialer.ended(&standing, ride.heard, silent);
+    }
     let farewell = ride.farewell(&why);
     if let Some(record) = farewell {
         ride.output.extend([record]);
@@ -99,8 +105,8 @@ pub(super) async fn carry(shared: &Shared, opened: Opened, dialer: &Dialer, told
     // What is left to say is said if the carrier takes it now.
     let _ = timeout(Duration::from_secs(1), ride.finish()).await;
     let has_ended = shared.detach();
-    // Where the other end was faster to leave the gateway, the dial that is under way serves.
-    if other.is_none() && !has_ended && shared.is_settled() && dialer.has_left(leaves) {
+    // Where the other end was faster to leave its carrier, the dial that is under way, or due, serves.
+    if other.is_none() && !has_ended && shared.is_settled() && dialer.is_due(&standing) {
         broken.notify_one();
         tokio::select! {
             better = &mut better => other = Some(better),
@@ -126,6 +132,17 @@ enum Over {
     Moved,
     #[error("{0}")]
     Break(Break),
+}
+
+impl Over {
+    /// Where the way has broken the carrier, or the other end's way has: whether by silence.
+    const fn is_the_ways(&self) -> Option<bool> {
+        match self {
+            Self::Io(_) | Self::Ended => Some(false),
+            Self::Break(Break::Fault(Fault::Dead)) => Some(true),
+            _ => None,
+        }
+    }
 }
 
 impl<F: Fn(&Event)> Ride<'_, F> {
@@ -183,6 +200,7 @@ impl<F: Fn(&Event)> Ride<'_, F> {
             Poll::Ready(Ok(_)) => {}
             Poll::Ready(Err(error)) => return Err(error.into()),
         }
+        self.heard = Instant::now();
         let now = self.shared.now();
         let mut state = self.shared.lock();
         if !self.attached {

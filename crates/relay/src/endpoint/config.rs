@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use wicketgate_admission::fetch::{FetchConfig, RawFetch};
 use wicketgate_config::{At, OneOrMany, Place, Problems, Report, Sources, Time, Toggle};
 
+use crate::carrier::keepalive::RawKeepalive;
 use crate::carrier::proxy::config::{RawProxy, check as check_proxy};
 use crate::carrier::{Dialer, Gateway, Kind, Kinds, Proxy};
 use crate::identity::{Identity, IdentityFiles};
@@ -34,6 +35,9 @@ pub struct RawGateway {
     /// Where carrier `tls` was passed by, how long until it is tried again, 1s to 1d.
     #[serde(default = "ten_minutes")]
     pub retry_tls: At<Time>,
+    /// How it sees that a connection is dead, and keeps one alive.
+    #[serde(default)]
+    pub keepalive: RawKeepalive,
 }
 
 fn ten_minutes() -> At<Time> {
@@ -49,6 +53,7 @@ impl RawGateway {
         let https: Option<FetchConfig> = self.https.value.check(self.https.place, problems);
         let kinds = Kinds::check(self.carriers, self.url.place, problems);
         let retry = problems.in_range("retry_tls", &self.retry_tls, Time::secs(1)..=Time::secs(86_400)).0;
+        let keepalive = self.keepalive.check(problems);
         let gateway = Gateway::parse(&self.url).map_err(|why| {
             let what = format!("`{}` is no gateway: {why}", self.url.value);
             problems.error(self.url.place, what, "write `https://HOST/PATH`");
@@ -61,7 +66,7 @@ impl RawGateway {
             problems.error(self.url.place, what, "write `https://HOST/PATH`, or allow `websocket`");
         }
         match identity?.carrier() {
-            Ok(own) => Some(Dialer::new(gateway, &https?, own, kinds, retry)),
+            Ok(own) => Some(Dialer::new(gateway, &https?, own, kinds, retry, keepalive)),
             Err(error) => {
                 problems.error(
                     self.url.place,

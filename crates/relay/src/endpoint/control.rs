@@ -1,19 +1,18 @@
 //! An endpoint's control connection: dialled again whenever it breaks, and asked through a handle.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use tokio::sync::{mpsc, oneshot};
-use tokio::time::{sleep, timeout};
+use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::time::{Instant, timeout};
 use wicketgate_tls::TlsStream;
 
 use super::Backoff;
-use crate::carrier::{BoxedCarrier, DialError, Dialer, Kind, Opened};
+use crate::carrier::{BoxedCarrier, DialError, Dialer, Kind, Opened, Standing, Turn};
 use crate::control::message::{FromEndpoint, FromGateway, Hello, Refusal};
 use crate::control::version::{OLDEST, Version};
 use crate::control::{Channel, ChannelError};
@@ -23,10 +22,6 @@ use crate::revocation::{ListError, Newest};
 use crate::session::{Reason, SessionId};
 use crate::ticket::Sealed;
 
-/// How often an endpoint says that it is there.
-const PING: Duration = Duration::from_secs(20);
-/// How long the gateway may be silent: two pings unanswered.
-const SILENCE: Duration = Duration::from_secs(45);
 /// How long TLS with the gateway, and its answer to the first message, may take.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How long the end of a connection may take that another has taken the place of.
@@ -192,10 +187,8 @@ struct Open {
     channel: Channel<TlsStream<BoxedCarrier>>,
     gateway: Name,
     version: Version,
-    carrier: Kind,
-    local: Option<SocketAddr>,
-    /// Of its carrier's.
-    leaves: u64,
+    /// Its carrier.
+    standing: Standing,
 }
 
 impl Keeper {
@@ -215,11 +208,11 @@ impl Keeper {
                     told(&State::Connected {
                         gateway: open.gateway.clone(),
                         version: open.version,
-                        carrier: open.carrier,
+                        carrier: open.standing.kind,
                     });
                     let attended = tokio::select! {
-                        attended = self.attend(&mut open.channel, open.leaves) => attended,
-                        () = Opened::moved(open.local) => Err(ControlError::Moved),
+                        attended = self.attend(&mut open.channel, open.standing) => attended,
+                        () = Opened::moved(open.standing.local) => Err(ControlError::Moved),
                     };
                     match attended {
                         Ok(None) => return open.channel.end().await,
@@ -241,17 +234,24 @@ impl Keeper {
         }
     }
 
-    /// Asks and listens; to the end of all handles, or of the connection. Where the gateway says that it ends, what comes back is a
-    /// connection with another, once there is one and nothing is unanswered.
+    /// Asks and listens; to the end of all handles, or of the connection. Where the gateway says that it ends, or the carrier is about
+    /// to be cut, what comes back is another connection, once there is one and nothing is unanswered.
     async fn attend(
         &mut self,
         channel: &mut Channel<TlsStream<BoxedCarrier>>,
-        leaves: u64,
+        standing: Standing,
     ) -> Result<Option<Box<Open>>, ControlError> {
         let (dialer, identity) = (self.dialer.clone(), self.identity.clone());
-        let mut elsewhere = Box::pin(elsewhere(&dialer, &identity, leaves));
+        let mut elsewhere = Box::pin(elsewhere(&dialer, &identity, &standing));
         let mut other = None;
-        match self.converse(channel, elsewhere.as_mut(), &mut other).await {
+        let mut heard = Instant::now();
+        let over = self.converse(channel, &standing, elsewhere.as_mut(), (&mut other, &mut heard)).await;
+        match &over {
+            Err(ControlError::Late) => dialer.ended(&standing, heard, true),
+            Err(ControlError::Channel(_)) => dialer.ended(&standing, heard, false),
+            _ => {}
+        }
+        match over {
             // What was asked on the old one is not answered any more; the new one stands.
             Err(error) => match other {
                 Some(open) => {
@@ -267,13 +267,16 @@ impl Keeper {
     async fn converse(
         &mut self,
         channel: &mut Channel<TlsStream<BoxedCarrier>>,
+        standing: &Standing,
         mut elsewhere: Pin<&mut impl Future<Output = Open>>,
-        other: &mut Option<Open>,
+        (other, heard): (&mut Option<Open>, &mut Instant),
     ) -> Result<Option<Box<Open>>, ControlError> {
         let mut waiting: HashMap<u64, oneshot::Sender<Result<Granted, ControlError>>> = HashMap::new();
         let mut next = 1;
-        let mut ping = tokio::time::interval(PING);
-        let silence = tokio::time::sleep(SILENCE);
+        let interval = self.dialer.interval(standing.kind);
+        let patience = interval + self.dialer.keepalive().patience();
+        let mut ping = tokio::time::interval(interval);
+        let silence = tokio::time::sleep(patience);
         tokio::pin!(silence);
         loop {
             waiting.retain(|_, answer: &mut oneshot::Sender<_>| !answer.is_closed());
@@ -285,8 +288,10 @@ impl Keeper {
             tokio::select! {
                 open = &mut elsewhere, if other.is_none() => *other = Some(open),
                 message = channel.receive::<FromGateway>() => {
-                    silence.as_mut().reset(tokio::time::Instant::now() + SILENCE);
-                    self.take(message?, &mut waiting)?;
+                    let message = message?;
+                    *heard = Instant::now();
+                    silence.as_mut().reset(*heard + patience);
+                    self.take(message, &mut waiting)?;
                 }
                 request = self.requests.recv(), if other.is_none() => {
                     let message = match request {
@@ -298,10 +303,10 @@ impl Keeper {
                             wish.message(next - 1)
                         }
                     };
-                    timeout(SILENCE, channel.send(&message)).await.map_err(|_| ControlError::Late)??;
+                    timeout(patience, channel.send(&message)).await.map_err(|_| ControlError::Late)??;
                 }
                 _ = ping.tick() => {
-                    timeout(SILENCE, channel.send(&FromEndpoint::Ping)).await.map_err(|_| ControlError::Late)??;
+                    timeout(patience, channel.send(&FromEndpoint::Ping)).await.map_err(|_| ControlError::Late)??;
                 }
                 () = &mut silence => return Err(ControlError::Late),
             }
@@ -375,21 +380,16 @@ impl Keeper {
 }
 
 async fn connect(dialer: &Dialer, identity: &Identity) -> Result<Open, ControlError> {
-    let Opened { carrier, kind, local, leaves } = dialer.dial().await?;
+    let Opened { carrier, standing } = dialer.dial().await?;
     let handshake = async {
         let established = identity.connect_gateway(carrier).await?;
         let mut channel = Channel::new(established.stream);
         let hello = Hello { version: Version::own(), minimum: OLDEST };
         channel.send(&FromEndpoint::Hello(hello)).await?;
         match channel.receive().await? {
-            FromGateway::Welcome(welcome) => Ok(Open {
-                channel,
-                gateway: established.peer.name,
-                version: welcome.version,
-                carrier: kind,
-                local,
-                leaves,
-            }),
+            FromGateway::Welcome(welcome) => {
+                Ok(Open { channel, gateway: established.peer.name, version: welcome.version, standing })
+            }
             FromGateway::Refused { reason, text, .. } => Err(ControlError::Refused { reason, text }),
             _ => {
                 let text = "the gateway's first message is none".to_owned();
@@ -400,14 +400,13 @@ async fn connect(dialer: &Dialer, identity: &Identity) -> Result<Open, ControlEr
     timeout(HANDSHAKE, handshake).await.unwrap_or(Err(ControlError::Late))
 }
 
-/// A connection with a gateway that takes some, once this one ends.
-async fn elsewhere(dialer: &Dialer, identity: &Identity, since: u64) -> Open {
-    dialer.left(since).await;
-    sleep(Dialer::any_turn()).await;
+/// Another connection, once this one's gateway ends, or its carrier is about to be cut.
+async fn elsewhere(dialer: &Dialer, identity: &Identity, standing: &Standing) -> Open {
+    dialer.due(standing, Turn::any(), &Notify::new()).await;
     loop {
         match Box::pin(connect(dialer, identity)).await {
             Ok(open) => return open,
-            Err(error) => tracing::debug!("the gateway ends, and there is no other yet: {error}"),
+            Err(error) => tracing::debug!("a control connection ends, and there is no other yet: {error}"),
         }
         Dialer::pause().await;
     }

@@ -19,7 +19,7 @@ use super::control::{Control, ControlError, Granted};
 use crate::broker::Preamble;
 use crate::carrier::{DialError, Dialer, Kind, Opened};
 use crate::control::message::Refusal;
-use crate::session::{Authenticator, Counters, Ended, Limits, Reason, Role, Session, SessionId};
+use crate::session::{Authenticator, Counters, Ended, Reason, Role, Session, SessionId};
 use crate::ticket::Sealed;
 
 /// What the secret is exported from TLS for.
@@ -309,13 +309,8 @@ pub struct Carriers {
 }
 
 /// One end of a session that has been granted.
-pub fn link(
-    role: Role,
-    granted: Granted,
-    dialer: Dialer,
-    control: Control,
-    limits: Limits,
-) -> (Link, LinkHandle, Carriers) {
+pub fn link(role: Role, granted: Granted, dialer: Dialer, control: Control) -> (Link, LinkHandle, Carriers) {
+    let limits = dialer.keepalive().limits();
     let core = Session::new(role, granted.session, limits, rand::random(), Duration::ZERO);
     let state = State { core, reader: None, writer: None, flusher: None, carrier: None, dropped: false };
     let shared = Arc::new(Shared {

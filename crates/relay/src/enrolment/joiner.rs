@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use super::message::{Blob, JoinAnswer, JoinRefusal, JoinRequest, MAX_ANSWER};
 use super::token::Token;
-use crate::carrier::{BoxedCarrier, DialError, Dialer, Gateway, Kinds};
+use crate::carrier::{BoxedCarrier, DialError, Dialer, Gateway, Keepalive, Kinds};
 use crate::control::{Channel, ChannelError};
 use crate::identity::{Fingerprint, HandshakeError, Identity, join as handshake, joining_carrier};
 use crate::name::{Name, Role};
@@ -100,7 +100,7 @@ impl Asking {
     /// It cannot be reached, or is another.
     pub async fn open(gateway: Gateway, https: &FetchConfig, root: Fingerprint) -> Result<Self, JoinError> {
         let own = joining_carrier(root)?;
-        let dialer = Dialer::new(gateway, https, own, Kinds::ALL, Duration::MAX);
+        let dialer = Dialer::new(gateway, https, own, Kinds::ALL, Duration::MAX, Keepalive::default());
         let carrier = dialer.dial().await?.carrier;
         let (stream, authority) =
             timeout(HANDSHAKE, handshake(root, carrier)).await.map_err(|_| JoinError::Late)??;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use wicketgate_relay::carrier::{Dialer, Gateway, Kinds};
+use wicketgate_relay::carrier::{Dialer, Gateway, Keepalive, Kinds};
 use wicketgate_relay::enrolment::issuer::{Issuer, Told};
 use wicketgate_relay::enrolment::tokens::Tokens;
 
@@ -40,7 +40,7 @@ impl Serve {
             return Ok(ExitCode::from(BAD_CONFIGURATION));
         };
         let own = authority.identity(Duration::from_secs(60))?.carrier()?;
-        let dialer = Dialer::new(gateway, &https, own, Kinds::ALL, RETRY);
+        let dialer = Dialer::new(gateway, &https, own, Kinds::ALL, RETRY, Keepalive::default());
         let tokens = Arc::new(Tokens::of(&self.authority));
         let issuer = Issuer { authority: Arc::new(authority), tokens, dialer };
         endpoint::log("info");

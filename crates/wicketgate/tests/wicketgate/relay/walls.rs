@@ -34,6 +34,11 @@ impl Walled {
         Self { site, gateway, middlebox, way, _authority: authority }
     }
 
+    /// The way, for an endpoint that says this of signs of life.
+    fn alive(&self, keepalive: &str) -> String {
+        self.way.replacen('{', &format!("{{keepalive: {keepalive}, "), 1)
+    }
+
     /// Breaks all connections; the next ones meet these faults. Returns once agent and client are there again.
     async fn becomes(&self, faults: Faults, agent: &Process, client: &Process) {
         let (connected, resumed) = (agent.lines_with(" connected "), client.lines_with("resumed"));
@@ -236,4 +241,43 @@ async fn masks_that_were_taken_off_by_whom_nobody_trusts_are_refused() {
     });
     let moved = timeout(2 * PATIENCE, moved).await;
     assert!(moved.is_ok(), "{}\n{}", client.output(), agent.output());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_connections_are_cut_at_an_age_they_are_changed_before() {
+    let age = Duration::from_secs(6);
+    let walled = Walled::start(Faults { age_cut: Some(age), ..Faults::default() }).await;
+    let (service, _serving) = echo().await;
+    let way = walled.alive("{shortest_age: 1s}");
+    let agent = walled.site.agent(&way, service).await;
+    let (client, address) = walled.site.client(&way, "echo").await;
+    let mut talk = Talk { stream: TcpStream::connect(address).await.unwrap(), seed: 7 };
+    talk.exchange(1000).await;
+    let learnt = async |process: &Process| process.line("they are changed before", PATIENCE).await.unwrap();
+    tokio::join!(learnt(&agent), learnt(&client));
+    // Those that stood then may have been too old to be changed.
+    client.more_lines("resumed", client.lines_with("resumed"), PATIENCE).await.unwrap();
+    let (resumed, broken) = (client.lines_with("resumed"), client.lines_with("is gone"));
+    client.more_lines("resumed", resumed, PATIENCE).await.unwrap();
+    talk.exchange(1000).await;
+    assert_eq!(client.lines_with("is gone"), broken, "{}\n{}", client.output(), agent.output());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_connections_are_cut_when_nothing_comes_something_comes_more_often() {
+    let idle = Duration::from_secs(3);
+    let walled = Walled::start(Faults { idle_cut: Some(idle), ..Faults::default() }).await;
+    let (service, _serving) = echo().await;
+    // What would keep them is too seldom: by default 20 s apart.
+    let way = walled.alive("{shortest_interval: 1s}");
+    let agent = walled.site.agent(&way, service).await;
+    let (client, address) = walled.site.client(&way, "echo").await;
+    echoes(address, 1000, 1).await;
+    let learnt = async |process: &Process| process.line("without a byte", PATIENCE).await.unwrap();
+    tokio::join!(learnt(&agent), learnt(&client));
+    // Those that stood then are asked as seldom as before, and cut once more.
+    while walled.middlebox.has_cut(walled.middlebox.cuts() + 1, 3 * idle).await.is_ok() {
+        assert!(walled.middlebox.cuts() < 20, "{}\n{}", client.output(), agent.output());
+    }
+    echoes(address, 1000, 2).await;
 }
