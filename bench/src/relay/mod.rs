@@ -1,6 +1,7 @@
 //! What a private session costs: beside plain TCP hops, rathole over WebSocket and websockify; and how many a gateway holds.
 
 mod chain;
+mod far;
 mod held;
 mod load;
 mod service;
@@ -39,6 +40,9 @@ pub(crate) struct Arguments {
     /// Sessions that a gateway is to hold; 0 leaves that out
     #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(0..=3_000))]
     sessions: u32,
+    /// Measured seconds of each figure over a long line; 0 leaves that out, which is for root alone
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(0..=600))]
+    far: u64,
     /// The program [default: built here with the profile for packages]
     #[arg(long)]
     pub(crate) wicketgate: Option<PathBuf>,
@@ -67,6 +71,9 @@ pub(crate) fn run(arguments: &Arguments, program: PathBuf) -> Result<String> {
     }
     text.push_str(".\n\n");
     text.push_str(&streams(arguments, &runtime, &site, &service)?);
+    if arguments.far > 0 {
+        text.push_str(&runtime.block_on(far::run(&site, Duration::from_secs(arguments.far)))?);
+    }
     if arguments.sessions > 0 {
         text.push_str(&runtime.block_on(held::run(&site, &service, arguments.sessions))?);
     }

@@ -1,7 +1,7 @@
 //! What chains lead to: a source, a sink and an echo, on a thread of its own.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -30,12 +30,18 @@ pub(super) struct Service {
 
 impl Service {
     pub(super) fn start() -> Result<Self> {
+        Self::start_at(Ipv4Addr::LOCALHOST)
+    }
+
+    pub(super) fn start_at(addr: Ipv4Addr) -> Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
-        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0"))?;
+        let listener = std::net::TcpListener::bind((addr, 0))?;
+        listener.set_nonblocking(true)?;
         let (addr, taken) = (listener.local_addr()?, Arc::<AtomicU64>::default());
         let counts = taken.clone();
         thread::spawn(move || {
             runtime.block_on(async {
+                let Ok(listener) = TcpListener::from_std(listener) else { return };
                 while let Ok((socket, _)) = listener.accept().await {
                     let counts = counts.clone();
                     tokio::spawn(async move {

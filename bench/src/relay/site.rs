@@ -1,6 +1,6 @@
 //! A site of private sessions: its authority, its gateway, an agent and clients, all by the built program.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -64,7 +64,12 @@ impl Site {
     }
 
     pub(super) async fn relay(&self) -> Result<Relay> {
-        let (plain, secure) = (Port::free()?, Port::free()?);
+        self.relay_at(Ipv4Addr::LOCALHOST).await
+    }
+
+    /// A gateway that listens on this address.
+    pub(super) async fn relay_at(&self, addr: Ipv4Addr) -> Result<Relay> {
+        let (plain, secure) = (Port::free_on(addr.into())?, Port::free_on(addr.into())?);
         let Identity { certificate_file, key_file, .. } = &self.identity;
         let config = format!(
             "listeners:
@@ -128,9 +133,19 @@ log: {{access: off, audit: off, level: warn}}
 
     /// Starts a client, and gives the address that leads to the service.
     pub(super) async fn client(&self, way: &Way, listen: &Port) -> Result<Process> {
+        self.client_by(way, listen, |command| command).await
+    }
+
+    /// The same by a command that is made of its own.
+    pub(super) async fn client_by(
+        &self,
+        way: &Way,
+        listen: &Port,
+        by: impl FnOnce(Command) -> Command,
+    ) -> Result<Process> {
         let mut command = Command::new(&self.program);
         command.args(["connect", "office", "bench", "--listen", &listen.addr().to_string(), "--config"]);
         command.arg(self.client_file(way)?);
-        Process::spawn(command, Ready::Line("leads to".into())).await
+        Process::spawn(by(command), Ready::Line("leads to".into())).await
     }
 }

@@ -14,6 +14,7 @@ pub mod attack;
 pub mod dir;
 pub mod gateway;
 pub mod issuer;
+pub mod line;
 pub mod middlebox;
 pub mod netns;
 pub mod peers;

@@ -19,15 +19,19 @@ static MADE: AtomicU32 = AtomicU32::new(0);
 /// A network that this machine is on too. Dropping it takes it away, with whatever is on it.
 #[derive(Debug)]
 pub struct Lan {
-    name: String,
+    space: Namespace,
     /// The third byte of its addresses.
     number: u8,
 }
 
+/// A namespace of Linux's: a machine's own network. Dropping it takes it away, with whatever is on it.
+#[derive(Debug)]
+pub(crate) struct Namespace(String);
+
 /// A machine on a network. Dropping it takes it away.
 #[derive(Debug)]
 pub struct Host {
-    name: String,
+    space: Namespace,
     /// The namespace of the network.
     lan: String,
     /// The network's end of its cable.
@@ -44,12 +48,12 @@ impl Lan {
         );
         let made = MADE.fetch_add(1, Ordering::Relaxed);
         let number = u8::try_from((std::process::id() + 97 * made) % 250).context("no number")?;
-        let lan = Self { name: format!("wg{}-{made}", std::process::id()), number };
+        let space = Namespace::new(format!("wg{}-{made}", std::process::id()))?;
         // From here on a failure takes away what there is.
-        let Self { name, .. } = &lan;
-        run("ip", ["netns", "add", name])?;
+        let lan = Self { space, number };
+        let name = lan.name();
         run("ip", ["-n", name, "link", "add", "lan", "type", "bridge"])?;
-        run("ip", ["-n", name, "link", "set", "lan", "up"])?;
+        lan.space.up("lan")?;
         run("ip", ["link", "add", name, "type", "veth", "peer", "name", "up", "netns", name])?;
         lan.plug("up")?;
         run("ip", ["addr", "add", &format!("{}/24", lan.addr()), "dev", name])?;
@@ -62,36 +66,38 @@ impl Lan {
         Ipv4Addr::new(198, 18, self.number, 1)
     }
 
+    fn name(&self) -> &str {
+        &self.space.0
+    }
+
     /// Makes a machine whose address has this last byte.
     pub fn host(&self, last: u8) -> Result<Host> {
-        let name = format!("{}-{last}", self.name);
+        let space = Namespace::new(format!("{}-{last}", self.name()))?;
         let port = format!("port{last}");
         let addr = Ipv4Addr::new(198, 18, self.number, last);
-        let host = Host { name, lan: self.name.clone(), port, addr };
-        let Host { name, port, .. } = &host;
-        run("ip", ["netns", "add", name])?;
+        let host = Host { space, lan: self.name().to_owned(), port, addr };
+        let Host { space: Namespace(name), port, .. } = &host;
         run(
             "ip",
-            ["-n", &self.name, "link", "add", port, "type", "veth", "peer", "name", "net", "netns", name],
+            ["-n", self.name(), "link", "add", port, "type", "veth", "peer", "name", "net", "netns", name],
         )?;
         self.plug(port)?;
         run("ip", ["-n", name, "addr", "add", &format!("{addr}/24"), "dev", "net"])?;
         for device in ["lo", "net"] {
-            run("ip", ["-n", name, "link", "set", device, "up"])?;
+            host.space.up(device)?;
         }
         Ok(host)
     }
 
     fn plug(&self, port: &str) -> Result<()> {
-        run("ip", ["-n", &self.name, "link", "set", "dev", port, "master", "lan", "up"])
+        run("ip", ["-n", self.name(), "link", "set", "dev", port, "master", "lan", "up"])
     }
 }
 
 impl Drop for Lan {
     fn drop(&mut self) {
         // The other end goes with the namespace, but later.
-        let _ = run("ip", ["link", "del", &self.name]);
-        let _ = run("ip", ["netns", "del", &self.name]);
+        let _ = run("ip", ["link", "del", self.name()]);
     }
 }
 
@@ -106,8 +112,8 @@ impl Host {
     pub fn move_to(&mut self, last: u8) -> Result<()> {
         let [a, b, c, _] = self.addr.octets();
         let to = Ipv4Addr::new(a, b, c, last);
-        run("ip", ["-n", &self.name, "addr", "del", &format!("{}/24", self.addr), "dev", "net"])?;
-        run("ip", ["-n", &self.name, "addr", "add", &format!("{to}/24"), "dev", "net"])?;
+        run("ip", ["-n", &self.space.0, "addr", "del", &format!("{}/24", self.addr), "dev", "net"])?;
+        run("ip", ["-n", &self.space.0, "addr", "add", &format!("{to}/24"), "dev", "net"])?;
         self.addr = to;
         Ok(())
     }
@@ -121,8 +127,41 @@ impl Host {
 
     /// The command that runs this one on it.
     pub fn command(&self, command: &Command) -> Command {
+        self.space.command(command)
+    }
+
+    /// Connects from it; the socket stays there.
+    pub fn connect(&self, addr: SocketAddr) -> Result<std::net::TcpStream> {
+        self.space.there(move || std::net::TcpStream::connect(addr))
+    }
+
+    /// Listens on it, on a free port of this address; the socket stays there.
+    pub fn listen(&self, ip: IpAddr) -> Result<std::net::TcpListener> {
+        self.space.there(move || std::net::TcpListener::bind((ip, 0)))
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        let _ = run("ip", ["-n", &self.lan, "link", "del", &self.port]);
+    }
+}
+
+impl Namespace {
+    pub(crate) fn new(name: String) -> Result<Self> {
+        run("ip", ["netns", "add", &name])?;
+        Ok(Self(name))
+    }
+
+    /// Puts a device of it in use.
+    pub(crate) fn up(&self, device: &str) -> Result<()> {
+        run("ip", ["-n", &self.0, "link", "set", device, "up"])
+    }
+
+    /// The command that runs this one in it.
+    pub(crate) fn command(&self, command: &Command) -> Command {
         let mut there = Command::new("ip");
-        there.args(["netns", "exec", &self.name]).arg(command.get_program()).args(command.get_args());
+        there.args(["netns", "exec", &self.0]).arg(command.get_program()).args(command.get_args());
         for (name, value) in command.get_envs() {
             match value {
                 Some(value) => there.env(name, value),
@@ -132,19 +171,9 @@ impl Host {
         there
     }
 
-    /// Connects from it; the socket stays there.
-    pub fn connect(&self, addr: SocketAddr) -> Result<std::net::TcpStream> {
-        self.there(move || std::net::TcpStream::connect(addr))
-    }
-
-    /// Listens on it, on a free port of this address; the socket stays there.
-    pub fn listen(&self, ip: IpAddr) -> Result<std::net::TcpListener> {
-        self.there(move || std::net::TcpListener::bind((ip, 0)))
-    }
-
-    /// What makes a socket, in a thread that is there.
-    fn there<T: Send>(&self, make: impl FnOnce() -> std::io::Result<T> + Send) -> Result<T> {
-        let space = File::open(format!("/run/netns/{}", self.name))?;
+    /// What makes a socket or a device, in a thread that is there.
+    pub(crate) fn there<T: Send>(&self, make: impl FnOnce() -> std::io::Result<T> + Send) -> Result<T> {
+        let space = File::open(format!("/run/netns/{}", self.0))?;
         let made = thread::scope(|scope| {
             let made = scope.spawn(move || {
                 move_into_link_name_space(space.as_fd(), Some(LinkNameSpaceType::Network))?;
@@ -156,10 +185,9 @@ impl Host {
     }
 }
 
-impl Drop for Host {
+impl Drop for Namespace {
     fn drop(&mut self) {
-        let _ = run("ip", ["-n", &self.lan, "link", "del", &self.port]);
-        let _ = run("ip", ["netns", "del", &self.name]);
+        let _ = run("ip", ["netns", "del", &self.0]);
     }
 }
 
@@ -201,7 +229,7 @@ mod tests {
         host.move_to(3).unwrap();
         let _near = host.connect(listener.local_addr().unwrap()).unwrap();
         assert_eq!(listener.accept().unwrap().1.ip(), host.addr());
-        let names = [lan.name.clone(), host.name.clone()];
+        let names = [lan.name().to_owned(), host.space.0.clone()];
         drop((host, lan));
         assert!(names.iter().all(|name| !std::path::Path::new("/run/netns").join(name).exists()));
     }
