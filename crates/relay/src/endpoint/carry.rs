@@ -170,6 +170,7 @@ impl<F: Fn(&Event)> Ride<'_, F> {
                 let mut state = self.shared.lock();
                 let room = WRITE - self.output.len();
                 state.core.transmit_pieces(&mut self.output, room.max(512));
+                state.wake_writer();
             }
             if self.output.is_empty() {
                 if self.unflushed && Pin::new(&mut self.carrier).poll_flush(cx)?.is_ready() {
@@ -236,6 +237,7 @@ impl<F: Fn(&Event)> Ride<'_, F> {
             }
             let room = WRITE.saturating_sub(self.output.len());
             let due = state.core.transmit_pieces(&mut self.output, room);
+            state.wake_writer();
             if let Some(ended) = state.core.ended().cloned()
                 && self.output.is_empty()
                 && due == 0

@@ -113,6 +113,16 @@ impl State {
         wake(&mut self.flusher, self.core.is_flushed());
     }
 
+    /// Wakes whoever writes, once the carrier has taken enough of what waited.
+    pub(super) fn wake_writer(&mut self) {
+        if self.writer.is_some()
+            && self.core.is_roomy()
+            && let Some(writer) = self.writer.take()
+        {
+            writer.wake();
+        }
+    }
+
     fn wake_carrier(&mut self) {
         if let Some(carrier) = self.carrier.take() {
             carrier.wake();

@@ -8,6 +8,9 @@ use std::time::Duration;
 pub struct Limits {
     /// Bytes sent and not yet acknowledged; 8 MiB.
     pub replay: u32,
+    /// Bytes written and not yet sent on an attached carrier: beyond them nothing is taken, so that what is written next goes soon;
+    /// 256 KiB.
+    pub ahead: u32,
     /// Bytes received and not yet read, which is what the peer may send ahead; 8 MiB.
     pub window: u32,
     /// Bytes of one DATA record made here; at most `record`; 64 KiB, so that over TLS its header is the fifth record, not every second.
@@ -36,6 +39,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             replay: 8 << 20,
+            ahead: 256 << 10,
             window: 8 << 20,
             chunk: 64 << 10,
             record: 1 << 20,
@@ -55,6 +59,7 @@ impl Limits {
     /// The same with what would stand still made to move: 0 is taken for 1, and parts are no larger than the whole.
     pub(super) fn workable(mut self) -> Self {
         self.replay = self.replay.max(1);
+        self.ahead = self.ahead.max(1);
         self.window = self.window.max(1);
         self.record = self.record.max(1);
         self.chunk = self.chunk.clamp(1, self.record);

@@ -83,6 +83,12 @@ impl Outbound {
         usize::try_from(room.min(window)).unwrap_or(usize::MAX)
     }
 
+    /// How far what waits to be sent on this carrier is below `ahead`.
+    fn room_ahead(&self, ahead: u32) -> usize {
+        let waits = self.held.end().saturating_sub(self.next);
+        usize::try_from(u64::from(ahead).saturating_sub(waits)).unwrap_or(usize::MAX)
+    }
+
     /// Bytes that may be sent on this carrier now.
     #[inline]
     fn sendable(&self) -> u64 {
@@ -182,9 +188,19 @@ impl Session {
     }
 
     /// Bytes that are taken now. None before the first carrier, none after [`finish`](Self::finish) or the end; 0
-    /// otherwise means that the peer has to read or acknowledge first: stop reading the application.
+    /// otherwise means that the peer has to read or acknowledge first, or that the carrier has to take some: stop reading
+    /// the application.
     pub fn writable(&self) -> usize {
-        if self.ended().is_some() { 0 } else { self.outbound.room() }
+        if self.ended().is_some() {
+            return 0;
+        }
+        let room = self.outbound.room();
+        if self.is_attached() { room.min(self.outbound.room_ahead(self.limits.ahead)) } else { room }
+    }
+
+    /// Whether so much is taken again that it is worth the while to wake whoever writes.
+    pub fn is_roomy(&self) -> bool {
+        self.writable() >= self.limits.ahead as usize / 2
     }
 
     /// Tells the peer that no more bytes come. What was written still gets there, and the other direction goes on.

@@ -53,6 +53,7 @@ impl World {
         let mut random = Random(seed);
         let limits = Limits {
             replay: 1 + random.below(6000) as u32,
+            ahead: 1 + random.below(6000) as u32,
             window: 1 + random.below(6000) as u32,
             chunk: 1 + random.below(900) as u32,
             record: 1000,

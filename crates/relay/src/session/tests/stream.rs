@@ -27,7 +27,7 @@ fn a_cut_inside_a_record_costs_no_byte_that_came() {
 
 #[test]
 fn a_slow_reader_and_a_peer_that_never_acknowledges_stop_the_writer() {
-    let limits = Limits { replay: 1 << 20, window: 1 << 19, ..Limits::default() };
+    let limits = Limits { replay: 1 << 20, window: 1 << 19, ahead: 1 << 20, ..Limits::default() };
     let mut pair = Pair::new(&limits);
     let data = vec![1; 1 << 16];
     let (mut written, mut out) = (0, BytesMut::new());
@@ -54,6 +54,26 @@ fn a_slow_reader_and_a_peer_that_never_acknowledges_stop_the_writer() {
     }
     assert_eq!(written, 1 << 20);
     assert!(pair.client.memory() <= (1 << 20) + (1 << 17), "{} bytes", pair.client.memory());
+}
+
+#[test]
+fn little_waits_in_front_of_what_is_written_next_while_a_carrier_takes_bytes() {
+    let mut pair = Pair::new(&Limits { ahead: 1000, ..Limits::default() });
+    assert_eq!((pair.client.write(&stream(0, 0, 5000)), pair.client.writable()), (1000, 0));
+    let mut sent = BytesMut::new();
+    pair.client.transmit(&mut sent, record::DATA_HEADER + 400);
+    assert_eq!((pair.client.writable(), pair.client.is_roomy()), (400, false));
+    pair.client.transmit(&mut sent, record::DATA_HEADER + 100);
+    assert_eq!((pair.client.writable(), pair.client.is_roomy()), (500, true));
+    pair.agent.receive(&mut sent, NOW).unwrap();
+    // Without a carrier it is kept, and sent before anything else is taken.
+    pair.detach();
+    assert_eq!(pair.client.write(&stream(0, 1000, 5000)), 5000);
+    pair.attach();
+    assert_eq!(pair.client.writable(), 0);
+    pair.pump();
+    assert_eq!(pair.client.writable(), 1000);
+    assert_eq!(pair.agent.read(9000)[..], stream(0, 0, 6000)[..]);
 }
 
 #[test]
