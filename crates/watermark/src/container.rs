@@ -114,7 +114,7 @@ impl Survey<'_> {
 
 /// PNG, third edition, section 5: a signature, then chunks of length, type, data and check.
 fn png(file: &[u8], survey: &mut Survey<'_>) -> Result<(), Refusal> {
-    let mut at = 8;
+    let (mut at, mut packed) = (8, 0);
     loop {
         let length = u32_be(file, at)? as usize;
         let kind = piece(file, at + 4, 4)?;
@@ -125,11 +125,19 @@ fn png(file: &[u8], survey: &mut Survey<'_>) -> Result<(), Refusal> {
         }
         match kind {
             b"IHDR" => survey.size(u32_be(data, 0)?, u32_be(data, 4)?)?,
-            b"IDAT" | b"PLTE" => {}
+            b"IDAT" => packed += length as u64,
+            b"PLTE" => {}
             b"acTL" | b"fcTL" | b"fdAT" => return Err(Refusal::Animated),
             b"IEND" => {
-                let end = at + 12 + length;
-                return if end == file.len() { Ok(()) } else { Err(Refusal::Trailing) };
+                let (width, height) = survey.size.unwrap_or_default();
+                // Eight bytes a pixel and one a row, of each of an interlaced picture's passes: packed, it is hardly more.
+                let most = (u64::from(width) * 8 + 16) * (u64::from(height) + 8) * 2;
+                let is_whole = at + 12 + length == file.len();
+                return match is_whole {
+                    true if packed > most => Err(Refusal::Malformed),
+                    true => Ok(()),
+                    false => Err(Refusal::Trailing),
+                };
             }
             _ => survey.metadata(length + 12)?,
         }
@@ -188,10 +196,11 @@ fn jpeg(file: &[u8], survey: &mut Survey<'_>) -> Result<(), Refusal> {
 fn end_of_scan(file: &[u8], from: usize) -> Result<usize, Refusal> {
     let mut at = from;
     loop {
+        let rest = file.get(at..).unwrap_or_default();
+        at += rest.iter().position(|byte| *byte == 0xff).ok_or(Refusal::Truncated)?;
         match *piece(file, at, 2)? {
-            [0xff, 0x00 | 0xd0..=0xd7] => at += 2,
-            [0xff, _] => return Ok(at),
-            _ => at += 1,
+            [_, 0x00 | 0xd0..=0xd7] => at += 2,
+            _ => return Ok(at),
         }
     }
 }

@@ -1,9 +1,11 @@
 //! Entries for the fuzz targets: whatever a file says, it is refused or marked, and nothing panics.
 
+use crate::codec::Quality;
 use crate::container::{Limits, inspect};
 use crate::invisible::Strength;
 use crate::key::{Key, Tag};
-use crate::picture::{Marks, Quality, Watch, mark};
+use crate::picture::{Marks, mark};
+use crate::watch::Watch;
 
 /// Marks a file that anybody may have sent. What is marked can be marked again.
 pub fn picture(file: &[u8]) {

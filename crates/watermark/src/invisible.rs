@@ -2,7 +2,7 @@
 
 use crate::key::Tag;
 use crate::luma::Plane;
-use crate::picture::Pixels;
+use crate::pixels::Pixels;
 use crate::tile::{PIXELS, Tile};
 
 /// How far the marked picture may be from the one that came, as the ratio of a full signal to the noise (PSNR).
@@ -23,6 +23,11 @@ impl Strength {
     /// The mark is at least so many dB below a full signal; what is out of range is taken as the nearest that is not.
     pub fn decibels(decibels: u8) -> Self {
         Self(decibels.clamp(*Self::RANGE.start(), *Self::RANGE.end()))
+    }
+
+    /// So many dB.
+    pub const fn in_decibels(self) -> u8 {
+        self.0
     }
 
     fn noise(self) -> f32 {

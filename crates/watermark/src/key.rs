@@ -63,6 +63,16 @@ impl Key {
     }
 }
 
+/// A secret that nobody can guess, for a key.
+///
+/// # Errors
+/// The system gives no random bytes.
+pub fn secret() -> Result<[u8; 32], aws_lc_rs::error::Unspecified> {
+    let mut secret = [0; 32];
+    aws_lc_rs::rand::fill(&mut secret)?;
+    Ok(secret)
+}
+
 /// Numbers out of a key.
 pub(crate) struct Stream {
     key: Key,

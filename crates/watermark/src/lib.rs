@@ -4,6 +4,7 @@
 //! it before memory is taken; [`mark`] decodes, marks and encodes it anew in its own format; [`read`] finds the invisible mark.
 
 mod code;
+mod codec;
 mod container;
 mod fourier;
 #[doc(hidden)]
@@ -12,20 +13,24 @@ mod invisible;
 mod key;
 mod luma;
 mod picture;
+mod pixels;
 mod reader;
 mod refusal;
 mod shape;
 mod tile;
 mod visible;
+mod watch;
 
+pub use codec::Quality;
 pub use container::{Format, Header, Limits, inspect};
 pub use invisible::Strength;
-pub use key::{Key, Tag};
-pub use picture::{Marks, Quality, Watch, mark};
+pub use key::{Key, Tag, secret};
+pub use picture::{Marks, mark};
 pub use reader::{Found, read};
 pub use refusal::Refusal;
 pub use shape::{BadFont, Font};
 pub use visible::{Look, Placement, Visible};
+pub use watch::Watch;
 
 #[cfg(test)]
 mod testing;

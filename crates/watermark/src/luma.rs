@@ -1,6 +1,6 @@
 //! A picture's brightness, what in it is detail, and how much of that there is around each pixel.
 
-use crate::picture::Pixels;
+use crate::pixels::Pixels;
 
 /// One number for each pixel.
 #[derive(Clone, Debug)]

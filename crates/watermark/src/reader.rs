@@ -1,13 +1,14 @@
 //! Looking for the invisible mark: at every size that the picture may have been brought to, the tiles that it would have are
 //! laid on each other, and what is left is compared with the key's.
 
+use crate::codec::decode;
 use crate::container::{Limits, inspect};
 use crate::fourier::{self, Complex, SIDE};
 use crate::key::{Key, Tag};
 use crate::luma::Plane;
-use crate::picture::{Watch, decode};
 use crate::refusal::Refusal;
 use crate::tile::{PIXELS, Tile};
+use crate::watch::Watch;
 
 /// A mark that was found.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -28,8 +29,9 @@ const LIKELY: [f32; 7] = [1.0, 0.75, 0.5, 0.8, 0.9, 2.0 / 3.0, 1.5];
 const MIDDLE: usize = 1024;
 /// How far tiles may be off at that part's edge, in pixels.
 const SLACK: f32 = 0.75;
-/// How many of the places that stand out most are read. Each can be noise that has the right check by chance, one in 2^32.
-const READ: usize = 64;
+/// How many of the sizes that stand out most are read, each three times. What is read can be noise that has the right check by
+/// chance, one in 2^32.
+const READ: usize = 16;
 /// What does not stand out by so much is not read.
 const CLEAR: f32 = 4.5;
 
@@ -83,7 +85,7 @@ impl Search<'_> {
             scale *= step;
         }
         seen.sort_by(|one, other| other.0.total_cmp(&one.0));
-        for (_, scale) in seen.into_iter().take(READ / 4) {
+        for (_, scale) in seen.into_iter().take(READ) {
             // The whole picture tells sizes apart that its middle does not.
             let fine = (step - 1.0) / 4.0;
             for by in [0.0, 1.0, -1.0] {

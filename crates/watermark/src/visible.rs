@@ -1,6 +1,6 @@
 //! Text that everybody sees: in one place, or all over the picture.
 
-use crate::picture::Pixels;
+use crate::pixels::Pixels;
 use crate::shape::{Cover, Font, Line};
 
 /// How text is drawn on pictures.
