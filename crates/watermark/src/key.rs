@@ -88,7 +88,7 @@ impl Stream {
             | u64::from(self.byte()) << 16
             | u64::from(self.byte()) << 8
             | u64::from(self.byte());
-        (wide * below as u64 >> 32) as usize
+        ((wide * below as u64) >> 32) as usize
     }
 
     /// 1 or -1.

@@ -61,6 +61,20 @@ fn a_mark_outlives_a_crop_a_smaller_size_and_jpeg() {
     assert!((found.scale - 0.75).abs() < 0.01, "{found:?}");
 }
 
+#[test]
+fn a_mark_is_found_at_a_size_that_nobody_foresaw() {
+    let (key, tag) = (Key::new(b"secret"), Tag(2));
+    let came = file(&picture(900, 700), ImageFormat::Png);
+    let marked = mark(&came, &invisible(&key, tag), &LIMITS, &Watch::ENDLESS).unwrap();
+    let marked = image::load_from_memory(&marked).unwrap().to_rgb8();
+    for (width, height) in [(747, 581), (1107, 861)] {
+        let scaled = imageops::resize(&marked, width, height, FilterType::CatmullRom);
+        let found = read(&file(&scaled, ImageFormat::Png), &key, &LIMITS, &Watch::ENDLESS).unwrap().unwrap();
+        assert_eq!(found.tag, tag);
+        assert!((found.scale - width as f32 / 900.0).abs() < 0.01, "{found:?}");
+    }
+}
+
 const DEJAVU: &str = "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf";
 
 fn visible(placement: Placement) -> Visible {

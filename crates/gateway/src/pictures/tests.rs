@@ -16,7 +16,7 @@ use crate::config::parse;
 fn pictures() -> Box<Pictures> {
     let text = "
 listeners: [{name: l, bind: 127.0.0.1:1}]
-upstreams: [{name: u, targets: [127.0.0.1:2]}]
+upstreams: [{name: u, targets: ['ws://127.0.0.1:2']}]
 routes: [{name: r, upstream: u, policy: p}]
 policies:
   - name: p
