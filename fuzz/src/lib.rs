@@ -34,6 +34,8 @@ pub const TARGETS: &[(&str, Entry)] = &[
     ("msgpack", wicketgate_policy::fuzz::msgpack),
     // Conversations in the protocols that formats know.
     ("packs", wicketgate_policy::fuzz::packs),
+    // Pictures: inspected, decoded, marked and encoded.
+    ("picture", wicketgate_watermark::fuzz::picture),
     // Protocol Buffers messages.
     ("protobuf", wicketgate_policy::fuzz::protobuf),
     // Headers of the PROXY protocol, versions 1 and 2.

@@ -19,6 +19,7 @@ use wicketgate_wire::Budget;
 
 use crate::config::{Config, LimitsConfig};
 use crate::observe::{Metrics, RouteMetrics};
+use crate::pictures::Pool;
 use crate::pump::config::WebSocketConfig;
 use crate::pump::{End, Order};
 use crate::route::config::{Action, ProxyConfig, RouteConfig};
@@ -111,6 +112,8 @@ pub struct Shared {
     pub assembly: Arc<Budget>,
     /// Memory for inflation.
     pub inflate: Arc<Budget>,
+    /// The threads that mark pictures.
+    pub pictures: Arc<Pool>,
     /// Answers to certificate authorities' challenges.
     pub challenges: Arc<Challenges>,
 }
@@ -139,6 +142,7 @@ impl Shared {
             letting_go: CancellationToken::new(),
             assembly: Arc::new(Budget::new(bytes(assembly_memory))),
             inflate: Arc::new(Budget::new(bytes(inflate_memory))),
+            pictures: Arc::new(Pool::new(&config.limits.pictures)),
             challenges: Arc::default(),
         })
     }

@@ -8,6 +8,7 @@ pub mod http;
 pub mod listener;
 pub mod net;
 pub mod observe;
+pub mod pictures;
 pub mod profile;
 pub mod pump;
 pub mod route;

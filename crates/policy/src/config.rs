@@ -213,6 +213,7 @@ fn check_steps(
 ) -> Vec<Step> {
     let mut names: Vec<At<String>> = Vec::new();
     let mut steps = Vec::with_capacity(raw.len());
+    let mut marking = None;
     for (number, step) in raw.into_iter().enumerate() {
         if let Some(name) = &step.value.name {
             check_name(name, &names, problems);
@@ -223,6 +224,11 @@ fn check_steps(
         if let Some(step) = &step {
             check_rewriting(&At { value: step, place }, format, problems);
         }
+        if let (Some(marking), Some(_)) = (marking, &step) {
+            let what = "a step stands behind `watermark`, and would not see what it marks";
+            problems.clash(place, what, "let `watermark` be the last one", (marking, "this one"));
+        }
+        marking = marking.or(step.as_ref().filter(|step| step.marks()).map(|_| place));
         steps.extend(step);
     }
     steps
@@ -233,6 +239,19 @@ fn check_rewriting(step: &At<&Step>, format: Option<&Format>, problems: &mut Pro
     if let Some(format) = format.filter(|format| step.rewrites() && !format.can_rewrite()) {
         let what = format!("messages of the format `{}` cannot be rewritten", format.name());
         problems.error(step.place, what, "take the step out, or refuse such messages with another one");
+    }
+    if step.wants_bytes() && format.is_some_and(|format| !format.has_bytes()) {
+        let what =
+            "messages of this format have no values of bytes, and it is not said which texts are pictures";
+        problems.error(
+            step.place,
+            what,
+            "add `paths:` to `watermark`, with the fields that are pictures in base64",
+        );
+    }
+    if step.marks() && step.then == Then::Record {
+        let what = "a picture that cannot be marked goes on without a mark";
+        problems.warning(step.place, what, "take `then: record` out, or write `then: drop`");
     }
     if !step.enriches() {
         return;

@@ -28,7 +28,7 @@ pub use finding::{Action, Enforcement, Finding, masked};
 pub use message::{DataKind, Direction, Message};
 pub use policy::{Policy, Rules, Session};
 pub use step::Reloaded;
-pub use verdict::{Forward, Keep, Outcome, Reply, Verdict};
+pub use verdict::{Forward, Keep, Outcome, Pictures, Reply, Verdict};
 
 #[cfg(test)]
 mod tests;

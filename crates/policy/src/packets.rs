@@ -5,7 +5,7 @@ use crate::format::pack::{Breach, Pack, Packets};
 use crate::message::{Direction, Message};
 use crate::policy::{Rules, Session};
 use crate::step::Step;
-use crate::verdict::{Forward, Keep, Outcome, Verdict};
+use crate::verdict::{Forward, Keep, Outcome, Pictures, Verdict};
 
 impl Rules {
     /// Judges the packets of a message in their order. One that does not go on takes the message with it, and what the others
@@ -50,7 +50,7 @@ impl Rules {
         };
         let talk = session.talk.get_or_insert_default();
         match outcome.verdict {
-            Verdict::Forward(_) | Verdict::Rewrite(..) => talk.keep(),
+            Verdict::Forward(_) | Verdict::Rewrite(..) | Verdict::Mark(_) => talk.keep(),
             Verdict::Close(_) | Verdict::Drop | Verdict::Reply(_) => {
                 talk.back(0);
                 session.state = state;
@@ -86,6 +86,7 @@ impl Rules {
     ) -> Outcome {
         let mut all = Outcome::pass();
         let (mut rewritten, mut done) = (None::<Vec<u8>>, 0);
+        let mut marked = None::<Box<Pictures>>;
         for packet in &packets.list {
             let Some(payload) = message.payload.get(packet.clone()) else {
                 return self.breach(Breach::Partial);
@@ -107,10 +108,24 @@ impl Rules {
                     out.extend_from_slice(&new);
                     done = packet.end;
                 }
+                Verdict::Mark(mut pictures) => {
+                    let mut before = rewritten.take().unwrap_or_default();
+                    before.extend_from_slice(message.payload.get(done..packet.start).unwrap_or_default());
+                    pictures.put_before(before);
+                    match &mut marked {
+                        Some(marked) => marked.append(*pictures),
+                        None => marked = Some(pictures),
+                    }
+                    done = packet.end;
+                }
                 verdict => return Outcome { verdict, ..all },
             }
         }
-        if let Some(mut out) = rewritten {
+        if let Some(mut pictures) = marked {
+            pictures.behind = rewritten.unwrap_or_default();
+            pictures.behind.extend_from_slice(message.payload.get(done..).unwrap_or_default());
+            all.verdict = Verdict::Mark(pictures);
+        } else if let Some(mut out) = rewritten {
             out.extend_from_slice(message.payload.get(done..).unwrap_or_default());
             all.verdict = Verdict::Rewrite(out, Forward(()));
         }

@@ -17,8 +17,8 @@ use crate::format::pack::{Breach, Heard, Limits, Talk};
 use crate::format::states::{Next, State, States};
 use crate::message::{Direction, Message, type_name};
 use crate::rewrite::Edits;
-use crate::step::{Effect, Memory, Reloaded, Step, View};
-use crate::verdict::{Forward, Outcome, Verdict};
+use crate::step::{Effect, Marking, Memory, Reloaded, Step, View};
+use crate::verdict::{Forward, Outcome, Pictures, Verdict};
 
 /// The rules of one route.
 #[derive(Clone, Debug, Default)]
@@ -215,6 +215,7 @@ impl Rules {
         let mut steps = steps.iter();
         // Steps behind one that rewrites see the new message.
         let mut rewritten: Option<Vec<u8>> = None;
+        let mut pictures = None;
         loop {
             let fields = Fields::new(tree, rewritten.as_deref().unwrap_or(message.payload));
             let mut number = String::new();
@@ -234,6 +235,12 @@ impl Rules {
             let next = match ran {
                 Ran::Through => break,
                 Ran::Ended(verdict) => return Outcome { verdict, ..outcome },
+                Ran::Marks(step, marking) => {
+                    let payload = fields.payload().to_vec();
+                    let tree = std::mem::take(tree);
+                    pictures = Some(Pictures::new(step, &self.format, payload, tree, marking));
+                    break;
+                }
                 Ran::Rewrites(step, edits) => match edits.apply(&self.format, &fields) {
                     Ok(next) => next,
                     // A message that had to be changed and cannot be never goes on as it came.
@@ -270,6 +277,9 @@ impl Rules {
         }
         if let Some(payload) = rewritten {
             outcome.verdict = Verdict::Rewrite(payload, Forward(()));
+        }
+        if let Some(pictures) = pictures {
+            outcome.verdict = Verdict::Mark(Box::new(pictures));
         }
         if let (Some(states), Some(next)) = (&self.states, next_state) {
             session.state.follow(states, next);
@@ -380,6 +390,8 @@ enum Ran<'s> {
     Ended(Verdict),
     /// To one that changes it; the steps behind that are left.
     Rewrites(&'s Step, Edits),
+    /// To one that has its pictures marked: the last.
+    Marks(&'s Step, Marking),
 }
 
 fn run<'s>(
@@ -390,20 +402,21 @@ fn run<'s>(
 ) -> Ran<'s> {
     for step in steps {
         let enforces = step.enforcement == Enforcement::Enforce;
-        let (hits, action, edits) = match step.judge(view, memory) {
+        let (hits, action, change) = match step.judge(view, memory) {
             Effect::Pass => continue,
             Effect::Keep(keep) => {
                 outcome.keep = outcome.keep.take().max(Some(keep));
                 continue;
             }
             Effect::Violation(hits) => (hits, step.then.action(), None),
-            Effect::Rewrite(hits, edits) => (hits, Action::Rewritten, Some(edits)),
+            Effect::Rewrite(hits, edits) => (hits, Action::Rewritten, Some(Ran::Rewrites(step, edits))),
+            Effect::Mark(hits, marking) => (hits, Action::Rewritten, Some(Ran::Marks(step, marking))),
         };
         let action = if enforces { action } else { Action::Recorded };
         outcome.findings.extend(hits.into_iter().map(|hit| hit.found_by(step, action)));
-        match edits {
+        match change {
             _ if !enforces => {}
-            Some(edits) => return Ran::Rewrites(step, edits),
+            Some(change) => return change,
             None => {
                 if let Some(verdict) = step.then.verdict() {
                     return Ran::Ended(verdict);
@@ -415,7 +428,7 @@ fn run<'s>(
 }
 
 impl Hit {
-    fn found_by(self, step: &Step, action: Action) -> Finding {
+    pub(crate) fn found_by(self, step: &Step, action: Action) -> Finding {
         let Self { class, rule, path, detail, excerpt } = self;
         Finding {
             step: step.name.clone(),

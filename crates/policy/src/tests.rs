@@ -47,7 +47,7 @@ fn judge(policy: &Policy, facts: Facts, message: &str) -> (&'static str, String)
     let outcome = policy.judge(&mut session, Direction::ToUpstream, message);
     let word = match outcome.verdict {
         Verdict::Forward(_) => "forward",
-        Verdict::Rewrite(..) => "rewrite",
+        Verdict::Rewrite(..) | Verdict::Mark(_) => "rewrite",
         Verdict::Drop => "drop",
         Verdict::Reply(_) => "reply",
         Verdict::Close(_) => "close",

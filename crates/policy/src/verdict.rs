@@ -1,6 +1,10 @@
 //! What becomes of a message.
 
+mod pictures;
+
 use std::sync::Arc;
+
+pub use pictures::Pictures;
 
 use wicketgate_wire::{CloseCode, DataKind};
 
@@ -17,6 +21,8 @@ pub enum Verdict {
     Forward(Forward),
     /// This goes on in its place, as a message of the same type.
     Rewrite(Vec<u8>, Forward),
+    /// It goes on once these are marked.
+    Mark(Box<Pictures>),
     /// Nothing goes on.
     Drop,
     /// Nothing goes on, and whoever sent it is answered.

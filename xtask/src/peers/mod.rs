@@ -198,6 +198,24 @@ const PEERS: &[Peer] = &[
         source: Source::Npm { package: "playwright-core", version: "1.65.1" },
         sets: TEST,
     },
+    // For the photographs among their examples, in which marks are looked for.
+    Peer {
+        name: "photographs",
+        source: Source::Pypi {
+            distributions: &["scikit_image==0.25.2", "scikit_learn==1.6.1"],
+            programs: &[],
+        },
+        sets: TEST,
+    },
+    // What text is written in on pictures.
+    Peer {
+        name: "font",
+        source: Source::Apt {
+            package: "fonts-dejavu-core",
+            program: "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf",
+        },
+        sets: TEST,
+    },
     // Clients and servers of the protocols that the formats of policies know.
     Peer { name: "graphql-ws", source: Source::Npm { package: "graphql-ws", version: "6.4.2" }, sets: TEST },
     Peer { name: "graphql", source: Source::Npm { package: "graphql", version: "17.1.0" }, sets: TEST },

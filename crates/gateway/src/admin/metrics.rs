@@ -24,7 +24,9 @@ pub(super) fn metrics(shared: &Shared) -> Answer {
     for place in shared.audit.places() {
         shared.metrics.audited(&place);
     }
-    match shared.metrics.encode(shared.assembly.used() as u64, shared.inflate.used() as u64) {
+    let [assembly, inflate, pictures] =
+        [shared.assembly.used(), shared.inflate.used(), shared.pictures.used()].map(|used| used as u64);
+    match shared.metrics.encode(assembly, inflate, pictures) {
         Ok(body) => {
             let mut response = text(StatusCode::OK, body);
             let open_metrics = "application/openmetrics-text; version=1.0.0; charset=utf-8";

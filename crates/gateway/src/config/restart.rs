@@ -12,6 +12,7 @@ impl Config {
             ("log", self.log != next.log),
             ("audit", self.audit != next.audit),
             ("limits.connections", self.limits.connections != next.limits.connections),
+            ("limits.pictures", self.limits.pictures != next.limits.pictures),
             ("limits.tracked", self.limits.tracked != next.limits.tracked),
         ];
         changed.into_iter().filter_map(|(name, changed)| changed.then_some(name)).collect()
@@ -38,6 +39,7 @@ mod tests {
             ("limits: {assembly_memory: 1MiB}", &[]),
             ("limits: {connections: 7}", &["limits.connections"]),
             ("limits: {sessions: 7, tracked: {prefixes: 128}}", &["limits.tracked"]),
+            ("limits: {pictures: {threads: 1}}", &["limits.pictures"]),
             ("admin: {bind: 127.0.0.1:2}", &["admin"]),
             ("log: {format: text, level: debug}\nruntime: {threads: 99}", &["runtime.threads", "log"]),
             ("audit: {sinks: [{name: a, lines: stdout}]}", &["audit"]),

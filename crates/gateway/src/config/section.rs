@@ -10,6 +10,8 @@ use wicketgate_admission::limits::config::{
 };
 use wicketgate_config::{At, Problems, Size, Time};
 
+use crate::pictures::config::{PicturesConfig, RawPictures};
+
 /// What is logged, how and where.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -194,6 +196,8 @@ pub struct RawLimits {
     /// Bytes held by decompressors and by what they have put out, in all sessions together, 1MiB to 1TiB. This is
     /// its own worst case. Beyond it compression is declined, or the session closed with 1013.
     pub inflate_memory: At<Size>,
+    /// What may be done at once to mark pictures.
+    pub pictures: RawPictures,
     /// Upgrades a second on all routes together, of those that no other check refused; 503 beyond it. There is no limit where
     /// none is given, nor for the next four.
     pub upgrades: Option<RawUpgrades>,
@@ -215,6 +219,7 @@ impl Default for RawLimits {
             connections: At::nowhere(65_536),
             assembly_memory: At::nowhere(Size(256 << 20)),
             inflate_memory: At::nowhere(Size(256 << 20)),
+            pictures: RawPictures::default(),
             upgrades: None,
             sessions: None,
             per_address: RawLimit::default(),
@@ -234,6 +239,8 @@ pub struct LimitsConfig {
     pub assembly_memory: u64,
     /// Bytes held by decompressors and what they have put out, in all sessions together.
     pub inflate_memory: u64,
+    /// What may be done at once to mark pictures.
+    pub pictures: PicturesConfig,
     /// How much may connect.
     pub admission: Admitted,
     /// How many clients can be told apart at once.
@@ -250,6 +257,7 @@ impl RawLimits {
             connections: problems.in_range("connections", &self.connections, 1..=10_000_000) as usize,
             assembly_memory: problems.in_range("assembly_memory", &self.assembly_memory, memory.clone()).0,
             inflate_memory: problems.in_range("inflate_memory", &self.inflate_memory, memory).0,
+            pictures: self.pictures.check(problems),
             admission: admission.check(problems),
             tracked: self.tracked.check(problems),
         }

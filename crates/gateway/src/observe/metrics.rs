@@ -154,6 +154,7 @@ pub struct Metrics {
     durations: Family<RouteLabel, Histogram, fn() -> Histogram>,
     assembly: Gauge<u64, AtomicU64>,
     inflate: Gauge<u64, AtomicU64>,
+    pictures: Gauge<u64, AtomicU64>,
 }
 
 fn durations() -> Histogram {
@@ -164,7 +165,7 @@ impl Default for Metrics {
     fn default() -> Self {
         let all = Arc::new(Families::default());
         let durations = Family::new_with_constructor(durations as fn() -> Histogram);
-        let (assembly, inflate) = (Gauge::default(), Gauge::default());
+        let (assembly, inflate, pictures) = (Gauge::default(), Gauge::default(), Gauge::default());
         let mut registry = Registry::with_prefix("wicketgate");
         registry.register("connections_open", "Client connections open now", all.connections.clone());
         registry.register(
@@ -227,7 +228,8 @@ impl Default for Metrics {
         register_audit(&mut registry, &all);
         registry.register("assembly_bytes", "Memory held by unfinished messages", assembly.clone());
         registry.register("inflate_bytes", "Memory held by inflation", inflate.clone());
-        Self { registry, all, durations, assembly, inflate }
+        registry.register("picture_bytes", "Memory held by pictures that are to be marked", pictures.clone());
+        Self { registry, all, durations, assembly, inflate, pictures }
     }
 }
 
@@ -332,9 +334,10 @@ impl Metrics {
     ///
     /// # Errors
     /// A metric that cannot be written.
-    pub fn encode(&self, assembly: u64, inflate: u64) -> Result<String, std::fmt::Error> {
+    pub fn encode(&self, assembly: u64, inflate: u64, pictures: u64) -> Result<String, std::fmt::Error> {
         self.assembly.set(assembly);
         self.inflate.set(inflate);
+        self.pictures.set(pictures);
         let mut out = String::new();
         text::encode(&mut out, &self.registry)?;
         Ok(out)

@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use tokio::time::Instant;
 use wicketgate_admission::limits::rate::Meter;
 use wicketgate_admission::{SharedRates, limits::SideMeters};
 use wicketgate_audit::{Lost, Ticket};
-use wicketgate_policy::{Direction, Forward, Message, Reply, Verdict};
+use wicketgate_policy::{Direction, Message, Reply, Verdict};
 use wicketgate_wire::{
-    Assembly, Budget, Close, CloseCode, Control, DataKind, Event, Header, Opcode, Piece, Role, Rsv, Scanner,
+    Assembly, Budget, Close, CloseCode, Control, DataKind, Event, Opcode, Piece, Role, Rsv, Scanner,
     Utf8Stream, Violation, mask,
 };
 
@@ -19,7 +20,9 @@ use super::end::{End, Side};
 use super::inflate::{Inflation, Instead};
 use super::inspector::Inspector;
 use super::kept::Kept;
+use super::passed::{Clear, Passed, frame_for};
 use super::renew::Renew;
+use crate::pictures::Marking;
 
 /// What one side has sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -48,8 +51,13 @@ pub struct Flow {
     assembly: Assembly,
     /// In mode `messages`, where permessage-deflate was negotiated with `from`.
     inflation: Option<Box<Inflation>>,
-    /// Bytes that need more bytes before they can be judged: a piece of a header or of a control frame.
+    /// Bytes that need more bytes before they can be judged: a piece of a header or of a control frame. Where a message waits
+    /// for its pictures, all that was read behind it.
     carry: Vec<u8>,
+    /// Whether what is carried can be judged before more is read.
+    unread: bool,
+    /// The message that waits for its pictures: nothing behind it is judged.
+    marking: Option<Box<(DataKind, Marking)>>,
     messages: Meter,
     bytes: Meter,
     controls: Meter,
@@ -100,6 +108,8 @@ impl Flow {
             assembly: Assembly::new(budget),
             inflation: inflation.map(Box::new),
             carry: Vec::new(),
+            unread: false,
+            marking: None,
             messages: Meter::default(),
             bytes: Meter::default(),
             controls: Meter::default(),
@@ -126,6 +136,35 @@ impl Flow {
     /// What was left over by the last read: the next one goes behind it.
     pub fn carry(&self) -> &[u8] {
         &self.carry
+    }
+
+    /// Whether what was left over is to be judged again without more; then it is not asked for twice.
+    pub fn take_unread(&mut self) -> bool {
+        std::mem::take(&mut self.unread)
+    }
+
+    /// When the message that waits for its pictures has waited too long, where one does.
+    pub fn marking_until(&self) -> Option<Instant> {
+        self.marking.as_ref().map(|marking| marking.1.until())
+    }
+
+    /// Ready when no message waits for its pictures any more: what goes on of it.
+    pub fn poll_marked(
+        &mut self,
+        cx: &mut Context<'_>,
+        inspector: &Inspector,
+    ) -> Poll<(Outgoing, Result<(), End>)> {
+        let Some(waiting) = &mut self.marking else { return Poll::Ready((Outgoing::Empty, Ok(()))) };
+        let (kind, outcome) = (waiting.0, ready!(waiting.1.poll(cx)));
+        self.marking = None;
+        let verdict = inspector.tell(self.direction(), kind, outcome);
+        let mut kept = Kept::default();
+        let result = self.settle(verdict).map(|passed| {
+            if let Some(Clear::Rewritten(payload, forward)) = passed {
+                kept.keep_made(self.frame(kind, Rsv::NONE, &payload), forward);
+            }
+        });
+        Poll::Ready((kept.into_made(), result))
     }
 
     /// Whether a frame of ours may be written behind what went on so far.
@@ -208,7 +247,14 @@ impl Flow {
         loop {
             let event = self.scanner.next(&config.frames, buffer, &mut at);
             match event.map_err(|violation| self.violation(violation))? {
-                Some(Event::Data(piece)) => self.data(&piece, buffer, kept, now, config, inspector)?,
+                Some(Event::Data(piece)) => {
+                    self.data(&piece, buffer, kept, now, config, inspector)?;
+                    if self.marking.is_some() {
+                        // Messages keep their order.
+                        self.unread = at < buffer.len();
+                        break;
+                    }
+                }
                 Some(Event::Control(control)) => {
                     self.control(&control, buffer, kept, now, config.control_frames)?
                 }
@@ -449,11 +495,30 @@ impl Flow {
             (renew.judge)(credential);
             return Ok(None);
         }
-        let direction = match self.from {
+        let direction = self.direction();
+        let verdict = inspector.judge(direction, Message { kind, payload }, self.now, &mut self.awaited);
+        let verdict = match verdict {
+            Verdict::Mark(pictures) => match inspector.mark(direction, kind, pictures) {
+                Ok(marking) => {
+                    self.marking = Some(Box::new((kind, marking)));
+                    return Ok(None);
+                }
+                Err(verdict) => verdict,
+            },
+            verdict => verdict,
+        };
+        self.settle(verdict)
+    }
+
+    const fn direction(&self) -> Direction {
+        match self.from {
             Side::Client => Direction::ToUpstream,
             Side::Upstream => Direction::ToClient,
-        };
-        let verdict = inspector.judge(direction, Message { kind, payload }, self.now, &mut self.awaited);
+        }
+    }
+
+    /// Carries a verdict out.
+    fn settle(&mut self, verdict: Verdict) -> Result<Option<Clear>, End> {
         if !matches!(verdict, Verdict::Forward(_) | Verdict::Rewrite(..)) {
             // It was counted as one that goes on when its last byte came.
             self.counters.messages -= 1;
@@ -463,6 +528,8 @@ impl Flow {
             Verdict::Forward(forward) => return Ok(Some(Clear::AsItCame(forward))),
             Verdict::Rewrite(payload, forward) => return Ok(Some(Clear::Rewritten(payload, forward))),
             Verdict::Close(code) => return Err(End::Policy(self.from, code)),
+            // Once marked, a message is not to be marked again.
+            Verdict::Mark(_) => return Err(End::Policy(self.from, CloseCode::POLICY)),
             Verdict::Drop => {}
             Verdict::Reply(Reply { kind, payload }) => {
                 self.answers.extend(frame_for(self.from, kind, Rsv::NONE, &payload));
@@ -517,33 +584,4 @@ impl Flow {
     const fn violation(&self, violation: Violation) -> End {
         End::Violation(self.from, violation)
     }
-}
-
-/// What a message says, once a verdict let it pass.
-enum Clear {
-    AsItCame(Forward),
-    Rewritten(Vec<u8>, Forward),
-}
-
-/// A message as one frame to `to`, which is masked where we are its client.
-fn frame_for(to: Side, kind: DataKind, rsv: Rsv, payload: &[u8]) -> Vec<u8> {
-    let opcode = match kind {
-        DataKind::Text => Opcode::Text,
-        DataKind::Binary => Opcode::Binary,
-    };
-    let key: Option<[u8; 4]> = (to == Side::Upstream).then(rand::random);
-    let header = Header { fin: true, rsv, opcode, mask: key, length: payload.len() as u64 };
-    let mut frame = Vec::with_capacity(Header::MAX_LEN + payload.len());
-    frame.extend_from_slice(&header.encode());
-    match key {
-        Some(key) => mask::append(payload, &mut frame, key, 0),
-        None => frame.extend_from_slice(payload),
-    }
-    frame
-}
-
-/// A message that a verdict lets pass: its frames as they came, or one of ours in their place.
-enum Passed {
-    AsItCame(Forward),
-    Made(Vec<u8>, Forward),
 }

@@ -6,7 +6,9 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 use wicketgate_audit::Ticket;
-use wicketgate_policy::{Direction, Facts, Message, Outcome, Policy, Session, Verdict};
+use wicketgate_policy::{DataKind, Direction, Facts, Message, Outcome, Pictures, Policy, Session, Verdict};
+
+use crate::pictures::{Marking, Pool};
 
 /// Takes what was found in a message, or is to be recorded of it; must not block. The message goes on no sooner than the ticket
 /// says, where there is one.
@@ -22,12 +24,13 @@ pub struct Inspector {
     policy: Policy,
     session: Session,
     report: Report,
+    pictures: Arc<Pool>,
 }
 
 impl Inspector {
     /// For a new session of this client.
-    pub fn new(policy: Policy, facts: Arc<Facts>, report: Report) -> Self {
-        Self { began: BEGINNING.elapsed(), policy, session: Session::new(facts), report }
+    pub fn new(policy: Policy, facts: Arc<Facts>, report: Report, pictures: Arc<Pool>) -> Self {
+        Self { began: BEGINNING.elapsed(), policy, session: Session::new(facts), report, pictures }
     }
 
     /// Has the session's messages judged by another policy from now on.
@@ -55,6 +58,24 @@ impl Inspector {
         let outcome = self.policy.judge(&mut self.session, direction, message);
         if outcome.keep.is_some() || !outcome.findings.is_empty() {
             awaited.extend((self.report)(direction, &message, &outcome));
+        }
+        outcome.verdict
+    }
+
+    /// Has a message's pictures marked; where there is no room for that, what becomes of the message.
+    pub(super) fn mark(
+        &self,
+        direction: Direction,
+        kind: DataKind,
+        pictures: Box<Pictures>,
+    ) -> Result<Marking, Verdict> {
+        self.pictures.mark(pictures).map_err(|outcome| self.tell(direction, kind, outcome))
+    }
+
+    /// Tells what was found while pictures were marked. What is to be recorded of the message was when the steps had judged it.
+    pub(super) fn tell(&self, direction: Direction, kind: DataKind, outcome: Outcome) -> Verdict {
+        if !outcome.findings.is_empty() {
+            (self.report)(direction, &Message { kind, payload: &[] }, &outcome);
         }
         outcome.verdict
     }

@@ -39,6 +39,14 @@ impl Kept {
         }
     }
 
+    /// What goes on where nothing of a buffer does.
+    pub(super) fn into_made(self) -> Outgoing {
+        match self.made.is_empty() {
+            true => Outgoing::Empty,
+            false => Outgoing::Made { bytes: self.made, from: 0 },
+        }
+    }
+
     /// What goes on.
     pub(super) fn into_outgoing(self, buffer: Buffer) -> Outgoing {
         let Self { to, mut made } = self;

@@ -114,6 +114,15 @@ impl Lane {
             if self.flow.closed().is_some() {
                 return Poll::Ready(Ok(()));
             }
+            if self.flow.marking_until().is_some() {
+                let (out, result) = ready!(self.flow.poll_marked(cx, inspector));
+                self.out = out;
+                if !from.close_sent {
+                    from.inject.append(&mut self.flow.take_answers());
+                }
+                result?;
+                continue;
+            }
             if self.flow.resume_at().is_some_and(|at| at > rules.now) {
                 return Poll::Pending;
             }
@@ -198,8 +207,11 @@ impl Lane {
     }
 
     /// Whether something is due soon on account of this lane.
-    pub(super) const fn is_pressed(&self) -> bool {
-        self.stalled.is_some() || self.flow.message_since().is_some() || self.flow.resume_at().is_some()
+    pub(super) fn is_pressed(&self) -> bool {
+        self.stalled.is_some()
+            || self.flow.message_since().is_some()
+            || self.flow.resume_at().is_some()
+            || self.flow.marking_until().is_some()
     }
 
     /// Forgets what was not written.
@@ -216,9 +228,12 @@ impl Lane {
     ) -> Poll<io::Result<(Buffer, usize, usize)>> {
         let mut buffer = Buffer::take();
         let carry = self.flow.carry();
-        // A carry is shorter than the longest control frame.
+        // A carry is shorter than the longest control frame, or was all read at once.
         let start = carry.len();
         buffer[..start].copy_from_slice(carry);
+        if self.flow.take_unread() {
+            return Poll::Ready(Ok((buffer, start, 0)));
+        }
         if !self.early.is_empty() {
             let fresh = self.early.len().min(buffer.len() - start);
             buffer[start..start + fresh].copy_from_slice(&self.early.split_to(fresh));

@@ -9,6 +9,7 @@ mod inflate;
 mod inspector;
 mod kept;
 mod lane;
+mod passed;
 mod renew;
 mod session;
 mod traffic;

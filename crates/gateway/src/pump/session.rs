@@ -405,10 +405,11 @@ impl Session {
         from: &Port,
         back: &Lane,
         now: Duration,
-    ) -> [Option<(Duration, Due)>; 5] {
+    ) -> [Option<(Duration, Due)>; 6] {
         let (config, side) = (&self.config, from.side);
         // While the other side takes nothing, this one is not read: then it is not it that is slow or silent.
-        let read = lane.stalled.is_none() && !lane.held && !from.is_owed();
+        let marking = lane.flow.marking_until().map(|until| until.saturating_duration_since(self.started));
+        let read = lane.stalled.is_none() && !lane.held && !from.is_owed() && marking.is_none();
         let ping = config.ping.filter(|_| read && !from.close_sent && back.stalled.is_none());
         [
             lane.stalled.map(|since| (since + config.write_timeout, Due::End(End::Stalled(side.other())))),
@@ -416,6 +417,7 @@ impl Session {
                 .message_since()
                 .filter(|_| read)
                 .map(|since| (since + config.assembly_time, Due::End(End::SlowMessage(side)))),
+            marking.filter(|at| *at > now).map(|at| (at, Due::Nothing)),
             lane.flow.resume_at().filter(|at| *at > now).map(|at| (at, Due::Nothing)),
             ping.filter(|_| from.pinged.is_none()).map(|ping| (from.heard + ping.interval, Due::Ping(side))),
             ping.and_then(|ping| Some((from.pinged? + ping.timeout, Due::End(End::Dead(side))))),

@@ -8,6 +8,8 @@ use wicketgate_wire::{Header, Violation, mask};
 
 use super::super::config::{Exceed, IdentityLimits, Limit, Mode, Ping};
 use super::*;
+use crate::pictures::Pool;
+use crate::pictures::config::PicturesConfig;
 use wicketgate_admission::limits::config::{LimitsConfig, TrackedConfig};
 use wicketgate_admission::limits::rate::Rate;
 use wicketgate_admission::{Counts, Limits};
@@ -50,7 +52,17 @@ fn rig_between(
         client: peer(client_end, client_deflate),
         upstream: peer(upstream_end, upstream_deflate),
         config: Arc::new(config),
-        inspector: Inspector::new(Policy::trivial(), Arc::default(), Box::new(|_, _, _| None)),
+        inspector: Inspector::new(
+            Policy::trivial(),
+            Arc::default(),
+            Box::new(|_, _, _| None),
+            Arc::new(Pool::new(&PicturesConfig {
+                threads: 1,
+                queue: 8,
+                memory: 1 << 30,
+                time: Duration::from_secs(60),
+            })),
+        ),
         until: None,
         renew: None,
         control: control.clone(),

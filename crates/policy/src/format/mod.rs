@@ -87,6 +87,15 @@ impl Format {
         }
     }
 
+    /// Whether its messages can have values of bytes that are no text.
+    pub fn has_bytes(&self) -> bool {
+        match self {
+            Self::Text | Self::Json => false,
+            Self::Pack(pack) => !pack.is_json(),
+            Self::Binary | Self::Msgpack | Self::Cbor | Self::Custom(_) | Self::Protobuf(_) => true,
+        }
+    }
+
     /// Whether steps may change its messages.
     pub fn can_rewrite(&self) -> bool {
         match self {

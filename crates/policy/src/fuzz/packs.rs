@@ -73,7 +73,7 @@ fn converse(policy: &Policy, data: &[u8]) -> [Vec<u8>; 2] {
         match policy.judge(&mut session, direction, Message { kind, payload }).verdict {
             Verdict::Forward(_) => went[side].extend_from_slice(payload),
             Verdict::Rewrite(new, _) => went[side].extend(new),
-            Verdict::Close(_) | Verdict::Reply(_) => break,
+            Verdict::Close(_) | Verdict::Reply(_) | Verdict::Mark(_) => break,
             Verdict::Drop => {}
         }
     }

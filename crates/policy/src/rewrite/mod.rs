@@ -41,7 +41,7 @@ pub(crate) struct Edits(Vec<(NodeId, Change)>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Unwritable {
     /// The rewritten message would be much longer than the one that came.
-    #[error("the rewritten message is more than 1 MiB longer")]
+    #[error("the rewritten message is much longer")]
     TooLong,
     /// The field cannot be found in the payload, or the change cannot be written there.
     #[error("the message cannot be rewritten")]
@@ -63,7 +63,17 @@ impl Edits {
     }
 
     /// The payload with the changes.
-    pub(crate) fn apply(mut self, format: &Format, fields: &Fields<'_>) -> Result<Vec<u8>, Unwritable> {
+    pub(crate) fn apply(self, format: &Format, fields: &Fields<'_>) -> Result<Vec<u8>, Unwritable> {
+        self.apply_within(MAX_GROWTH, format, fields)
+    }
+
+    /// The payload with the changes, if that is longer by at most `growth` bytes.
+    pub(crate) fn apply_within(
+        mut self,
+        growth: usize,
+        format: &Format,
+        fields: &Fields<'_>,
+    ) -> Result<Vec<u8>, Unwritable> {
         self.settle(fields);
         let mut patches = Patches::default();
         match format {
@@ -75,7 +85,7 @@ impl Edits {
             Format::Custom(_) | Format::Protobuf(_) | Format::Pack(_) => None,
         }
         .ok_or(Unwritable::Misplaced)?;
-        patches.apply(fields.payload(), MAX_GROWTH)
+        patches.apply(fields.payload(), growth)
     }
 
     /// Orders the changes as their fields stand, and leaves out what comes to nothing: changes inside of what goes or is

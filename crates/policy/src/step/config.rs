@@ -18,6 +18,7 @@ use super::redact::RawRedact;
 use super::replay::{self, RawReplay};
 use super::schema::{RawSchema, Schema};
 use super::then::RawThen;
+use super::watermark::{self, RawWatermark};
 use super::{Stage, Step, Work, redact};
 use crate::condition::Condition;
 use crate::finding::Enforcement;
@@ -61,6 +62,8 @@ pub struct RawStep {
     guard: Option<At<RawGuard>>,
     /// Messages that rules of ModSecurity refuse do not pass, such as those of the OWASP Core Rule Set.
     crs: Option<At<RawCrs>>,
+    /// Pictures that messages carry are marked with who gets them.
+    watermark: Option<At<RawWatermark>>,
     /// Messages are recorded, whatever becomes of them: an event `message.recorded` each.
     audit: Option<At<RawAuditStep>>,
 }
@@ -87,6 +90,7 @@ impl RawStep {
             ("schema", raw.schema.as_ref().map(|at| at.place)),
             ("guard", raw.guard.as_ref().map(|at| at.place)),
             ("crs", raw.crs.as_ref().map(|at| at.place)),
+            ("watermark", raw.watermark.as_ref().map(|at| at.place)),
             ("audit", raw.audit.as_ref().map(|at| at.place)),
         ];
         let what = sole_work(&written, raw.when.as_ref().map(|at| at.place), place, problems)?;
@@ -120,6 +124,8 @@ impl RawStep {
             Work::Guard(GuardStep::check(guard.value, problems))
         } else if let Some(crs) = raw.crs {
             Work::Crs(Crs::check(crs, problems)?)
+        } else if let Some(watermark) = raw.watermark {
+            Work::Watermark(watermark::check(watermark, problems)?)
         } else if let Some(audit) = raw.audit {
             Work::Audit(AuditStep::check(audit, problems))
         } else {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use wicketgate_meter::rate::Meter;
+use wicketgate_watermark::Tag;
 
 use super::replay::Seen;
 use crate::message::Direction;
@@ -18,6 +19,8 @@ pub(crate) struct Part {
     pub(super) meter: Meter,
     /// The last number of a sequence.
     pub(super) sequence: Option<u128>,
+    /// What stands for the session in the marks of its pictures.
+    pub(super) tag: Option<Tag>,
     /// What came once.
     pub(super) seen: Seen,
 }

@@ -14,6 +14,7 @@ mod redact;
 mod replay;
 mod schema;
 mod then;
+mod watermark;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use http::HeaderName;
 pub(crate) use memory::Memory;
 pub use schema::{RawOtherwise, RawSchema, RawSource};
 pub use then::{RawThen, Then};
+pub(crate) use watermark::Marking;
 
 use self::audit::AuditStep;
 use self::blocklist::Blocklist;
@@ -37,6 +39,7 @@ use self::limit::Limit;
 use self::redact::Redact;
 use self::replay::Replay;
 use self::schema::Schema;
+use self::watermark::Watermark;
 use crate::condition::Condition;
 use crate::fields::Path;
 use crate::finding::{Enforcement, Hit};
@@ -66,6 +69,8 @@ pub(crate) enum Effect {
     Violation(Vec<Hit>),
     /// It is to go on with these changes, for these reasons.
     Rewrite(Vec<Hit>, Edits),
+    /// It is to go on once these pictures of it are marked, for these reasons.
+    Mark(Vec<Hit>, Marking),
 }
 
 /// One step of a policy.
@@ -106,6 +111,8 @@ enum Work {
     Crs(Crs),
     /// It is recorded.
     Audit(AuditStep),
+    /// Pictures are marked.
+    Watermark(Watermark),
     /// Whatever meets the condition does not pass.
     Rule,
 }
@@ -125,7 +132,7 @@ impl Work {
             | Self::Crs(_)
             | Self::Audit(_)
             | Self::Rule => false,
-            Self::Redact(_) | Self::Enrich(_) => true,
+            Self::Redact(_) | Self::Enrich(_) | Self::Watermark(_) => true,
         }
     }
 }
@@ -171,6 +178,9 @@ impl Step {
             Work::Guard(guard) => guard.judge(view),
             Work::Crs(crs) => crs.judge(view),
             Work::Audit(audit) => Effect::Keep(audit.keep(view)),
+            Work::Watermark(watermark) => {
+                watermark.judge(view, self.enforcement, memory.part(view.direction, &self.name))
+            }
             Work::Rule => Effect::Violation(vec![match met {
                 Some(Err(why)) => Hit::whole("rule_failed", why),
                 _ => Hit::whole("rule", "its condition is met"),
@@ -211,6 +221,16 @@ impl Step {
     /// Whether it may change messages.
     pub(crate) const fn rewrites(&self) -> bool {
         self.work.rewrites()
+    }
+
+    /// Whether it marks pictures.
+    pub(crate) const fn marks(&self) -> bool {
+        matches!(self.work, Work::Watermark(_))
+    }
+
+    /// Whether it looks at nothing but values of bytes.
+    pub(crate) fn wants_bytes(&self) -> bool {
+        matches!(&self.work, Work::Watermark(watermark) if watermark.wants_bytes())
     }
 
     /// Whether it sets fields.

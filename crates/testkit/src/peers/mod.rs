@@ -234,6 +234,16 @@ pub fn folder() -> PathBuf {
     }
 }
 
+/// The folder of what PyPI distributions have brought.
+///
+/// # Errors
+/// None is installed.
+pub fn python_packages() -> Result<PathBuf> {
+    let versions = std::fs::read_dir(installed("python/lib")?)?;
+    let mut places = versions.flatten().map(|entry| entry.path().join("site-packages"));
+    places.find(|place| place.is_dir()).context("there are no packages: run `cargo xtask peers`")
+}
+
 /// A file or program below [`folder`].
 fn installed(name: &str) -> Result<PathBuf> {
     let path = folder().join(name);

@@ -21,6 +21,7 @@ mod schema;
 mod sessions;
 mod table;
 mod test_policy;
+mod watermark;
 
 use std::process::ExitCode;
 
@@ -50,6 +51,8 @@ pub(crate) enum Command {
     ///
     /// Exit code 1: something came out otherwise than a case expects; 2: the configuration cannot be used.
     TestPolicy(test_policy::TestPolicy),
+    /// Find invisible marks in pictures, and make keys for them.
+    Watermark(watermark::Watermark),
     /// Ask, follow, verify or export the audit store.
     Audit(audit::Audit),
     /// List the agents, clients and private sessions of the running gateway, or end some.
@@ -86,6 +89,7 @@ impl Command {
             Self::Sessions(sessions) => sessions.run(),
             Self::Revoke(revoke) => revoke.run(),
             Self::TestPolicy(test) => test.run(),
+            Self::Watermark(watermark) => watermark.run(),
             Self::Audit(audit) => audit.run(),
             Self::Relay(relay) => relay.run(),
             Self::Agent(agent) => agent.run(),

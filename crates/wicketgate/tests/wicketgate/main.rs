@@ -13,3 +13,4 @@ mod packs;
 mod peers;
 mod relay;
 mod supervised;
+mod watermark;

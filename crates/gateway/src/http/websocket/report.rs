@@ -69,7 +69,8 @@ fn found(direction: Direction, finding: &policy::Finding) -> Finding<'_> {
 const fn fate(verdict: &Verdict) -> Fate {
     match verdict {
         Verdict::Forward(_) => Fate::Forwarded,
-        Verdict::Rewrite(..) => Fate::Rewritten,
+        // What becomes of it where a picture cannot be marked, a finding says.
+        Verdict::Rewrite(..) | Verdict::Mark(_) => Fate::Rewritten,
         Verdict::Drop => Fate::Dropped,
         Verdict::Reply(_) => Fate::Replied,
         Verdict::Close(_) => Fate::Closed,

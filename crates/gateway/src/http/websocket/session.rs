@@ -91,7 +91,12 @@ impl Session {
                 deflate: extensions.upstream,
             },
             config,
-            inspector: Inspector::new(policy, live.facts(), report(&shared.audit, &live, &route)),
+            inspector: Inspector::new(
+                policy,
+                live.facts(),
+                report(&shared.audit, &live, &route),
+                shared.pictures.clone(),
+            ),
             until: route.until(&registered.standing),
             control: registered.control.clone(),
             assembly: shared.assembly.clone(),

@@ -64,6 +64,7 @@ impl Session {
         match outcome.verdict {
             Verdict::Forward(_) => "passed".into(),
             Verdict::Rewrite(payload, _) => String::from_utf8_lossy(&payload).into_owned(),
+            Verdict::Mark(_) => "marked".into(),
             Verdict::Drop if outcome.findings.is_empty() => "held".into(),
             Verdict::Drop => format!("{found} dropped"),
             Verdict::Reply(_) => format!("{found} replied"),

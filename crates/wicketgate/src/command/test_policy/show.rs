@@ -11,7 +11,7 @@ use super::case::Case;
 pub(super) const fn word(verdict: &Verdict) -> &'static str {
     match verdict {
         Verdict::Forward(_) => "forward",
-        Verdict::Rewrite(..) => "rewrite",
+        Verdict::Rewrite(..) | Verdict::Mark(_) => "rewrite",
         Verdict::Drop => "drop",
         Verdict::Reply(_) => "reply",
         Verdict::Close(_) => "close",
@@ -24,7 +24,7 @@ pub(super) fn says<'a>(verdict: &'a Verdict, payload: &'a [u8]) -> Option<Cow<'a
         Verdict::Forward(_) => Some(String::from_utf8_lossy(payload)),
         Verdict::Rewrite(payload, _) => Some(String::from_utf8_lossy(payload)),
         Verdict::Reply(reply) => Some(String::from_utf8_lossy(&reply.payload)),
-        Verdict::Drop | Verdict::Close(_) => None,
+        Verdict::Drop | Verdict::Close(_) | Verdict::Mark(_) => None,
     }
 }
 
@@ -37,7 +37,7 @@ pub(super) fn text(number: usize, case: &Case, outcome: &Outcome, faults: &[Stri
             let text = says(&outcome.verdict, &case.payload).unwrap_or_default();
             shown.push_str(&format!(" {text}"));
         }
-        Verdict::Forward(_) | Verdict::Drop => {}
+        Verdict::Forward(_) | Verdict::Drop | Verdict::Mark(_) => {}
     }
     if let Some(name) = &case.name {
         shown.push_str(&format!("  ({name})"));

@@ -22,6 +22,7 @@ mod identity_headers;
 mod limits;
 mod liveness;
 mod origin;
+mod pictures;
 mod policy;
 mod proxy_protocol;
 mod session_rights;
