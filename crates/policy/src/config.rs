@@ -234,6 +234,11 @@ fn check_rewriting(step: &At<&Step>, format: Option<&Format>, problems: &mut Pro
         let what = format!("messages of the format `{}` cannot be rewritten", format.name());
         problems.error(step.place, what, "take the step out, or refuse such messages with another one");
     }
+    // What a pack cuts messages into, only it can put together again.
+    if let Some(pack) = format.and_then(Format::pack).filter(|pack| step.replaces() && !pack.is_json()) {
+        let what = format!("messages of the format `{}` cannot be rewritten", pack.name());
+        problems.error(step.place, what, "take `may_rewrite` out");
+    }
     if !step.enriches() {
         return;
     }

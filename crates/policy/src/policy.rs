@@ -16,8 +16,7 @@ use crate::format::Format;
 use crate::format::pack::{Breach, Heard, Limits, Talk};
 use crate::format::states::{Next, State, States};
 use crate::message::{Direction, Message, type_name};
-use crate::rewrite::Edits;
-use crate::step::{Effect, Memory, Reloaded, Step, View};
+use crate::step::{Effect, End, Memory, New, Reloaded, Step, View};
 use crate::verdict::{Forward, Outcome, Verdict};
 
 /// The rules of one route.
@@ -231,11 +230,12 @@ impl Rules {
             if outcome.keep.is_some() || !outcome.findings.is_empty() {
                 outcome.kind = view.kind.into();
             }
-            let next = match ran {
+            let (step, next) = match ran {
                 Ran::Through => break,
                 Ran::Ended(verdict) => return Outcome { verdict, ..outcome },
-                Ran::Rewrites(step, edits) => match edits.apply(&self.format, &fields) {
-                    Ok(next) => next,
+                Ran::Rewrites(step, New::Whole(next)) => (step, next),
+                Ran::Rewrites(step, New::Edits(edits)) => match edits.apply(&self.format, &fields) {
+                    Ok(next) => (step, next),
                     // A message that had to be changed and cannot be never goes on as it came.
                     Err(error) => {
                         let hit = Hit::whole("unwritable", error.to_string());
@@ -251,21 +251,13 @@ impl Rules {
             }
             known = match self.understand(tree, session, direction, Message { payload: next, ..message }) {
                 Ok(known) => known,
-                Err(breach) => {
-                    let Outcome { verdict, findings, .. } = self.breach(breach);
-                    outcome.findings.extend(findings);
-                    return Outcome { verdict, ..outcome };
-                }
+                Err(breach) => return self.misrewritten(step, breach, outcome),
             };
             // A step may have changed what says of which kind it is.
             let fields = Fields::new(tree, next);
             next_state = match self.next_state(known.as_deref(), &fields, session, direction) {
                 Ok(next) => next,
-                Err(error) => {
-                    let Outcome { verdict, findings, .. } = self.breach(error.into());
-                    outcome.findings.extend(findings);
-                    return Outcome { verdict, ..outcome };
-                }
+                Err(error) => return self.misrewritten(step, error.into(), outcome),
             };
         }
         if let Some(payload) = rewritten {
@@ -318,6 +310,15 @@ impl Rules {
         refuse(breach.label(), code, place)
     }
 
+    /// A message that a step changed so that the format does not let it pass. Where all of it is a component's, so is the fault,
+    /// and not that of whoever sent it.
+    fn misrewritten(&self, step: &Step, breach: Breach, mut outcome: Outcome) -> Outcome {
+        let Outcome { verdict, findings, .. } = self.breach(breach);
+        outcome.findings.extend(findings);
+        let verdict = if step.replaces() { Verdict::Close(CloseCode::INTERNAL) } else { verdict };
+        Outcome { verdict, ..outcome }
+    }
+
     /// Decodes a message or packet; a pack follows what it says, and knows its kind.
     fn understand(
         &self,
@@ -326,6 +327,10 @@ impl Rules {
         direction: Direction,
         Message { kind: data, payload }: Message<'_>,
     ) -> Result<Option<Cow<'static, str>>, Breach> {
+        if let Some(wasm) = self.format.wasm() {
+            wasm.decode(direction, &mut Builder::new(tree, payload, &self.bounds)?)?;
+            return Ok(None);
+        }
         let Format::Pack(pack) = &self.format else {
             self.format.decode(payload, tree, &self.bounds)?;
             return Ok(None);
@@ -379,7 +384,19 @@ enum Ran<'s> {
     /// To one that ended it.
     Ended(Verdict),
     /// To one that changes it; the steps behind that are left.
-    Rewrites(&'s Step, Edits),
+    Rewrites(&'s Step, New),
+}
+
+/// What follows of what a step found.
+enum Consequence {
+    /// Nothing.
+    None,
+    /// What the step's `then` says.
+    Then,
+    /// What the step itself says.
+    End(End),
+    /// The message changes.
+    New(New),
 }
 
 fn run<'s>(
@@ -390,21 +407,25 @@ fn run<'s>(
 ) -> Ran<'s> {
     for step in steps {
         let enforces = step.enforcement == Enforcement::Enforce;
-        let (hits, action, edits) = match step.judge(view, memory) {
+        let (hits, action, consequence) = match step.judge(view, memory) {
             Effect::Pass => continue,
             Effect::Keep(keep) => {
                 outcome.keep = outcome.keep.take().max(Some(keep));
                 continue;
             }
-            Effect::Violation(hits) => (hits, step.then.action(), None),
-            Effect::Rewrite(hits, edits) => (hits, Action::Rewritten, Some(edits)),
+            Effect::Note(hits) => (hits, Action::Recorded, Consequence::None),
+            Effect::Violation(hits) => (hits, step.then.action(), Consequence::Then),
+            Effect::End(hits, end) => (hits, end.action(), Consequence::End(end)),
+            Effect::Rewrite(hits, new) => (hits, Action::Rewritten, Consequence::New(new)),
         };
         let action = if enforces { action } else { Action::Recorded };
         outcome.findings.extend(hits.into_iter().map(|hit| hit.found_by(step, action)));
-        match edits {
+        match consequence {
+            Consequence::None => {}
             _ if !enforces => {}
-            Some(edits) => return Ran::Rewrites(step, edits),
-            None => {
+            Consequence::New(new) => return Ran::Rewrites(step, new),
+            Consequence::End(end) => return Ran::Ended(end.verdict()),
+            Consequence::Then => {
                 if let Some(verdict) = step.then.verdict() {
                     return Ran::Ended(verdict);
                 }

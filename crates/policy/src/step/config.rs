@@ -14,6 +14,7 @@ use super::files::{self, RawFiles};
 use super::guard::GuardStep;
 use super::kinds::{Allow, Deny, Kinds, RawEntry};
 use super::limit::{self, RawLimit};
+use super::plugin::{Plugin, RawPlugin};
 use super::redact::RawRedact;
 use super::replay::{self, RawReplay};
 use super::schema::{RawSchema, Schema};
@@ -61,6 +62,8 @@ pub struct RawStep {
     guard: Option<At<RawGuard>>,
     /// Messages that rules of ModSecurity refuse do not pass, such as those of the OWASP Core Rule Set.
     crs: Option<At<RawCrs>>,
+    /// A WebAssembly component says what passes.
+    plugin: Option<At<RawPlugin>>,
     /// Messages are recorded, whatever becomes of them: an event `message.recorded` each.
     audit: Option<At<RawAuditStep>>,
 }
@@ -87,6 +90,7 @@ impl RawStep {
             ("schema", raw.schema.as_ref().map(|at| at.place)),
             ("guard", raw.guard.as_ref().map(|at| at.place)),
             ("crs", raw.crs.as_ref().map(|at| at.place)),
+            ("plugin", raw.plugin.as_ref().map(|at| at.place)),
             ("audit", raw.audit.as_ref().map(|at| at.place)),
         ];
         let what = sole_work(&written, raw.when.as_ref().map(|at| at.place), place, problems)?;
@@ -120,6 +124,8 @@ impl RawStep {
             Work::Guard(GuardStep::check(guard.value, problems))
         } else if let Some(crs) = raw.crs {
             Work::Crs(Crs::check(crs, problems)?)
+        } else if let Some(plugin) = raw.plugin {
+            Work::Plugin(Plugin::check(plugin, &name, problems)?)
         } else if let Some(audit) = raw.audit {
             Work::Audit(AuditStep::check(audit, problems))
         } else {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use wicketgate_meter::rate::Meter;
+use wicketgate_plugin::Instance;
 
 use super::replay::Seen;
 use crate::message::Direction;
@@ -20,6 +21,8 @@ pub(crate) struct Part {
     pub(super) sequence: Option<u128>,
     /// What came once.
     pub(super) seen: Seen,
+    /// The session's own instance of a component.
+    pub(super) instance: Option<Instance>,
 }
 
 impl Memory {
