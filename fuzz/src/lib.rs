@@ -34,6 +34,9 @@ pub const TARGETS: &[(&str, Entry)] = &[
     ("msgpack", wicketgate_policy::fuzz::msgpack),
     // Conversations in the protocols that formats know.
     ("packs", wicketgate_policy::fuzz::packs),
+    // What a component leaves for its answer, and what the host takes of it.
+    #[cfg(feature = "plugins")]
+    ("plugin", wicketgate_plugin::fuzz::answer),
     // Protocol Buffers messages.
     ("protobuf", wicketgate_policy::fuzz::protobuf),
     // Headers of the PROXY protocol, versions 1 and 2.
@@ -49,3 +52,6 @@ pub const TARGETS: &[(&str, Entry)] = &[
     // A text, as every transformation makes it.
     ("seclang_transformations", wicketgate_seclang::fuzz::transformations),
 ];
+
+/// Targets of which there is a corpus, and that are left out of this build.
+pub const LEFT_OUT: &[&str] = if cfg!(feature = "plugins") { &[] } else { &["plugin"] };
