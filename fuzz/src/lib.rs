@@ -36,6 +36,9 @@ pub const TARGETS: &[(&str, Entry)] = &[
     ("packs", wicketgate_policy::fuzz::packs),
     // Pictures: inspected, decoded, marked and encoded.
     ("picture", wicketgate_watermark::fuzz::picture),
+    // What a component leaves for its answer, and what the host takes of it.
+    #[cfg(feature = "plugins")]
+    ("plugin", wicketgate_plugin::fuzz::answer),
     // Protocol Buffers messages.
     ("protobuf", wicketgate_policy::fuzz::protobuf),
     // Headers of the PROXY protocol, versions 1 and 2.
@@ -51,3 +54,6 @@ pub const TARGETS: &[(&str, Entry)] = &[
     // A text, as every transformation makes it.
     ("seclang_transformations", wicketgate_seclang::fuzz::transformations),
 ];
+
+/// Targets of which there is a corpus, and that are left out of this build.
+pub const LEFT_OUT: &[&str] = if cfg!(feature = "plugins") { &[] } else { &["plugin"] };

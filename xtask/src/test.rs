@@ -26,7 +26,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         command.env("WICKETGATE_TEST_ALL", "1");
     }
     shell::run(&mut command)?;
+    components()?;
     if arguments.all { fips() } else { Ok(()) }
+}
+
+/// The host of components. It is no part of an ordinary build, since what it runs them with is the dearest of all to build; by
+/// itself it needs little else.
+fn components() -> Result<()> {
+    shell::run(&mut cargo(&["test", "--locked", "--package", "wicketgate-plugin", "--features", "testing"]))
 }
 
 /// TLS once more with the FIPS module, where it can be built.

@@ -253,6 +253,11 @@ fn check_rewriting(step: &At<&Step>, format: Option<&Format>, problems: &mut Pro
         let what = "a picture that cannot be marked goes on without a mark";
         problems.warning(step.place, what, "take `then: record` out, or write `then: drop`");
     }
+    // What a pack cuts messages into, only it can put together again.
+    if let Some(pack) = format.and_then(Format::pack).filter(|pack| step.replaces() && !pack.is_json()) {
+        let what = format!("messages of the format `{}` cannot be rewritten", pack.name());
+        problems.error(step.place, what, "take `may_rewrite` out");
+    }
     if !step.enriches() {
         return;
     }

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
+use wicketgate_plugin as plugin;
 
 /// What is known of a session's client. Replaced as a whole when the client renews its credential.
 #[derive(Clone, Debug, Default)]
@@ -39,4 +40,37 @@ pub struct Identity {
     pub token_id: Option<Arc<str>>,
     /// What else is known.
     pub claims: Arc<Map<String, Value>>,
+}
+
+/// What components may learn.
+impl plugin::Session for Facts {
+    fn id(&self) -> u64 {
+        self.session
+    }
+
+    fn route(&self) -> &str {
+        &self.route
+    }
+
+    fn subject(&self) -> Option<&str> {
+        self.identity.as_ref().map(|identity| &*identity.subject)
+    }
+
+    fn claims(&self) -> String {
+        let claims =
+            self.identity.as_ref().and_then(|identity| serde_json::to_string(&*identity.claims).ok());
+        claims.unwrap_or_else(|| "{}".into())
+    }
+
+    fn address(&self) -> Option<String> {
+        self.address.map(|address| address.to_string())
+    }
+
+    fn subprotocol(&self) -> Option<&str> {
+        self.subprotocol.as_deref()
+    }
+
+    fn target(&self) -> (&str, &str) {
+        (&self.host, &self.path)
+    }
 }

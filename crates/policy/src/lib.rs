@@ -3,6 +3,7 @@
 //! A [`Policy`] decodes a message once ([`mod@format`]) into [`fields`], and asks the steps of its direction ([`step`]) in their
 //! order. What they find are [`Finding`]s; what becomes of the message is a [`Verdict`].
 
+mod component;
 mod condition;
 mod config;
 mod facts;

@@ -16,8 +16,7 @@ use crate::format::Format;
 use crate::format::pack::{Breach, Heard, Limits, Talk};
 use crate::format::states::{Next, State, States};
 use crate::message::{Direction, Message, type_name};
-use crate::rewrite::Edits;
-use crate::step::{Effect, Marking, Memory, Reloaded, Step, View};
+use crate::step::{Effect, End, Marking, Memory, New, Reloaded, Step, View};
 use crate::verdict::{Forward, Outcome, Pictures, Verdict};
 
 /// The rules of one route.
@@ -232,7 +231,7 @@ impl Rules {
             if outcome.keep.is_some() || !outcome.findings.is_empty() {
                 outcome.kind = view.kind.into();
             }
-            let next = match ran {
+            let (step, next) = match ran {
                 Ran::Through => break,
                 Ran::Ended(verdict) => return Outcome { verdict, ..outcome },
                 Ran::Marks(step, marking) => {
@@ -241,8 +240,9 @@ impl Rules {
                     pictures = Some(Pictures::new(step, &self.format, payload, tree, marking));
                     break;
                 }
-                Ran::Rewrites(step, edits) => match edits.apply(&self.format, &fields) {
-                    Ok(next) => next,
+                Ran::Rewrites(step, New::Whole(next)) => (step, next),
+                Ran::Rewrites(step, New::Edits(edits)) => match edits.apply(&self.format, &fields) {
+                    Ok(next) => (step, next),
                     // A message that had to be changed and cannot be never goes on as it came.
                     Err(error) => {
                         let hit = Hit::whole("unwritable", error.to_string());
@@ -258,21 +258,13 @@ impl Rules {
             }
             known = match self.understand(tree, session, direction, Message { payload: next, ..message }) {
                 Ok(known) => known,
-                Err(breach) => {
-                    let Outcome { verdict, findings, .. } = self.breach(breach);
-                    outcome.findings.extend(findings);
-                    return Outcome { verdict, ..outcome };
-                }
+                Err(breach) => return self.misrewritten(step, breach, outcome),
             };
             // A step may have changed what says of which kind it is.
             let fields = Fields::new(tree, next);
             next_state = match self.next_state(known.as_deref(), &fields, session, direction) {
                 Ok(next) => next,
-                Err(error) => {
-                    let Outcome { verdict, findings, .. } = self.breach(error.into());
-                    outcome.findings.extend(findings);
-                    return Outcome { verdict, ..outcome };
-                }
+                Err(error) => return self.misrewritten(step, error.into(), outcome),
             };
         }
         if let Some(payload) = rewritten {
@@ -328,6 +320,15 @@ impl Rules {
         refuse(breach.label(), code, place)
     }
 
+    /// A message that a step changed so that the format does not let it pass. Where all of it is a component's, so is the fault,
+    /// and not that of whoever sent it.
+    fn misrewritten(&self, step: &Step, breach: Breach, mut outcome: Outcome) -> Outcome {
+        let Outcome { verdict, findings, .. } = self.breach(breach);
+        outcome.findings.extend(findings);
+        let verdict = if step.replaces() { Verdict::Close(CloseCode::INTERNAL) } else { verdict };
+        Outcome { verdict, ..outcome }
+    }
+
     /// Decodes a message or packet; a pack follows what it says, and knows its kind.
     fn understand(
         &self,
@@ -336,6 +337,10 @@ impl Rules {
         direction: Direction,
         Message { kind: data, payload }: Message<'_>,
     ) -> Result<Option<Cow<'static, str>>, Breach> {
+        if let Some(wasm) = self.format.wasm() {
+            wasm.decode(direction, &mut Builder::new(tree, payload, &self.bounds)?)?;
+            return Ok(None);
+        }
         let Format::Pack(pack) = &self.format else {
             self.format.decode(payload, tree, &self.bounds)?;
             return Ok(None);
@@ -389,9 +394,23 @@ enum Ran<'s> {
     /// To one that ended it.
     Ended(Verdict),
     /// To one that changes it; the steps behind that are left.
-    Rewrites(&'s Step, Edits),
+    Rewrites(&'s Step, New),
     /// To one that has its pictures marked: the last.
     Marks(&'s Step, Marking),
+}
+
+/// What follows of what a step found.
+enum Consequence {
+    /// Nothing.
+    None,
+    /// What the step's `then` says.
+    Then,
+    /// What the step itself says.
+    End(End),
+    /// The message changes.
+    New(New),
+    /// Its pictures are marked.
+    Marks(Marking),
 }
 
 fn run<'s>(
@@ -402,22 +421,27 @@ fn run<'s>(
 ) -> Ran<'s> {
     for step in steps {
         let enforces = step.enforcement == Enforcement::Enforce;
-        let (hits, action, change) = match step.judge(view, memory) {
+        let (hits, action, consequence) = match step.judge(view, memory) {
             Effect::Pass => continue,
             Effect::Keep(keep) => {
                 outcome.keep = outcome.keep.take().max(Some(keep));
                 continue;
             }
-            Effect::Violation(hits) => (hits, step.then.action(), None),
-            Effect::Rewrite(hits, edits) => (hits, Action::Rewritten, Some(Ran::Rewrites(step, edits))),
-            Effect::Mark(hits, marking) => (hits, Action::Rewritten, Some(Ran::Marks(step, marking))),
+            Effect::Note(hits) => (hits, Action::Recorded, Consequence::None),
+            Effect::Violation(hits) => (hits, step.then.action(), Consequence::Then),
+            Effect::End(hits, end) => (hits, end.action(), Consequence::End(end)),
+            Effect::Rewrite(hits, new) => (hits, Action::Rewritten, Consequence::New(new)),
+            Effect::Mark(hits, marking) => (hits, Action::Rewritten, Consequence::Marks(marking)),
         };
         let action = if enforces { action } else { Action::Recorded };
         outcome.findings.extend(hits.into_iter().map(|hit| hit.found_by(step, action)));
-        match change {
+        match consequence {
+            Consequence::None => {}
             _ if !enforces => {}
-            Some(change) => return change,
-            None => {
+            Consequence::New(new) => return Ran::Rewrites(step, new),
+            Consequence::Marks(marking) => return Ran::Marks(step, marking),
+            Consequence::End(end) => return Ran::Ended(end.verdict()),
+            Consequence::Then => {
                 if let Some(verdict) = step.then.verdict() {
                     return Ran::Ended(verdict);
                 }

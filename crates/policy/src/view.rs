@@ -1,5 +1,6 @@
 //! What steps and expressions look at.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use wicketgate_wire::DataKind;
@@ -20,7 +21,7 @@ pub(crate) struct View<'m> {
     /// Which way it travels.
     pub(crate) direction: Direction,
     /// Who sends it.
-    pub(crate) facts: &'m Facts,
+    pub(crate) facts: &'m Arc<Facts>,
     /// When, by a clock that all sessions share.
     pub(crate) now: Duration,
     /// When, since the beginning of 1970.

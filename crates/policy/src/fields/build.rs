@@ -67,6 +67,9 @@ pub enum Undecodable {
     /// A number is beyond what can be computed with.
     #[error("a number is out of range")]
     Number,
+    /// The component that decodes gave no answer that counts: that is not the fault of whoever sent it.
+    #[error("the component that decodes gave no answer that counts")]
+    Unanswered(&'static str),
     /// A message of this state of the protocol is not allowed, or comes out of order.
     #[error("it comes out of order")]
     Order,
@@ -80,7 +83,8 @@ impl Undecodable {
             | Self::Trailing { .. }
             | Self::DuplicateKey
             | Self::Utf8
-            | Self::Number => false,
+            | Self::Number
+            | Self::Unanswered(_) => false,
             Self::Depth | Self::Values | Self::Keys | Self::KeyLength | Self::TextLength | Self::Order => {
                 true
             }
@@ -101,6 +105,7 @@ impl Undecodable {
             Self::Utf8 => "invalid_utf8",
             Self::Number => "number_out_of_range",
             Self::Order => "out_of_order",
+            Self::Unanswered(label) => label,
         }
     }
 }

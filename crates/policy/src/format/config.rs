@@ -15,6 +15,7 @@ use super::pack::{
     RawWamp,
 };
 use super::protobuf::RawProtobuf;
+use super::wasm::RawWasm;
 
 /// How messages are written.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -38,6 +39,8 @@ pub enum RawFormat {
     CustomFile(At<PathBuf>),
     /// Protocol Buffers in binary messages, by a descriptor set.
     Protobuf(RawProtobuf),
+    /// A private protocol, decoded by a WebAssembly component.
+    Wasm(Box<RawWasm>),
     /// JSON-RPC 2.0 in text messages.
     #[serde(rename = "json-rpc")]
     JsonRpc(RawJsonRpc),
@@ -75,6 +78,7 @@ impl RawFormat {
             Self::Cbor => Format::Cbor,
             Self::Custom(custom) => Format::Custom(Arc::new(custom.check(problems))),
             Self::Protobuf(raw) => Format::Protobuf(Arc::new(file::protobuf(&raw, problems)?)),
+            Self::Wasm(raw) => Format::Wasm(Arc::new(raw.check(problems)?)),
             Self::JsonRpc(raw) => pack(Pack::JsonRpc(raw.check(problems))),
             Self::GraphqlTransportWs(raw) => pack(Pack::Graphql(raw.check(Dialect::Transport, problems))),
             Self::GraphqlWs(raw) => pack(Pack::Graphql(raw.check(Dialect::Older, problems))),

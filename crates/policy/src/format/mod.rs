@@ -11,6 +11,7 @@ pub mod pack;
 pub mod protobuf;
 pub mod states;
 mod text;
+mod wasm;
 
 use std::sync::Arc;
 
@@ -21,6 +22,7 @@ use self::custom::Custom;
 use self::pack::{Breach, Pack, Talk};
 use self::protobuf::Protobuf;
 use self::states::States;
+use self::wasm::Wasm;
 use crate::fields::{Bounds, Builder, Path, Tree, Undecodable};
 use crate::message::Direction;
 
@@ -42,6 +44,8 @@ pub enum Format {
     Custom(Arc<Custom>),
     /// Protocol Buffers of one message type.
     Protobuf(Arc<Protobuf>),
+    /// A private protocol, as a component decodes it.
+    Wasm(Arc<Wasm>),
     /// A protocol that is known.
     Pack(Arc<Pack>),
 }
@@ -57,6 +61,7 @@ impl Format {
             Self::Cbor => "cbor",
             Self::Custom(_) => "custom",
             Self::Protobuf(_) => "protobuf",
+            Self::Wasm(_) => "wasm",
             Self::Pack(pack) => pack.name(),
         }
     }
@@ -67,6 +72,7 @@ impl Format {
             Self::Text | Self::Json => &[DataKind::Text],
             Self::Binary | Self::Msgpack | Self::Cbor | Self::Protobuf(_) => &[DataKind::Binary],
             Self::Custom(custom) => custom.types(),
+            Self::Wasm(wasm) => wasm.types(),
             Self::Pack(pack) => pack.types(),
         }
     }
@@ -75,6 +81,7 @@ impl Format {
     pub fn kind(&self) -> Option<&Path> {
         match self {
             Self::Custom(custom) => custom.kind(),
+            Self::Wasm(wasm) => wasm.kind(),
             _ => None,
         }
     }
@@ -101,7 +108,7 @@ impl Format {
         match self {
             Self::Text | Self::Binary | Self::Json | Self::Msgpack | Self::Cbor => true,
             // Lengths around a change, and checks that were declared, would have to follow.
-            Self::Custom(_) | Self::Protobuf(_) => false,
+            Self::Custom(_) | Self::Protobuf(_) | Self::Wasm(_) => false,
             Self::Pack(pack) => pack.is_json(),
         }
     }
@@ -119,7 +126,16 @@ impl Format {
         !matches!(self, Self::Text | Self::Binary)
     }
 
-    /// Fills `tree` with what the payload says; of a pack, with what it would say as the first of a client's packets.
+    /// The component that decodes, where one does.
+    pub(crate) fn wasm(&self) -> Option<&Wasm> {
+        match self {
+            Self::Wasm(wasm) => Some(wasm),
+            _ => None,
+        }
+    }
+
+    /// Fills `tree` with what the payload says; of a pack, with what it would say as the first of a client's packets, and of a
+    /// component, as a client's message.
     ///
     /// # Errors
     /// A payload that is no message of the format, or one beyond its bounds.
@@ -133,6 +149,7 @@ impl Format {
             Self::Cbor => cbor::decode(&mut builder),
             Self::Custom(custom) => custom.decode(&mut builder),
             Self::Protobuf(protobuf) => protobuf.decode(&mut builder),
+            Self::Wasm(wasm) => wasm.decode(Direction::ToUpstream, &mut builder),
             Self::Pack(pack) => {
                 let data =
                     if pack.types().contains(&DataKind::Text) { DataKind::Text } else { DataKind::Binary };

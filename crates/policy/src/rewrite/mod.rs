@@ -82,7 +82,7 @@ impl Edits {
             Format::Msgpack => packed::patch::<packed::Msgpack>(&self.0, fields, &mut patches),
             Format::Cbor => packed::patch::<packed::Cbor>(&self.0, fields, &mut patches),
             Format::Pack(pack) if pack.is_json() => json::patch(&self.0, fields, &mut patches),
-            Format::Custom(_) | Format::Protobuf(_) | Format::Pack(_) => None,
+            Format::Custom(_) | Format::Protobuf(_) | Format::Wasm(_) | Format::Pack(_) => None,
         }
         .ok_or(Unwritable::Misplaced)?;
         patches.apply(fields.payload(), growth)

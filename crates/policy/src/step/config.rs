@@ -14,6 +14,7 @@ use super::files::{self, RawFiles};
 use super::guard::GuardStep;
 use super::kinds::{Allow, Deny, Kinds, RawEntry};
 use super::limit::{self, RawLimit};
+use super::plugin::{Plugin, RawPlugin};
 use super::redact::RawRedact;
 use super::replay::{self, RawReplay};
 use super::schema::{RawSchema, Schema};
@@ -64,6 +65,8 @@ pub struct RawStep {
     crs: Option<At<RawCrs>>,
     /// Pictures that messages carry are marked with who gets them.
     watermark: Option<At<RawWatermark>>,
+    /// A WebAssembly component says what passes.
+    plugin: Option<At<RawPlugin>>,
     /// Messages are recorded, whatever becomes of them: an event `message.recorded` each.
     audit: Option<At<RawAuditStep>>,
 }
@@ -91,6 +94,7 @@ impl RawStep {
             ("guard", raw.guard.as_ref().map(|at| at.place)),
             ("crs", raw.crs.as_ref().map(|at| at.place)),
             ("watermark", raw.watermark.as_ref().map(|at| at.place)),
+            ("plugin", raw.plugin.as_ref().map(|at| at.place)),
             ("audit", raw.audit.as_ref().map(|at| at.place)),
         ];
         let what = sole_work(&written, raw.when.as_ref().map(|at| at.place), place, problems)?;
@@ -126,6 +130,8 @@ impl RawStep {
             Work::Crs(Crs::check(crs, problems)?)
         } else if let Some(watermark) = raw.watermark {
             Work::Watermark(watermark::check(watermark, problems)?)
+        } else if let Some(plugin) = raw.plugin {
+            Work::Plugin(Plugin::check(plugin, &name, problems)?)
         } else if let Some(audit) = raw.audit {
             Work::Audit(AuditStep::check(audit, problems))
         } else {

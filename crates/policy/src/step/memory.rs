@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use wicketgate_meter::rate::Meter;
 use wicketgate_watermark::Tag;
+use wicketgate_plugin::Instance;
 
 use super::replay::Seen;
 use crate::message::Direction;
@@ -23,6 +24,8 @@ pub(crate) struct Part {
     pub(super) tag: Option<Tag>,
     /// What came once.
     pub(super) seen: Seen,
+    /// The session's own instance of a component.
+    pub(super) instance: Option<Instance>,
 }
 
 impl Memory {

@@ -10,6 +10,7 @@ mod guard;
 mod kinds;
 mod limit;
 mod memory;
+mod plugin;
 mod redact;
 mod replay;
 mod schema;
@@ -27,6 +28,7 @@ pub(crate) use memory::Memory;
 pub use schema::{RawOtherwise, RawSchema, RawSource};
 pub use then::{RawThen, Then};
 pub(crate) use watermark::Marking;
+use wicketgate_wire::CloseCode;
 
 use self::audit::AuditStep;
 use self::blocklist::Blocklist;
@@ -36,16 +38,17 @@ use self::files::Files;
 use self::guard::GuardStep;
 use self::kinds::{Allow, Deny, Kinds};
 use self::limit::Limit;
+use self::plugin::Plugin;
 use self::redact::Redact;
 use self::replay::Replay;
 use self::schema::Schema;
 use self::watermark::Watermark;
 use crate::condition::Condition;
 use crate::fields::Path;
-use crate::finding::{Enforcement, Hit};
+use crate::finding::{Action, Enforcement, Hit};
 use crate::message::Direction;
 use crate::rewrite::Edits;
-use crate::verdict::Keep;
+use crate::verdict::{Keep, Verdict};
 
 /// Where a step stands.
 #[derive(Clone, Copy, Debug)]
@@ -67,10 +70,48 @@ pub(crate) enum Effect {
     Keep(Keep),
     /// It is not to go on, for these reasons; what happens is the step's `then`.
     Violation(Vec<Hit>),
-    /// It is to go on with these changes, for these reasons.
-    Rewrite(Vec<Hit>, Edits),
+    /// It goes on, and these are recorded.
+    Note(Vec<Hit>),
+    /// It is not to go on, for these reasons; what happens is this, whatever the step's `then` says.
+    End(Vec<Hit>, End),
     /// It is to go on once these pictures of it are marked, for these reasons.
     Mark(Vec<Hit>, Marking),
+    /// It is to go on with these changes, for these reasons.
+    Rewrite(Vec<Hit>, New),
+}
+
+/// What a step itself says that becomes of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The session ends with this code.
+    Close(CloseCode),
+    /// Nothing goes on.
+    Drop,
+}
+
+/// What a step makes of a message that goes on changed.
+#[derive(Debug)]
+pub(crate) enum New {
+    /// The same, with these changes.
+    Edits(Edits),
+    /// Another in its place.
+    Whole(Vec<u8>),
+}
+
+impl End {
+    pub(crate) const fn action(self) -> Action {
+        match self {
+            Self::Close(_) => Action::Closed,
+            Self::Drop => Action::Dropped,
+        }
+    }
+
+    pub(crate) const fn verdict(self) -> Verdict {
+        match self {
+            Self::Close(code) => Verdict::Close(code),
+            Self::Drop => Verdict::Drop,
+        }
+    }
 }
 
 /// One step of a policy.
@@ -109,6 +150,8 @@ enum Work {
     Guard(GuardStep),
     /// What rules of ModSecurity refuse does not pass.
     Crs(Crs),
+    /// A component says what passes.
+    Plugin(Plugin),
     /// It is recorded.
     Audit(AuditStep),
     /// Pictures are marked.
@@ -130,6 +173,8 @@ impl Work {
             | Self::Schema(_)
             | Self::Guard(_)
             | Self::Crs(_)
+            // It gives the whole of another message, and no changes of this one.
+            | Self::Plugin(_)
             | Self::Audit(_)
             | Self::Rule => false,
             Self::Redact(_) | Self::Enrich(_) | Self::Watermark(_) => true,
@@ -177,6 +222,9 @@ impl Step {
             Work::Schema(schema) => schema.judge(view),
             Work::Guard(guard) => guard.judge(view),
             Work::Crs(crs) => crs.judge(view),
+            Work::Plugin(plugin) => {
+                plugin.judge(view, || &mut memory.part(view.direction, &self.name).instance)
+            }
             Work::Audit(audit) => Effect::Keep(audit.keep(view)),
             Work::Watermark(watermark) => {
                 watermark.judge(view, self.enforcement, memory.part(view.direction, &self.name))
@@ -198,6 +246,7 @@ impl Step {
         match (&self.work, &last.work) {
             (Work::Limit(limit), Work::Limit(last)) => limit.follow(last),
             (Work::Replay(replay), Work::Replay(last)) => replay.follow(last),
+            (Work::Plugin(plugin), Work::Plugin(last)) => plugin.follow(last),
             _ => {}
         }
     }
@@ -231,6 +280,11 @@ impl Step {
     /// Whether it looks at nothing but values of bytes.
     pub(crate) fn wants_bytes(&self) -> bool {
         matches!(&self.work, Work::Watermark(watermark) if watermark.wants_bytes())
+    }
+
+    /// Whether it may put another message in a message's place.
+    pub(crate) fn replaces(&self) -> bool {
+        matches!(&self.work, Work::Plugin(plugin) if plugin.may_rewrite())
     }
 
     /// Whether it sets fields.

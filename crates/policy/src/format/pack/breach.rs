@@ -158,6 +158,7 @@ impl Breach {
     /// What whoever sent it is told, where the protocol has no code of its own.
     pub const fn code(self) -> CloseCode {
         match self {
+            Self::Undecodable(Undecodable::Unanswered(_)) => CloseCode::INTERNAL,
             Self::Undecodable(error) if error.is_bound() => CloseCode::POLICY,
             Self::Undecodable(_) | Self::Partial => CloseCode::INVALID_DATA,
             Self::Type => CloseCode::UNSUPPORTED,

@@ -12,7 +12,7 @@ use http::HeaderName;
 use serde_json::{Map, Value};
 use wicketgate_expression::{Answer, Expression, Shape, Variable, Vocabulary};
 
-use super::{Effect, View};
+use super::{Effect, New, View};
 use crate::condition::{self, with_scope};
 use crate::fields::{Path, Shown};
 use crate::finding::{Enforcement, Hit};
@@ -69,7 +69,7 @@ impl Enrich {
         // What happens to every message is no finding, but for those who try it out.
         let tried =
             (enforcement == Enforcement::Observe).then(|| Hit::whole("enriched", "it would be changed"));
-        Effect::Rewrite(tried.into_iter().collect(), edits)
+        Effect::Rewrite(tried.into_iter().collect(), New::Edits(edits))
     }
 
     /// The headers of the handshake that it names.

@@ -11,7 +11,7 @@ pub(crate) use config::check;
 
 use self::cover::Cover;
 use self::pattern::{Match, Pattern, Patterns};
-use super::{Effect, View};
+use super::{Effect, New, View};
 use crate::fields::{Field, Path, Shown};
 use crate::finding::Hit;
 use crate::rewrite::{Change, Edits, NewValue};
@@ -53,7 +53,7 @@ impl Redact {
         }
         match found.edits.is_empty() {
             true => Effect::Pass,
-            false => Effect::Rewrite(found.hits, found.edits),
+            false => Effect::Rewrite(found.hits, New::Edits(found.edits)),
         }
     }
 }

@@ -1,0 +1,111 @@
+//! `wasm`: messages of a private protocol, decoded by a WebAssembly component.
+
+mod config;
+#[cfg(test)]
+mod tests;
+
+pub use config::RawWasm;
+use wicketgate_plugin::{Data, Decoder, Direction as Way, Field, Value as Told};
+use wicketgate_wire::DataKind;
+
+use crate::fields::{Builder, Path, Undecodable, Value};
+use crate::message::Direction;
+
+/// Messages that a component decodes.
+#[derive(Clone, Debug)]
+pub struct Wasm {
+    decoder: Decoder,
+    types: [DataKind; 1],
+    kind: Option<Path>,
+}
+
+impl PartialEq for Wasm {
+    fn eq(&self, other: &Self) -> bool {
+        self.decoder.is_same(&other.decoder) && self.types == other.types && self.kind == other.kind
+    }
+}
+
+impl Wasm {
+    /// The type of message that it comes in.
+    pub const fn types(&self) -> &[DataKind] {
+        &self.types
+    }
+
+    /// Where a message says of what kind it is.
+    pub const fn kind(&self) -> Option<&Path> {
+        self.kind.as_ref()
+    }
+
+    pub(crate) fn decode(
+        &self,
+        direction: Direction,
+        builder: &mut Builder<'_, '_>,
+    ) -> Result<(), Undecodable> {
+        let direction = match direction {
+            Direction::ToUpstream => Way::ToUpstream,
+            Direction::ToClient => Way::ToClient,
+        };
+        let data = match self.types {
+            [DataKind::Text] => Data::Text,
+            [DataKind::Binary] => Data::Binary,
+        };
+        let answer = self.decoder.decode(direction, data, builder.payload());
+        match answer.map_err(|fault| Undecodable::Unanswered(fault.label()))? {
+            Some(fields) => build(&fields, builder),
+            None => Err(Undecodable::Malformed { format: "message of the component's format", at: None }),
+        }
+    }
+}
+
+/// A list or map that is open: how many values are still to come, and whether they have names.
+struct Open {
+    left: u32,
+    named: bool,
+}
+
+/// Makes a tree of fields, which are one behind the other. What makes none is the component's fault.
+fn build(fields: &[Field], builder: &mut Builder<'_, '_>) -> Result<(), Undecodable> {
+    const UNSOUND: Undecodable = Undecodable::Unanswered("plugin_answer");
+    let (mut open, mut is_whole) = (Vec::<Open>::new(), false);
+    for field in fields {
+        let named = match open.last_mut() {
+            Some(around) => {
+                around.left = around.left.checked_sub(1).ok_or(UNSOUND)?;
+                around.named
+            }
+            None if is_whole => return Err(UNSOUND),
+            None => false,
+        };
+        match &field.name {
+            Some(name) if named => builder.key(name)?,
+            None if !named => {}
+            _ => return Err(UNSOUND),
+        }
+        match &field.value {
+            Told::Null => builder.scalar(Value::Null, None)?,
+            Told::Bool(value) => builder.scalar(Value::Bool(*value), None)?,
+            Told::Int(value) => builder.scalar(Value::Int(*value), None)?,
+            // A number has one form, whichever the component chose.
+            Told::Uint(value) => {
+                builder.scalar(i64::try_from(*value).map_or(Value::Uint(*value), Value::Int), None)?
+            }
+            Told::Float(value) => builder.scalar(Value::Float(*value), None)?,
+            Told::Text(text) => builder.text(text, None)?,
+            Told::Bytes(bytes) => builder.bytes(bytes, None)?,
+            Told::List(count) => {
+                builder.open_list()?;
+                open.push(Open { left: *count, named: false });
+            }
+            Told::Map(count) => {
+                builder.open_map()?;
+                open.push(Open { left: *count, named: true });
+            }
+        }
+        while open.last().is_some_and(|last| last.left == 0) {
+            open.pop();
+            builder.close(None)?;
+        }
+        is_whole = open.is_empty();
+    }
+    if is_whole { Ok(()) } else { Err(UNSOUND) }
+}
