@@ -23,6 +23,7 @@ pub use blocklist::Reloaded;
 pub use config::RawStep;
 use http::HeaderName;
 pub(crate) use memory::Memory;
+pub use redact::reveals_secret;
 pub use schema::{RawOtherwise, RawSchema, RawSource};
 pub use then::{RawThen, Then};
 

@@ -6,6 +6,8 @@ mod pattern;
 #[cfg(test)]
 mod tests;
 
+use std::sync::LazyLock;
+
 pub use config::RawRedact;
 pub(crate) use config::check;
 
@@ -27,6 +29,16 @@ struct Rule {
     /// What it looks for; the whole value where there is none.
     patterns: Option<Patterns>,
     cover: Cover,
+}
+
+/// Whether a text looks like what nobody should see: a card number, a bank account, a token or a key.
+pub fn reveals_secret(text: &str) -> bool {
+    static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| {
+        Patterns::new([Pattern::Card, Pattern::Iban, Pattern::Token, Pattern::Key].into_iter())
+    });
+    let mut found = Vec::new();
+    PATTERNS.find(text.as_bytes(), &mut found);
+    !found.is_empty()
 }
 
 /// The most findings of one message: beyond it, more of it is covered and not told.
