@@ -8,6 +8,8 @@ pub type Entry = fn(&[u8]);
 pub const TARGETS: &[(&str, Entry)] = &[
     // Messages put together from frames.
     ("assembly", wicketgate_wire::fuzz::assembly),
+    // Captures, and policies learnt of them.
+    ("capture", wicketgate_learn::fuzz::capture),
     // CBOR messages.
     ("cbor", wicketgate_policy::fuzz::cbor),
     // Configuration files: any text, read to its problems or to a table of routes.

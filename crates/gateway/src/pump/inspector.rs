@@ -8,6 +8,8 @@ use tokio::time::Instant;
 use wicketgate_audit::Ticket;
 use wicketgate_policy::{Direction, Facts, Message, Outcome, Policy, Session, Verdict};
 
+use crate::capture::Tap;
+
 /// Takes what was found in a message, or is to be recorded of it; must not block. The message goes on no sooner than the ticket
 /// says, where there is one.
 pub type Report = Box<dyn Fn(Direction, &Message<'_>, &Outcome) -> Option<Ticket> + Send + Sync>;
@@ -22,12 +24,14 @@ pub struct Inspector {
     policy: Policy,
     session: Session,
     report: Report,
+    /// Where messages are captured; none where nobody could ask for it.
+    tap: Option<Tap>,
 }
 
 impl Inspector {
     /// For a new session of this client.
-    pub fn new(policy: Policy, facts: Arc<Facts>, report: Report) -> Self {
-        Self { began: BEGINNING.elapsed(), policy, session: Session::new(facts), report }
+    pub fn new(policy: Policy, facts: Arc<Facts>, report: Report, tap: Option<Tap>) -> Self {
+        Self { began: BEGINNING.elapsed(), policy, session: Session::new(facts), report, tap }
     }
 
     /// Has the session's messages judged by another policy from now on.
@@ -48,6 +52,9 @@ impl Inspector {
         now: Duration,
         awaited: &mut Vec<Ticket>,
     ) -> Verdict {
+        if let Some(tap) = &self.tap {
+            tap.note(direction, &message);
+        }
         if self.policy.name().is_some() {
             let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
             self.session.at(self.began + now, unix);

@@ -50,7 +50,7 @@ fn rig_between(
         client: peer(client_end, client_deflate),
         upstream: peer(upstream_end, upstream_deflate),
         config: Arc::new(config),
-        inspector: Inspector::new(Policy::trivial(), Arc::default(), Box::new(|_, _, _| None)),
+        inspector: Inspector::new(Policy::trivial(), Arc::default(), Box::new(|_, _, _| None), None),
         until: None,
         renew: None,
         control: control.clone(),

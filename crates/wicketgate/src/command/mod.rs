@@ -3,6 +3,7 @@
 mod agent;
 mod audit;
 mod ca;
+mod capture;
 mod check;
 mod configuration;
 mod connect;
@@ -12,6 +13,7 @@ mod endpoint;
 mod init;
 mod join;
 mod key;
+mod learn;
 mod operator;
 mod reference;
 mod relay;
@@ -50,6 +52,12 @@ pub(crate) enum Command {
     ///
     /// Exit code 1: something came out otherwise than a case expects; 2: the configuration cannot be used.
     TestPolicy(test_policy::TestPolicy),
+    /// Capture messages of the running gateway to learn from, their secrets covered.
+    Capture(capture::Capture),
+    /// Make a policy of captured messages, for you to review.
+    ///
+    /// Exit code 1: some of the messages would not pass it.
+    Learn(learn::Learn),
     /// Ask, follow, verify or export the audit store.
     Audit(audit::Audit),
     /// List the agents, clients and private sessions of the running gateway, or end some.
@@ -86,6 +94,8 @@ impl Command {
             Self::Sessions(sessions) => sessions.run(),
             Self::Revoke(revoke) => revoke.run(),
             Self::TestPolicy(test) => test.run(),
+            Self::Capture(capture) => capture.run(),
+            Self::Learn(learn) => learn.run(),
             Self::Audit(audit) => audit.run(),
             Self::Relay(relay) => relay.run(),
             Self::Agent(agent) => agent.run(),
