@@ -23,8 +23,9 @@ pub struct Redactor {
 
 impl Redactor {
     /// One for the sessions of a route with this policy, in whose messages these fields are secret beside those whose names
-    /// tell.
-    pub fn new(policy: Policy, marked: Vec<Path>) -> Self {
+    /// tell and those that the policy redacts.
+    pub fn new(policy: Policy, mut marked: Vec<Path>) -> Self {
+        marked.extend(policy.redacted());
         let ears = ["json", "msgpack", "cbor"].iter().filter_map(|format| Ear::new(format, None).ok());
         let policy = Some(policy).filter(|policy| policy.name().is_some());
         Self { policy, ears: ears.collect(), sessions: Sessions::default(), marked }
@@ -73,6 +74,19 @@ mod tests {
         let line = crate::tests::line(1, Direction::ToUpstream, kind, payload);
         let mut redactor = Redactor::new(Policy::trivial(), vec!["mine".parse().unwrap()]);
         redactor.redact(line).map(|line| line.payload)
+    }
+
+    #[test]
+    fn what_a_policy_redacts_is_secret() {
+        let yaml = "{name: p, format: json, to_upstream: [{redact: {paths: [note]}}]}";
+        let mut problems = wicketgate_config::Problems::default();
+        let raw: wicketgate_policy::RawPolicy = wicketgate_config::part("p.yaml", yaml).unwrap();
+        let mut redactor = Redactor::new(raw.check(&mut problems).unwrap(), Vec::new());
+        let text = br#"{"note":"shy","open":"yes"}"#;
+        let line = crate::tests::line(1, Direction::ToUpstream, DataKind::Text, text);
+        let kept = redactor.redact(line).unwrap();
+        assert_eq!(kept.payload, br#"{"note":"***","open":"yes"}"#);
+        assert_eq!(kept.covered, ["note"]);
     }
 
     #[test]

@@ -147,6 +147,11 @@ impl Policy {
         self.steps().any(Step::keeps_whole)
     }
 
+    /// The paths whose values its steps cover: whoever wrote them says that they are secret.
+    pub fn redacted(&self) -> Vec<Path> {
+        self.steps().flat_map(Step::redacted).cloned().collect()
+    }
+
     pub(crate) fn rules(&self) -> Option<&Rules> {
         self.0.as_deref()
     }

@@ -149,6 +149,12 @@ impl Step {
         matches!(&self.work, Work::Audit(audit) if audit.keeps_whole())
     }
 
+    /// The paths whose values it covers, whatever they are.
+    pub(crate) fn redacted(&self) -> impl Iterator<Item = &Path> {
+        let redact = if let Work::Redact(redact) = &self.work { Some(redact) } else { None };
+        redact.into_iter().flat_map(Redact::whole_paths)
+    }
+
     /// Judges one message.
     pub(crate) fn judge(&self, view: &View<'_>, memory: &mut Memory) -> Effect {
         if self.only.as_ref().is_some_and(|only| !only.contains(view.kind)) {

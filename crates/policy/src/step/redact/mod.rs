@@ -53,6 +53,11 @@ struct Found {
 }
 
 impl Redact {
+    /// The paths whose values it covers, whatever they are.
+    pub(crate) fn whole_paths(&self) -> impl Iterator<Item = &Path> {
+        self.0.iter().filter(|rule| rule.patterns.is_none()).flat_map(|rule| rule.paths.iter())
+    }
+
     pub(super) fn judge(&self, view: &View<'_>) -> Effect {
         let mut found = Found::default();
         for rule in &self.0 {
