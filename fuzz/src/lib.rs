@@ -36,6 +36,8 @@ pub const TARGETS: &[(&str, Entry)] = &[
     ("msgpack", wicketgate_policy::fuzz::msgpack),
     // Conversations in the protocols that formats know.
     ("packs", wicketgate_policy::fuzz::packs),
+    // Captures of packets.
+    ("pcap", wicketgate_learn::fuzz::packets),
     // Protocol Buffers messages.
     ("protobuf", wicketgate_policy::fuzz::protobuf),
     // Headers of the PROXY protocol, versions 1 and 2.

@@ -7,7 +7,7 @@ use wicketgate_config::{Problems, Report, part};
 use wicketgate_policy::fields::Shown;
 use wicketgate_policy::{Facts, Heard, Message, Policy, RawPolicy, Session};
 
-use crate::learn::Error;
+use crate::error::Error;
 use crate::line::Line;
 
 /// Messages that a format is tried on.

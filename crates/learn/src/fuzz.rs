@@ -4,7 +4,7 @@ use wicketgate_policy::Direction;
 
 use crate::capture::{Bounds, Capture};
 use crate::learn::read;
-use crate::{Error, Settings, learn};
+use crate::{Error, Settings, learn, pcap};
 
 /// A capture: whatever stands in it, what is learnt is a policy, and it passes what could be read.
 pub fn capture(data: &[u8]) {
@@ -21,4 +21,12 @@ pub fn capture(data: &[u8]) {
         Err(Error::Written(report)) => panic!("{report:?}"),
         Err(_) => {}
     }
+}
+
+/// A packet capture: what comes out of it is within its bounds.
+pub fn packets(data: &[u8]) {
+    let bounds = Bounds { messages: 100, bytes: 1 << 20 };
+    let Ok(traffic) = pcap::read(data, bounds) else { return };
+    let bytes: usize = traffic.capture.lines.iter().map(|line| line.payload.len()).sum();
+    assert!(traffic.capture.lines.len() <= bounds.messages && bytes as u64 <= bounds.bytes);
 }

@@ -1,7 +1,7 @@
 //! `wicketgate learn`: a policy made of captured messages, checked before it is written.
 
 use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader, Write, stdin, stdout};
+use std::io::{BufRead, BufReader, Read, Write, stdin, stdout};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -9,7 +9,7 @@ use anyhow::{Context, bail, ensure};
 use clap::Args;
 use wicketgate_gateway::config::{self, Style};
 use wicketgate_learn::capture::{Bounds, Capture};
-use wicketgate_learn::{Learned, Row, Settings};
+use wicketgate_learn::{Learned, Row, Settings, pcap};
 use wicketgate_policy::Direction;
 use wicketgate_policy::fields;
 
@@ -48,7 +48,8 @@ pub(crate) struct Learn {
     /// Learn from sessions of this subprotocol alone; an empty text for those without one.
     #[arg(long, value_name = "NAME")]
     subprotocol: Option<String>,
-    /// A message a line, as `test-policy --cases` reads them; `-` for standard input.
+    /// Messages, a line each, as `test-policy --cases` reads them, or packets of traffic in clear (pcap, pcapng); `-` for
+    /// standard input.
     #[arg(value_name = "FILE")]
     capture: PathBuf,
 }
@@ -91,15 +92,26 @@ impl Learn {
 }
 
 fn read(path: &Path) -> anyhow::Result<Capture> {
-    let input: Box<dyn BufRead> = match path == Path::new("-") {
+    let unreadable = || format!("cannot read {}", path.display());
+    let mut input: Box<dyn BufRead> = match path == Path::new("-") {
         true => Box::new(stdin().lock()),
         false => {
             let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
             Box::new(BufReader::new(file))
         }
     };
-    let capture = Capture::read(input, Direction::ToUpstream, Bounds::default());
-    capture.with_context(|| format!("cannot read {}", path.display()))
+    let bounds = Bounds::default();
+    if !pcap::is_pcap(input.fill_buf().with_context(unreadable)?) {
+        let capture = Capture::read(input, Direction::ToUpstream, bounds);
+        return capture.with_context(unreadable);
+    }
+    let mut data = Vec::new();
+    input.take(bounds.bytes).read_to_end(&mut data).with_context(unreadable)?;
+    let pcap::Traffic { capture, told } = pcap::read(&data, bounds).with_context(unreadable)?;
+    for (what, count) in &told {
+        eprintln!("left out: {count} {what}");
+    }
+    Ok(capture)
 }
 
 /// What `check` says of a configuration with this policy.

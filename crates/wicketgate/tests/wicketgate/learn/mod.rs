@@ -3,6 +3,7 @@
 
 mod encode;
 mod mutate;
+mod packets;
 mod traffic;
 
 use std::path::Path;
@@ -128,22 +129,32 @@ async fn capturing(stage: &Stage, folder: &Dir, messages: usize, more: &[&str]) 
     Process::spawn(command, Ready::Line("capturing messages".into())).await.unwrap()
 }
 
-/// A policy learnt of `capture.jsonl`: `check` accepts it, and `test-policy` passes all of the capture. Gives its text.
+/// A policy learnt of `capture.jsonl`, which passes all of it, as `test-policy` says. Gives its text.
 fn learnt(folder: &Dir, more: &[&str]) -> String {
-    let mut arguments = vec!["learn", "capture.jsonl", "--output", "learned.yaml"];
-    arguments.extend(more);
-    let (code, said, told) = wicketgate(folder.path(), &arguments);
-    assert_eq!(code, 0, "{said}{told}");
-    assert!(said.contains("DIRECTION") && said.contains("to_upstream"), "{said}");
-    let config = "include: learned.yaml\nlisteners: [{bind: '127.0.0.1:0'}]\nupstreams: [{name: u, targets: ['ws://127.0.0.1:1']}]\nroutes: [{name: chat, upstream: u, policy: learned}]\n";
-    folder.write("wicketgate.yaml", config).unwrap();
-    let (code, _, told) = wicketgate(folder.path(), &["check"]);
-    assert_eq!(code, 0, "{told}");
+    let text = learnt_from(folder, "capture.jsonl", more);
     let (code, said, told) =
         wicketgate(folder.path(), &["test-policy", "--route", "chat", "--cases", "capture.jsonl"]);
     assert_eq!(code, 0, "{told}");
     let other = said.lines().find(|line| !line.contains(" forward"));
     assert_eq!(other, None, "{said}");
+    text
+}
+
+/// A policy learnt of a file, which `check` accepts. Gives its text.
+fn learnt_from(folder: &Dir, capture: &str, more: &[&str]) -> String {
+    let mut arguments = vec!["learn", capture, "--output", "learned.yaml"];
+    arguments.extend(more);
+    let (code, said, told) = wicketgate(folder.path(), &arguments);
+    assert_eq!(code, 0, "{said}{told}");
+    assert!(said.contains("DIRECTION") && said.contains("to_upstream"), "{said}");
+    let config = "include: learned.yaml
+listeners: [{bind: '127.0.0.1:0'}]
+upstreams: [{name: u, targets: ['ws://127.0.0.1:1']}]
+routes: [{name: chat, upstream: u, policy: learned}]
+";
+    folder.write("wicketgate.yaml", config).unwrap();
+    let (code, _, told) = wicketgate(folder.path(), &["check"]);
+    assert_eq!(code, 0, "{told}");
     std::fs::read_to_string(folder.join("learned.yaml")).unwrap()
 }
 
