@@ -164,7 +164,7 @@ fn list(list: &List, is_secret: bool, settings: &Settings, out: &mut Keywords) {
     let all = match &list.items {
         _ if is_secret => return,
         Items::Unknown => return,
-        Items::All(shape) => shape.clone(),
+        Items::All(shape) => (**shape).clone(),
         Items::Places(places) => {
             let mut all = Shape::default();
             places.iter().cloned().for_each(|place| all.merge(place));

@@ -83,7 +83,7 @@ pub(crate) enum Items {
     /// All lists had as many values: one shape for each place.
     Places(Vec<Shape>),
     /// One shape for all.
-    All(Shape),
+    All(Box<Shape>),
     /// More than could be told apart.
     Unknown,
 }
@@ -274,7 +274,7 @@ impl List {
             None => Items::Unknown,
             Some(mut first) => {
                 places.for_each(|place| first.merge(place));
-                Items::All(first)
+                Items::All(Box::new(first))
             }
         };
     }
@@ -292,7 +292,7 @@ impl List {
         let items = std::mem::replace(&mut self.items, Items::Unknown);
         self.items = match (items, other.items) {
             (Items::All(mut one), Items::All(other)) => {
-                one.merge(other);
+                one.merge(*other);
                 Items::All(one)
             }
             (Items::Places(mut places), Items::Places(others)) => {
