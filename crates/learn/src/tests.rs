@@ -41,7 +41,7 @@ fn chat(n: u64) -> [Value; 3] {
     [
         json!({"type": "login", "user": format!("user {n}"), "password": format!("hunter{n}!"), "card": "4111 1111 1111 1111"}),
         json!({"type": "join", "room": room, "at": format!("2026-11-{:02}T10:00:00Z", n % 28 + 1), "limit": n % 50}),
-        json!({"type": "say", "room": room, "text": format!("hello, it's number {n}"), "seq": n, "loud": n % 2 == 0,
+        json!({"type": "say", "room": room, "text": format!("hello, it's number {n}"), "seq": n, "loud": n.is_multiple_of(2),
             "tags": (0..n % 4).map(|tag| format!("t{tag}")).collect::<Vec<_>>(), "from": {"id": format!("{n:08x}-e89b-12d3-a456-426614174000"), "score": n as f64 / 2.0}}),
     ]
 }

@@ -1,5 +1,5 @@
-//! Packet captures of plain traffic: packets ([`file`], [`link`]) become streams of bytes ([`stream`]), those of connections whose
-//! client asked for a WebSocket become messages ([`connection`], [`messages`]), by the gateway's own decoder of frames.
+//! Packet captures of plain traffic: packets (`file`, `link`) become streams of bytes (`stream`), those of connections whose
+//! client asked for a WebSocket become messages (`connection`, `messages`), by the gateway's own decoder of frames.
 //!
 //! Everything is bounded, and what could not be read is counted.
 
