@@ -8,6 +8,8 @@ pub type Entry = fn(&[u8]);
 pub const TARGETS: &[(&str, Entry)] = &[
     // Messages put together from frames.
     ("assembly", wicketgate_wire::fuzz::assembly),
+    // Captures, and policies learnt of them.
+    ("capture", wicketgate_learn::fuzz::capture),
     // CBOR messages.
     ("cbor", wicketgate_policy::fuzz::cbor),
     // Configuration files: any text, read to its problems or to a table of routes.
@@ -39,6 +41,8 @@ pub const TARGETS: &[(&str, Entry)] = &[
     // What a component leaves for its answer, and what the host takes of it.
     #[cfg(feature = "plugins")]
     ("plugin", wicketgate_plugin::fuzz::answer),
+    // Captures of packets.
+    ("pcap", wicketgate_learn::fuzz::packets),
     // Protocol Buffers messages.
     ("protobuf", wicketgate_policy::fuzz::protobuf),
     // Headers of the PROXY protocol, versions 1 and 2.

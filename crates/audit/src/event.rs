@@ -42,6 +42,11 @@ pub enum Event<'a> {
         /// How many there were.
         sessions: usize,
     },
+    /// An operator began to capture messages.
+    Captured {
+        /// Of which route.
+        selector: Selector<'a>,
+    },
     /// An operator revoked a credential or subject.
     Revoked {
         /// Which one.
@@ -174,6 +179,7 @@ impl Event<'_> {
             Self::Closed { .. } => "session.closed",
             Self::Renewed => "session.renewed",
             Self::Kicked { .. } => "session.kicked",
+            Self::Captured { .. } => "message.captured",
             Self::Revoked { .. } => "credential.revoked",
             Self::Finding(_) => "message.finding",
             Self::Recorded { .. } => "message.recorded",
@@ -211,7 +217,7 @@ impl Event<'_> {
             Self::Kicked { selector, sessions } => {
                 Record { sessions: Some(*sessions as u64), ..selector.on(record) }
             }
-            Self::Revoked { selector } => selector.on(record),
+            Self::Captured { selector } | Self::Revoked { selector } => selector.on(record),
             Self::Finding(finding) => finding.on(record),
             Self::Recorded { message, verdict, content } => {
                 Record { verdict: Some(verdict.label()), ..message.on(content.on(record)) }

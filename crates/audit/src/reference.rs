@@ -57,6 +57,12 @@ pub const EVENTS: &[EventInfo] = &[
         true,
         &["selector", "value", "sessions"],
     ),
+    event(
+        "message.captured",
+        "An operator began to capture messages of a route, their secrets covered.",
+        true,
+        &["selector", "value"],
+    ),
     event("credential.revoked", "An operator revoked a credential or subject.", true, &["selector", "value"]),
     event(
         "message.finding",
@@ -270,6 +276,7 @@ mod tests {
             Event::Closed { reason: "kicked", code: 1008, by: "gateway", duration: Duration::from_secs(1) },
             Event::Renewed,
             Event::Kicked { selector, sessions: 3 },
+            Event::Captured { selector },
             Event::Revoked { selector },
             Event::Finding(finding),
             Event::Recorded { message, verdict: Outcome::Closed, content: Content::Excerpt("***") },

@@ -17,6 +17,7 @@ use wicketgate_policy::Policy;
 use wicketgate_relay::broker::Broker;
 use wicketgate_wire::Budget;
 
+use crate::capture::Captures;
 use crate::config::{Config, LimitsConfig};
 use crate::observe::{Metrics, RouteMetrics};
 use crate::pictures::Pool;
@@ -93,6 +94,8 @@ pub struct Shared {
     pub changes: Changes,
     /// The live WebSocket sessions.
     pub sessions: Arc<Sessions>,
+    /// What operators capture of their messages.
+    pub captures: Arc<Captures>,
     /// All metrics.
     pub metrics: Metrics,
     /// Takes audit records.
@@ -134,6 +137,7 @@ impl Shared {
             changes,
             counts,
             sessions: Arc::default(),
+            captures: Arc::default(),
             metrics,
             audit,
             tracker: TaskTracker::new(),

@@ -1,6 +1,7 @@
 //! The data plane: listeners, TLS, HTTP, routes, upstreams and the pump.
 
 pub mod admin;
+pub mod capture;
 pub mod config;
 pub mod fuzz;
 pub mod gateway;

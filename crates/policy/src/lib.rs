@@ -6,6 +6,7 @@
 mod component;
 mod condition;
 mod config;
+mod cover;
 mod facts;
 pub mod fields;
 mod finding;
@@ -13,6 +14,7 @@ pub mod format;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod guard;
+mod listen;
 mod message;
 mod packets;
 mod policy;
@@ -24,11 +26,13 @@ mod verdict;
 mod view;
 
 pub use config::{RawBounds, RawPolicy};
+pub use cover::{Covered, Uncovered};
 pub use facts::{Facts, Identity};
 pub use finding::{Action, Enforcement, Finding, masked};
+pub use listen::Heard;
 pub use message::{DataKind, Direction, Message};
 pub use policy::{Policy, Rules, Session};
-pub use step::Reloaded;
+pub use step::{Reloaded, reveals_secret};
 pub use verdict::{Forward, Keep, Outcome, Pictures, Reply, Verdict};
 
 #[cfg(test)]

@@ -146,6 +146,15 @@ impl Policy {
         self.steps().any(Step::keeps_whole)
     }
 
+    /// The paths whose values its steps cover: whoever wrote them says that they are secret.
+    pub fn redacted(&self) -> Vec<Path> {
+        self.steps().flat_map(Step::redacted).cloned().collect()
+    }
+
+    pub(crate) fn rules(&self) -> Option<&Rules> {
+        self.0.as_deref()
+    }
+
     fn steps(&self) -> impl Iterator<Item = &Step> {
         let rules = self.0.iter();
         rules.flat_map(|rules| rules.to_upstream.iter().chain(&rules.to_client).flatten())
@@ -181,14 +190,19 @@ impl Rules {
                 format!("a {} message, and the format is {}", type_name(message.kind), self.format.name());
             return refuse("wrong_type", CloseCode::UNSUPPORTED, detail);
         }
-        let negotiated = session.facts.subprotocol.as_deref().unwrap_or_default();
-        if self.subprotocols.as_ref().is_some_and(|list| !list.iter().any(|listed| **listed == *negotiated)) {
+        if !self.takes_subprotocol(session) {
             return self.breach(Breach::Subprotocol);
         }
         match &self.format {
             Format::Pack(pack) => self.judge_packets(pack, steps, tree, session, direction, message),
             _ => self.judge_one(steps, tree, session, direction, message),
         }
+    }
+
+    /// Whether it is for sessions of the subprotocol that this one negotiated.
+    pub(crate) fn takes_subprotocol(&self, session: &Session) -> bool {
+        let negotiated = session.facts.subprotocol.as_deref().unwrap_or_default();
+        self.subprotocols.as_ref().is_none_or(|list| list.iter().any(|listed| **listed == *negotiated))
     }
 
     /// Judges a message, or a packet of one.
@@ -330,7 +344,7 @@ impl Rules {
     }
 
     /// Decodes a message or packet; a pack follows what it says, and knows its kind.
-    fn understand(
+    pub(crate) fn understand(
         &self,
         tree: &mut Tree,
         session: &mut Session,
@@ -371,7 +385,12 @@ impl Rules {
     }
 
     /// What kind of message it is, where that is not known; `number` holds the text of one that is a number.
-    fn kind<'a>(&self, known: Option<&'a str>, fields: &Fields<'a>, number: &'a mut String) -> &'a str {
+    pub(crate) fn kind<'a>(
+        &self,
+        known: Option<&'a str>,
+        fields: &Fields<'a>,
+        number: &'a mut String,
+    ) -> &'a str {
         if let Some(known) = known {
             return known;
         }

@@ -164,7 +164,7 @@ mod tests {
         let mut far = line.connect(listener.local_addr().unwrap()).unwrap();
         assert!(start.elapsed() >= quality.round_trip);
         let (mut near, _) = listener.accept().unwrap();
-        let sent: Vec<u8> = (0..2_000_000_u32).map(|n| (n * n >> 7) as u8).collect();
+        let sent: Vec<u8> = (0..2_000_000_u32).map(|n| (n.wrapping_mul(n) >> 7) as u8).collect();
         let start = Instant::now();
         let sends = thread::spawn(move || {
             near.write_all(&sent).unwrap();

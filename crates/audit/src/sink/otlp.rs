@@ -109,7 +109,8 @@ fn log(record: &Record) -> Value {
     let nanos = record.timestamp.0.saturating_mul(1000).to_string();
     let (number, text) = match record.event {
         "audit.lost" => (17, "ERROR"),
-        "admission.refused" | "message.finding" | "session.kicked" | "credential.revoked" => (13, "WARN"),
+        "admission.refused" | "message.finding" | "session.kicked" | "message.captured"
+        | "credential.revoked" => (13, "WARN"),
         _ => (9, "INFO"),
     };
     let attributes: Vec<Value> = FIELDS

@@ -85,7 +85,8 @@ impl Syslog {
 fn severity(event: &str) -> u32 {
     match event {
         "audit.lost" => 3,
-        "admission.refused" | "message.finding" | "session.kicked" | "credential.revoked" => 4,
+        "admission.refused" | "message.finding" | "session.kicked" | "message.captured"
+        | "credential.revoked" => 4,
         _ => 6,
     }
 }

@@ -11,7 +11,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use wicketgate_admission::Secret;
 
-use super::{Gate, metrics, relay, revocations, sessions};
+use super::{Gate, capture, metrics, relay, revocations, sessions};
 use crate::gateway::Shared;
 
 /// An answer, whole.
@@ -30,7 +30,10 @@ pub(super) async fn answer(shared: &Shared, gate: &Gate, request: Request<Incomi
         ("/readyz", &Method::GET | &Method::HEAD) => text(StatusCode::OK, "ready\n"),
         ("/metrics", &Method::GET | &Method::HEAD) => metrics::metrics(shared),
         ("/healthz" | "/readyz" | "/metrics", _) => not_allowed("GET, HEAD"),
-        ("/sessions" | "/revocations" | "/relay" | "/relay/endpoints" | "/relay/sessions", method) => {
+        (
+            "/sessions" | "/capture" | "/revocations" | "/relay" | "/relay/endpoints" | "/relay/sessions",
+            method,
+        ) => {
             if let Err(refusal) = gate.check(request.headers()) {
                 return *refusal;
             }
@@ -38,6 +41,10 @@ pub(super) async fn answer(shared: &Shared, gate: &Gate, request: Request<Incomi
                 ("/sessions", &Method::GET) => sessions::list(shared, request.uri().query()),
                 ("/sessions", &Method::DELETE) => sessions::kick(shared, request.uri().query()).await,
                 ("/sessions", _) => not_allowed("GET, DELETE"),
+                ("/capture", &Method::POST) => capture::start(shared, request.uri().query()).await,
+                ("/capture", &Method::GET) => capture::take(shared, request.uri().query()),
+                ("/capture", &Method::DELETE) => capture::stop(shared, request.uri().query()),
+                ("/capture", _) => not_allowed("GET, POST, DELETE"),
                 ("/relay", &Method::DELETE) => relay::kick(shared, request.uri().query()).await,
                 ("/relay", _) => not_allowed("DELETE"),
                 ("/relay/endpoints", &Method::GET) => relay::endpoints(shared),
@@ -49,7 +56,7 @@ pub(super) async fn answer(shared: &Shared, gate: &Gate, request: Request<Incomi
             }
         }
         _ => {
-            let there = "there are /metrics, /healthz, /readyz, /sessions, /revocations, /relay, /relay/endpoints and /relay/sessions\n";
+            let there = "there are /metrics, /healthz, /readyz, /sessions, /capture, /revocations, /relay, /relay/endpoints and /relay/sessions\n";
             text(StatusCode::NOT_FOUND, there)
         }
     }

@@ -1,7 +1,8 @@
-//! The operator's listener: metrics and health for everybody, sessions and revocations for whoever may. It runs apart
+//! The operator's listener: metrics and health for everybody, sessions, captures and revocations for whoever may. It runs apart
 //! from the data plane.
 
 mod answer;
+mod capture;
 pub mod config;
 mod metrics;
 mod relay;

@@ -10,6 +10,8 @@ use wicketgate_policy::{DataKind, Direction, Facts, Message, Outcome, Pictures, 
 
 use crate::pictures::{Marking, Pool};
 
+use crate::capture::Tap;
+
 /// Takes what was found in a message, or is to be recorded of it; must not block. The message goes on no sooner than the ticket
 /// says, where there is one.
 pub type Report = Box<dyn Fn(Direction, &Message<'_>, &Outcome) -> Option<Ticket> + Send + Sync>;
@@ -25,12 +27,20 @@ pub struct Inspector {
     session: Session,
     report: Report,
     pictures: Arc<Pool>,
+    /// Where messages are captured; none where nobody could ask for it.
+    tap: Option<Tap>,
 }
 
 impl Inspector {
     /// For a new session of this client.
-    pub fn new(policy: Policy, facts: Arc<Facts>, report: Report, pictures: Arc<Pool>) -> Self {
-        Self { began: BEGINNING.elapsed(), policy, session: Session::new(facts), report, pictures }
+    pub fn new(
+        policy: Policy,
+        facts: Arc<Facts>,
+        report: Report,
+        pictures: Arc<Pool>,
+        tap: Option<Tap>,
+    ) -> Self {
+        Self { began: BEGINNING.elapsed(), policy, session: Session::new(facts), report, pictures, tap }
     }
 
     /// Has the session's messages judged by another policy from now on.
@@ -51,6 +61,9 @@ impl Inspector {
         now: Duration,
         awaited: &mut Vec<Ticket>,
     ) -> Verdict {
+        if let Some(tap) = &self.tap {
+            tap.note(direction, &message);
+        }
         if self.policy.name().is_some() {
             let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
             self.session.at(self.began + now, unix);

@@ -62,6 +62,7 @@ fn rig_between(
                 memory: 1 << 30,
                 time: Duration::from_secs(60),
             })),
+            None,
         ),
         until: None,
         renew: None,

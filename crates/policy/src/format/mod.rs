@@ -99,7 +99,12 @@ impl Format {
         match self {
             Self::Text | Self::Json => false,
             Self::Pack(pack) => !pack.is_json(),
-            Self::Binary | Self::Msgpack | Self::Cbor | Self::Custom(_) | Self::Protobuf(_) => true,
+            Self::Binary
+            | Self::Msgpack
+            | Self::Cbor
+            | Self::Custom(_)
+            | Self::Protobuf(_)
+            | Self::Wasm(_) => true,
         }
     }
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use wicketgate_meter::rate::Meter;
-use wicketgate_watermark::Tag;
 use wicketgate_plugin::Instance;
+use wicketgate_watermark::Tag;
 
 use super::replay::Seen;
 use crate::message::Direction;

@@ -25,6 +25,7 @@ pub use blocklist::Reloaded;
 pub use config::RawStep;
 use http::HeaderName;
 pub(crate) use memory::Memory;
+pub use redact::reveals_secret;
 pub use schema::{RawOtherwise, RawSchema, RawSource};
 pub use then::{RawThen, Then};
 pub(crate) use watermark::Marking;
@@ -198,6 +199,12 @@ impl Step {
     /// Whether it has all that messages say recorded.
     pub(crate) fn keeps_whole(&self) -> bool {
         matches!(&self.work, Work::Audit(audit) if audit.keeps_whole())
+    }
+
+    /// The paths whose values it covers, whatever they are.
+    pub(crate) fn redacted(&self) -> impl Iterator<Item = &Path> {
+        let redact = if let Work::Redact(redact) = &self.work { Some(redact) } else { None };
+        redact.into_iter().flat_map(Redact::whole_paths)
     }
 
     /// Judges one message.

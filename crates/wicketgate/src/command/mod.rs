@@ -3,6 +3,7 @@
 mod agent;
 mod audit;
 mod ca;
+mod capture;
 mod check;
 mod configuration;
 mod connect;
@@ -12,6 +13,7 @@ mod endpoint;
 mod init;
 mod join;
 mod key;
+mod learn;
 mod operator;
 mod reference;
 mod relay;
@@ -53,6 +55,12 @@ pub(crate) enum Command {
     TestPolicy(test_policy::TestPolicy),
     /// Find invisible marks in pictures, and make keys for them.
     Watermark(watermark::Watermark),
+    /// Capture messages of the running gateway to learn from, their secrets covered.
+    Capture(capture::Capture),
+    /// Make a policy of captured messages, for you to review.
+    ///
+    /// Exit code 1: some of the messages would not pass it.
+    Learn(learn::Learn),
     /// Ask, follow, verify or export the audit store.
     Audit(audit::Audit),
     /// List the agents, clients and private sessions of the running gateway, or end some.
@@ -90,6 +98,8 @@ impl Command {
             Self::Revoke(revoke) => revoke.run(),
             Self::TestPolicy(test) => test.run(),
             Self::Watermark(watermark) => watermark.run(),
+            Self::Capture(capture) => capture.run(),
+            Self::Learn(learn) => learn.run(),
             Self::Audit(audit) => audit.run(),
             Self::Relay(relay) => relay.run(),
             Self::Agent(agent) => agent.run(),

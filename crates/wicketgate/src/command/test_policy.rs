@@ -3,23 +3,27 @@
 mod case;
 mod show;
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write, stdin, stdout};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value};
 use wicketgate_gateway::config::Config;
 use wicketgate_gateway::route::config::Action;
-use wicketgate_policy::{DataKind, Direction, Facts, Identity, Message, Outcome, Policy, Session, Verdict};
+use wicketgate_learn::line::Line;
+use wicketgate_policy::{Direction, Facts, Identity, Message, Outcome, Policy, Session, Verdict};
 
-use self::case::Case;
 use super::configuration::{BAD_CONFIGURATION, ConfigPath, plural};
+
+/// Sessions of one file that are followed at once.
+const MAX_SESSIONS: usize = 100_000;
 
 /// Which policy, who sends, and what.
 #[derive(Args)]
@@ -35,7 +39,7 @@ pub(crate) struct TestPolicy {
     /// Who sends them: claims as a JSON object, with the subject as `sub`.
     #[arg(long, value_name = "JSON", value_parser = claims)]
     identity: Option<Map<String, Value>>,
-    /// The subprotocol that the session negotiated. Default: one that the policy is for.
+    /// The subprotocol that sessions negotiated. Default: what the case says, or one that the policy is for.
     #[arg(long, value_name = "NAME")]
     subprotocol: Option<String>,
     /// The client's address.
@@ -44,8 +48,9 @@ pub(crate) struct TestPolicy {
     /// A header of the handshake; may be repeated.
     #[arg(long = "header", value_name = "NAME: VALUE", value_parser = super::check::header)]
     headers: Vec<(http::HeaderName, http::HeaderValue)>,
-    /// Each line of the file is a case: an object with `text`, `json` or `binary` (in base64), and with `expect`, `name` and
-    /// `direction` where they are wanted.
+    /// Each line of the file is a case: an object with `text`, `json` or `binary` (in base64), and with `expect`, `name`,
+    /// `direction`, `session` (a number), `subprotocol` and `time` (in seconds since the beginning of 1970) where they are wanted.
+    /// Captures are such files.
     #[arg(long)]
     cases: bool,
     /// How verdicts are written.
@@ -77,9 +82,8 @@ impl TestPolicy {
             return Ok(ExitCode::from(BAD_CONFIGURATION));
         };
         let policy = policy(&config, &self.route)?;
-        let mut session = Session::new(Arc::new(self.facts(&policy)));
-        let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        session.at(Duration::ZERO, unix);
+        let mut sessions = HashMap::new();
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let (mut count, mut unmet) = (0, 0);
         for (number, line) in lines(&self.messages)?.enumerate() {
             let line = line.with_context(|| format!("cannot read {}", self.messages.display()))?;
@@ -88,8 +92,18 @@ impl TestPolicy {
             }
             let case = self.case(&line, number + 1)?;
             let message = Message { kind: case.kind, payload: &case.payload };
-            let outcome = marked(policy.judge(&mut session, case.direction, message));
-            let faults = case.faults(&outcome);
+            ensure!(
+                sessions.len() < MAX_SESSIONS || sessions.contains_key(&case.session),
+                "there are more than {MAX_SESSIONS} sessions: test them in several files"
+            );
+            let session = sessions
+                .entry(case.session)
+                .or_insert_with(|| Session::new(Arc::new(self.facts(&policy, &case))));
+            // Messages without a time come all at once.
+            let time = case.time.unwrap_or(now);
+            session.at(time, time);
+            let outcome = marked(policy.judge(session, case.direction, message));
+            let faults = case::faults(&case, &outcome);
             match self.format {
                 Format::Text => write!(stdout(), "{}", show::text(number + 1, &case, &outcome, &faults))?,
                 Format::Json => writeln!(stdout(), "{}", show::json(number + 1, &case, &outcome, &faults))?,
@@ -104,19 +118,19 @@ impl TestPolicy {
         Ok(ExitCode::SUCCESS)
     }
 
-    fn case(&self, line: &str, number: usize) -> anyhow::Result<Case> {
+    fn case(&self, line: &str, number: usize) -> anyhow::Result<Line> {
         let direction = match self.direction {
             Towards::ToUpstream => Direction::ToUpstream,
             Towards::ToClient => Direction::ToClient,
         };
         match self.cases {
-            true => Case::read(line, direction)
+            true => Line::read(line, direction)
                 .with_context(|| format!("{}, line {number}, is no case", self.messages.display())),
-            false => Ok(Case::message(DataKind::Text, line.as_bytes().to_vec(), direction)),
+            false => Ok(case::plain(line.as_bytes().to_vec(), direction)),
         }
     }
 
-    fn facts(&self, policy: &Policy) -> Facts {
+    fn facts(&self, policy: &Policy, case: &Line) -> Facts {
         let identity = self.identity.as_ref().map(|claims| Identity {
             subject: claims.get("sub").and_then(Value::as_str).unwrap_or_default().into(),
             method: "test-policy".into(),
@@ -126,15 +140,15 @@ impl TestPolicy {
         let headers = self.headers.iter().map(|(name, value)| {
             (name.as_str().into(), Some(String::from_utf8_lossy(value.as_bytes()).into()))
         });
+        let told = self.subprotocol.as_deref().or(case.subprotocol.as_deref());
+        let usual = policy.subprotocols().first();
+        let subprotocol = told.or_else(|| usual.map(|name| &**name)).filter(|name| !name.is_empty());
         Facts {
+            session: case.session,
             route: self.route.as_str().into(),
             identity,
             address: self.address,
-            subprotocol: self
-                .subprotocol
-                .as_deref()
-                .map(Into::into)
-                .or_else(|| policy.subprotocols().first().cloned()),
+            subprotocol: subprotocol.map(Into::into),
             secure: true,
             headers: headers.collect(),
             ..Facts::default()

@@ -171,6 +171,22 @@ fn cases_of_policies_hold() {
     assert!(code == Some(1) && told.contains("there are: orders"), "{told}");
 }
 
+/// The learnt policy beside the example is what comes of the capture beside it, and passes all of that.
+#[test]
+fn the_learnt_example_is_what_is_learnt() {
+    let folder = root().join("examples/learn");
+    let (code, learned, told) =
+        crate::cli::wicketgate(&folder, &["learn", "capture.jsonl", "--name", "chat"]);
+    assert_eq!((code, told.as_str()), (0, ""));
+    assert_eq!(learned, fs::read_to_string(folder.join("learned.yaml")).unwrap());
+    let (code, said, told) =
+        crate::cli::wicketgate(&folder, &["test-policy", "--route", "chat", "--cases", "capture.jsonl"]);
+    assert!(code == 0 && said.lines().all(|line| line.ends_with(" forward")), "{said}{told}");
+    let (code, said, told) =
+        crate::cli::wicketgate(&folder, &["test-policy", "--route", "chat", "--cases", "cases.jsonl"]);
+    assert!(code == 0 && said.lines().count() > 12, "{said}{told}");
+}
+
 /// Every configuration in a guide is an example, and every example has a guide.
 #[test]
 fn guides_and_examples_name_each_other() {

@@ -9,6 +9,7 @@ mod cli;
 mod demo;
 mod examples;
 mod keys;
+mod learn;
 mod packs;
 mod peers;
 mod relay;

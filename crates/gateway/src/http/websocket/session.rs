@@ -15,6 +15,7 @@ use wicketgate_policy::Policy;
 
 use super::report::report;
 use super::{Dialled, renewal};
+use crate::capture::Tap;
 use crate::gateway::{Proxy, Route, Shared};
 use crate::http::connection::Arrival;
 use crate::http::front::Routed;
@@ -80,6 +81,7 @@ impl Session {
         let Self { shared, rates, slots, policy, dialled, arrival, route, registered } = *self;
         let Dialled { socket, extensions, config } = dialled;
         let live = registered.live().clone();
+        let tap = Tap::new(shared.captures.clone(), live.id, live.route.clone(), live.subprotocol.clone());
         let recheck = renewal::recheck(&shared, &live);
         let renew = renewal::renew(&shared, &live, &route);
         let ends = Ends {
@@ -96,6 +98,7 @@ impl Session {
                 live.facts(),
                 report(&shared.audit, &live, &route),
                 shared.pictures.clone(),
+                Some(tap),
             ),
             until: route.until(&registered.standing),
             control: registered.control.clone(),

@@ -6,6 +6,8 @@ mod pattern;
 #[cfg(test)]
 mod tests;
 
+use std::sync::LazyLock;
+
 pub use config::RawRedact;
 pub(crate) use config::check;
 
@@ -29,6 +31,16 @@ struct Rule {
     cover: Cover,
 }
 
+/// Whether a text looks like what nobody should see: a card number, a bank account, a token or a key.
+pub fn reveals_secret(text: &str) -> bool {
+    static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| {
+        Patterns::new([Pattern::Card, Pattern::Iban, Pattern::Token, Pattern::Key].into_iter())
+    });
+    let mut found = Vec::new();
+    PATTERNS.find(text.as_bytes(), &mut found);
+    !found.is_empty()
+}
+
 /// The most findings of one message: beyond it, more of it is covered and not told.
 const MAX_HITS: usize = 32;
 
@@ -41,6 +53,11 @@ struct Found {
 }
 
 impl Redact {
+    /// The paths whose values it covers, whatever they are.
+    pub(crate) fn whole_paths(&self) -> impl Iterator<Item = &Path> {
+        self.0.iter().filter(|rule| rule.patterns.is_none()).flat_map(|rule| rule.paths.iter())
+    }
+
     pub(super) fn judge(&self, view: &View<'_>) -> Effect {
         let mut found = Found::default();
         for rule in &self.0 {

@@ -3,9 +3,8 @@
 use std::borrow::Cow;
 
 use serde_json::json;
+use wicketgate_learn::line::Line;
 use wicketgate_policy::{Enforcement, Finding, Outcome, Verdict};
-
-use super::case::Case;
 
 /// The word for a verdict.
 pub(super) const fn word(verdict: &Verdict) -> &'static str {
@@ -29,7 +28,7 @@ pub(super) fn says<'a>(verdict: &'a Verdict, payload: &'a [u8]) -> Option<Cow<'a
 }
 
 /// For people.
-pub(super) fn text(number: usize, case: &Case, outcome: &Outcome, faults: &[String]) -> String {
+pub(super) fn text(number: usize, case: &Line, outcome: &Outcome, faults: &[String]) -> String {
     let mut shown = format!("{number} {}", word(&outcome.verdict));
     match &outcome.verdict {
         Verdict::Close(code) => shown.push_str(&format!(" {}", code.0)),
@@ -62,7 +61,7 @@ pub(super) fn text(number: usize, case: &Case, outcome: &Outcome, faults: &[Stri
 }
 
 /// For machines.
-pub(super) fn json(number: usize, case: &Case, outcome: &Outcome, faults: &[String]) -> serde_json::Value {
+pub(super) fn json(number: usize, case: &Line, outcome: &Outcome, faults: &[String]) -> serde_json::Value {
     let code = match outcome.verdict {
         Verdict::Close(code) => Some(code.0),
         _ => None,
