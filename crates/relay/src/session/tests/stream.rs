@@ -73,7 +73,11 @@ fn little_waits_in_front_of_what_is_written_next_while_a_carrier_takes_bytes() {
     assert_eq!(pair.client.writable(), 0);
     pair.pump();
     assert_eq!(pair.client.writable(), 1000);
-    assert_eq!(pair.agent.read(9000)[..], stream(0, 0, 6000)[..]);
+    let mut came = Vec::new();
+    while !pair.agent.peek().is_empty() {
+        came.extend_from_slice(&pair.agent.read(9000));
+    }
+    assert!(came == stream(0, 0, 6000), "{} bytes came", came.len());
 }
 
 #[test]
