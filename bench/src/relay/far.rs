@@ -56,7 +56,7 @@ pub(super) async fn run(site: &Site, time: Duration) -> Result<String> {
     let service = Service::start_at(line.near_addr())?;
     let plain = measure("plain TCP", &line, service.addr(), &service, time).await?;
     let relay = site.relay_at(line.near_addr()).await?;
-    let way = Way::Plain(relay.plain.addr());
+    let way = Way::Far(relay.secure.addr());
     let _agent = site.agent(&way, service.addr()).await?;
     let listen = Port::free()?;
     let _client = site.client_by(&way, &listen, |command| line.command(&command)).await?;

@@ -30,6 +30,8 @@ pub(super) struct Relay {
 pub(super) enum Way {
     Plain(SocketAddr),
     Secure(SocketAddr, Kind),
+    /// By carrier `tls`, at an address that no certificate of whoever ends TLS is for.
+    Far(SocketAddr),
 }
 
 /// The kind of carrier that is forced.
@@ -110,6 +112,7 @@ log: {{access: off, audit: off, level: warn}}
     fn file(&self, name: &str, way: &Way, more: &str) -> Result<PathBuf> {
         let gateway = match way {
             Way::Plain(addr) => format!("{{url: http://{addr}/relay}}"),
+            Way::Far(addr) => format!("{{url: https://{addr}/relay, carriers: tls}}"),
             Way::Secure(addr, kind) => format!(
                 "{{url: https://localhost:{}/relay, https: {{ca: {}}}, carriers: {}}}",
                 addr.port(),
