@@ -27,6 +27,8 @@ const LINE: Quality = Quality {
 };
 /// Until a stream goes as fast as it will.
 const WARM_UP: Duration = Duration::from_secs(5);
+/// Until nothing is left on its way of a stream that was ended.
+const SETTLED: Duration = Duration::from_secs(2);
 /// How long anything may stand still.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Between messages of somebody who types, say.
@@ -78,11 +80,15 @@ async fn measure(
         sleep(time).await;
         interrupt::check()?;
         ensure!(moved.count() > before, "{name} stands still");
-        Ok((moved.count() - before) as f64 / start.elapsed().as_secs_f64())
+        let rate = (moved.count() - before) as f64 / start.elapsed().as_secs_f64();
+        drop(moved);
+        // What is still on its way is no part of the next.
+        sleep(SETTLED).await;
+        Ok(rate)
     };
     let (down, up) = (rate(DOWN).await?, rate(UP).await?);
     let turns = async |beside| {
-        let _moved = match beside {
+        let moved = match beside {
             Beside::Nothing => None,
             Beside::Down => Some(stream(line, addr, DOWN, service).await?),
             Beside::Up => Some(stream(line, addr, UP, service).await?),
@@ -90,7 +96,10 @@ async fn measure(
         if beside != Beside::Nothing {
             sleep(WARM_UP).await;
         }
-        turns(line, addr, time).await
+        let turns = turns(line, addr, time).await;
+        drop(moved);
+        sleep(SETTLED).await;
+        turns
     };
     let turns = [turns(Beside::Nothing).await?, turns(Beside::Down).await?, turns(Beside::Up).await?];
     Ok(Shown { name, down, up, turns })

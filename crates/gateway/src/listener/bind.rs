@@ -43,18 +43,12 @@ pub struct BoundSocket {
 struct Settings {
     mode: u32,
     backlog: u16,
-    unsent: u32,
     reuse_port: bool,
 }
 
 impl Settings {
     const fn of(config: &ListenerConfig) -> Self {
-        Self {
-            mode: config.mode,
-            backlog: config.backlog,
-            unsent: config.unsent,
-            reuse_port: config.reuse_port,
-        }
+        Self { mode: config.mode, backlog: config.backlog, reuse_port: config.reuse_port }
     }
 }
 
@@ -121,7 +115,6 @@ impl BoundSocket {
         let changed = [
             ("mode", unix && own.mode != wanted.mode),
             ("backlog", own.backlog != wanted.backlog),
-            ("unsent", !unix && own.unsent != wanted.unsent),
             ("reuse_port", !unix && own.reuse_port != wanted.reuse_port),
         ];
         changed.into_iter().filter_map(|(name, changed)| changed.then_some(name)).collect()
@@ -202,9 +195,8 @@ fn listen_tcp(address: SocketAddr, config: &ListenerConfig) -> io::Result<Socket
     if config.reuse_port {
         socket.set_reuse_port(true)?;
     }
-    // Accepted sockets inherit both.
+    // Accepted sockets inherit it.
     socket.set_tcp_nodelay(true)?;
-    socket.set_tcp_notsent_lowat(config.unsent)?;
     socket.bind(&address.into())?;
     socket.listen(config.backlog.into())?;
     socket.set_nonblocking(true)?;

@@ -50,10 +50,6 @@ pub struct RawListener {
     /// `net.core.somaxconn`.
     #[serde(default = "default_backlog")]
     pub backlog: At<u16>,
-    /// How much the system holds of what a client has yet to be sent (TCP_NOTSENT_LOWAT), 16KiB to 16MiB. More waits where it was read from,
-    /// so that what is urgent does not queue behind megabytes, and clients that do not read take less of the system's memory.
-    #[serde(default = "default_unsent")]
-    pub unsent: At<Size>,
     /// Lets other processes of the same user bind the address too, and share its connections (SO_REUSEPORT).
     #[serde(default)]
     pub reuse_port: bool,
@@ -172,10 +168,6 @@ fn default_backlog() -> At<u16> {
     At::nowhere(4096)
 }
 
-fn default_unsent() -> At<Size> {
-    At::nowhere(Size(256 << 10))
-}
-
 /// A listener, checked and complete.
 #[derive(Clone, Debug)]
 pub struct ListenerConfig {
@@ -215,8 +207,6 @@ pub struct ListenerConfig {
     pub per_address: Option<u32>,
     /// The system's queue before accept.
     pub backlog: u16,
-    /// Bytes that the system holds of what a client has yet to be sent.
-    pub unsent: u32,
     /// Whether other processes may bind the same address.
     pub reuse_port: bool,
 }
@@ -267,7 +257,6 @@ impl RawListener {
             connections: at_least_one(&self.limits.connections, problems),
             per_address: self.limits.per_address.map(|limit| at_least_one(&limit, problems)),
             backlog: at_least_one(&self.backlog, problems),
-            unsent: problems.in_range("unsent", &self.unsent, Size(16 << 10)..=Size(16 << 20)).0 as u32,
             reuse_port: self.reuse_port,
             bind,
             tls,

@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 
 use super::DialError;
 use super::proxy::Proxy;
-use super::reached::{Reached, Socket, is_loopback, prompt};
+use super::reached::{Reached, Socket, is_loopback};
 
 /// Where a gateway is found: a URL whose host is that of whatever stands in front of it.
 #[derive(Clone, Debug)]
@@ -74,7 +74,7 @@ impl Gateway {
         let unreachable =
             |error: io::Error| DialError::Connect { host: self.host.clone(), port: self.port, error };
         let socket = TcpStream::connect(self.place()).await.map_err(unreachable)?;
-        prompt(&socket).map_err(unreachable)?;
+        socket.set_nodelay(true).map_err(unreachable)?;
         let local = socket.local_addr().ok();
         Ok(Reached { socket: Socket::Tcp(socket), local })
     }

@@ -1,6 +1,5 @@
 //! A connection to somebody's host, before anything is said on it.
 
-use std::io;
 use std::net::{IpAddr, SocketAddr};
 
 use tokio::net::TcpStream;
@@ -20,18 +19,6 @@ pub(crate) enum Socket {
     Tcp(TcpStream),
     /// TLS with a proxy.
     Other(BoxedCarrier),
-}
-
-/// How much the system holds of what a carrier has yet to send, in bytes: what is written next does not queue behind megabytes.
-#[cfg(target_os = "linux")]
-const UNSENT: u32 = 128 << 10;
-
-/// Makes a connection one whose bytes go at once.
-pub(super) fn prompt(socket: &TcpStream) -> io::Result<()> {
-    socket.set_nodelay(true)?;
-    #[cfg(target_os = "linux")]
-    socket2::SockRef::from(socket).set_tcp_notsent_lowat(UNSENT)?;
-    Ok(())
 }
 
 /// Whether this is a name or an address of this machine.

@@ -21,7 +21,7 @@ use zeroize::Zeroizing;
 
 pub use error::{ProxyError, ProxyFault};
 
-use super::reached::{Reached, Socket, prompt};
+use super::reached::{Reached, Socket};
 
 /// An HTTP proxy that carriers are dialled through.
 #[derive(Clone)]
@@ -59,7 +59,7 @@ impl Proxy {
         let Inner { url, credentials, tls } = &*self.0;
         let socket = TcpStream::connect((url.host.as_str(), url.port)).await;
         let socket = socket.map_err(|error| failed(ProxyFault::Connect(error)))?;
-        prompt(&socket).map_err(|error| failed(ProxyFault::Connect(error)))?;
+        socket.set_nodelay(true).map_err(|error| failed(ProxyFault::Connect(error)))?;
         let local = socket.local_addr().ok();
         let target = target::Target::new(host, port).ok_or_else(|| failed(ProxyFault::Target))?;
         let socket = match tls {
