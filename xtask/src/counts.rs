@@ -108,7 +108,7 @@ fn compare(counted: &BTreeMap<&str, u64>, text: &str) -> Result<()> {
     if !cheaper.is_empty() {
         eprintln!("counts: {} got cheaper: keep it so by `cargo xtask counts --write`", cheaper.join(", "));
     }
-    eprintln!("counts: all {} loops within {:.0} %", counted.len(), 100.0 * TOLERANCE);
+    eprintln!("counts: none of {} loops costs over {:.0} % more", counted.len(), 100.0 * TOLERANCE);
     Ok(())
 }
 
