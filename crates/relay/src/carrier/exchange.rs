@@ -17,8 +17,10 @@ const AGAIN: Duration = Duration::from_millis(500);
 const SPREAD: Duration = Duration::from_secs(2);
 /// The same for those who leave carriers of one age, as a part of it.
 const SPREAD_OF_AGE: f64 = 0.1;
-/// Beyond this part of the age at which carriers end, what has ended was about to be left.
-const DUE: f64 = 0.75;
+/// Beyond this part of the age at which carriers end, what has ended was about to be left, if not by this end, then by the other: whose
+/// own carriers may have ended with ours, so that it takes the age at which we leave for the one at which the way cuts, and leaves
+/// before that. Nothing is learnt of such an end, or both would leave earlier and earlier.
+const DUE: f64 = 0.7;
 
 /// What is known of a carrier that is open.
 #[derive(Clone, Copy, Debug)]
@@ -66,8 +68,11 @@ impl Dialer {
     }
 
     /// Takes in how a carrier has ended that nobody here has left. It was `heard` last, and where it has gone `silent` it has been
-    /// asked in vain since.
+    /// asked in vain since. One that was [due](Self::is_due) may have been left by the other end, and shows nothing.
     pub(crate) fn ended(&self, standing: &Standing, heard: Instant, silent: bool) {
+        if self.is_due(standing) {
+            return;
+        }
         let (now, keepalive) = (Instant::now(), self.keepalive());
         let quiet = now.saturating_duration_since(heard);
         let life = Life {
@@ -217,6 +222,22 @@ mod tests {
         let stands = standing(0);
         assert!(!due(&dialer, &stands, 80).await && dialer.is_due(&stands));
         assert!(due(&dialer, &stands, 6).await);
+        // The other end has taken our 85 s for what the way allows, and leaves at 72 s: that is not the way's doing.
+        for _ in 0..6 {
+            let left = standing(0);
+            tokio::time::advance(Duration::from_millis(72_250)).await;
+            assert!(dialer.is_due(&left));
+            dialer.ended(&left, Instant::now(), false);
+        }
+        let stands = standing(0);
+        assert!(!due(&dialer, &stands, 84).await, "it is left as late as before");
+        // What ends much earlier is.
+        for _ in 0..3 {
+            let cut = standing(0);
+            tokio::time::advance(Duration::from_secs(60)).await;
+            dialer.ended(&cut, Instant::now(), false);
+        }
+        assert!(due(&dialer, &standing(0), 52).await);
     }
 
     #[tokio::test(start_paused = true)]
