@@ -169,7 +169,7 @@ impl<F: Fn(&Event)> Ride<'_, F> {
             if self.output.len() < WRITE {
                 let mut state = self.shared.lock();
                 let room = WRITE - self.output.len();
-                state.core.transmit_pieces(&mut self.output, room.max(512));
+                state.core.transmit_pieces(&mut self.output, room.max(512), self.shared.now());
                 state.wake_writer();
             }
             if self.output.is_empty() {
@@ -236,7 +236,7 @@ impl<F: Fn(&Event)> Ride<'_, F> {
                 state.core.close(Reason::Normal, "");
             }
             let room = WRITE.saturating_sub(self.output.len());
-            let due = state.core.transmit_pieces(&mut self.output, room);
+            let due = state.core.transmit_pieces(&mut self.output, room, now);
             state.wake_writer();
             if let Some(ended) = state.core.ended().cloned()
                 && self.output.is_empty()

@@ -149,7 +149,7 @@ impl Session {
             self.peer_epoch = attach.epoch;
         }
         self.inbound.attach(offer.received, offer.window);
-        self.outbound.attach(attach.received, attach.window);
+        self.outbound.attach(attach.received, attach.window, now);
         self.attach(now);
         Ok(Some(Attached { first: self.counters.attaches == 1, again }))
     }

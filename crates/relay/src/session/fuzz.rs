@@ -94,7 +94,7 @@ pub fn records(data: &[u8]) {
         let mut peer = Peer::new(limits(window), keyed);
         assert!(peer.attach());
         peer.session.write(&[b'w'; 200]);
-        peer.session.transmit(&mut BytesMut::new(), 150);
+        peer.session.transmit(&mut BytesMut::new(), 150, peer.now);
         let outcome = peer.receive(bytes, cut, |_| {});
         (outcome, peer.session.read(usize::MAX), peer.session.counters().received, peer.session.is_flushed())
     });
@@ -111,7 +111,7 @@ pub fn records(data: &[u8]) {
             peer.session.write(b"some more");
             peer.session.consume(usize::from(flags >> 1));
             out.clear();
-            assert!(peer.session.transmit(&mut out, 512) <= 512);
+            assert!(peer.session.transmit(&mut out, 512, peer.now) <= 512);
             peer.now += Duration::from_millis(u64::from(seconds) * 100);
             let _ = peer.session.handle_timeout(peer.now);
         });

@@ -64,7 +64,7 @@ impl Session {
             ended: None,
             close_sent: false,
             inbound: Inbound::new(limits.window, limits.ack_every),
-            outbound: Outbound::new(limits.replay),
+            outbound: Outbound::new(&limits),
             keepalive: Keepalive::new(limits.ping_interval, seed),
             pong: None,
             small: BytesMut::new(),

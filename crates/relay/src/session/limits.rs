@@ -9,7 +9,7 @@ pub struct Limits {
     /// Bytes sent and not yet acknowledged; 8 MiB.
     pub replay: u32,
     /// Bytes written and not yet sent on an attached carrier: beyond them nothing is taken, so that what is written next goes soon;
-    /// 256 KiB.
+    /// 256 KiB, and no more than a quarter of what may be under way.
     pub ahead: u32,
     /// Bytes received and not yet read, which is what the peer may send ahead; 8 MiB.
     pub window: u32,
@@ -19,7 +19,7 @@ pub struct Limits {
     pub record: u32,
     /// Bytes after which the peer gets an ACK at the latest; at most a quarter of `window`; 256 KiB.
     pub ack_every: u32,
-    /// Time after which it gets one at the latest; 25 ms.
+    /// Time after which it gets one at the latest; 5 ms, so that the other end sends evenly.
     pub ack_delay: Duration,
     /// Time from one PING to the next; 20 s.
     pub ping_interval: Duration,
@@ -44,7 +44,7 @@ impl Default for Limits {
             chunk: 64 << 10,
             record: 1 << 20,
             ack_every: 256 << 10,
-            ack_delay: Duration::from_millis(25),
+            ack_delay: Duration::from_millis(5),
             ping_interval: Duration::from_secs(20),
             ping_jitter: 20,
             pong_timeout: Duration::from_secs(10),

@@ -58,6 +58,7 @@ pub mod fuzz;
 mod keepalive;
 mod life;
 mod limits;
+mod pace;
 mod reason;
 mod receive;
 mod record;

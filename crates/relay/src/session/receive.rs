@@ -202,7 +202,7 @@ impl Session {
             let Some((record, len)) = Record::parse(input)? else { return Ok(None) };
             match record {
                 Record::Data { offset, length } => self.inbound.open(offset, length, self.limits.record)?,
-                Record::Ack { received, window } => self.outbound.acknowledge(received, window)?,
+                Record::Ack { received, window } => self.outbound.acknowledge(received, window, now)?,
                 Record::Ping(number) => self.pong = Some(number),
                 Record::Pong(number) => self.keepalive.pong(number, &self.limits, now)?,
                 Record::Fin(offset) => self.inbound.end(offset)?,

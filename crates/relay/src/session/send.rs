@@ -1,9 +1,12 @@
 //! The sending half: bytes kept until they are acknowledged, and the records made of them.
 
+use std::time::Duration;
+
 use bytes::{Bytes, BytesMut};
 
 use super::{
     Ended, Fault, Limits, Session,
+    pace::Pace,
     record::{self, DATA_HEADER},
     segments::Segments,
 };
@@ -25,18 +28,20 @@ pub(super) struct Outbound {
     window: u64,
     finished: bool,
     fin_sent: bool,
+    pace: Pace,
 }
 
 impl Outbound {
-    pub(super) fn new(replay: u32) -> Self {
+    pub(super) fn new(limits: &Limits) -> Self {
         Self {
             held: Segments::default(),
-            replay: replay.into(),
+            replay: limits.replay.into(),
             next: 0,
             sent: 0,
             window: 0,
             finished: false,
             fin_sent: false,
+            pace: Pace::new(limits),
         }
     }
 
@@ -54,12 +59,13 @@ impl Outbound {
     }
 
     /// Goes on where the peer's ATTACH says, which lies between what it acknowledged and what was sent.
-    pub(super) fn attach(&mut self, received: u64, window: u64) {
+    pub(super) fn attach(&mut self, received: u64, window: u64, now: Duration) {
         self.held.release(received);
+        self.pace.attach(received, now);
         (self.next, self.window, self.fin_sent) = (received, window, false);
     }
 
-    pub(super) fn acknowledge(&mut self, received: u64, window: u64) -> Result<(), Fault> {
+    pub(super) fn acknowledge(&mut self, received: u64, window: u64, now: Duration) -> Result<(), Fault> {
         if received > self.next {
             return Err(Fault::FutureOffset { offset: received, sent: self.next });
         }
@@ -69,7 +75,10 @@ impl Outbound {
         if window < self.window || window < received {
             return Err(Fault::WindowBackward);
         }
-        self.held.release(received);
+        if received > self.held.start() {
+            self.held.release(received);
+            self.pace.acknowledge(received, self.next, now);
+        }
         self.window = window;
         Ok(())
     }
@@ -83,16 +92,31 @@ impl Outbound {
         usize::try_from(room.min(window)).unwrap_or(usize::MAX)
     }
 
-    /// How far what waits to be sent on this carrier is below `ahead`.
-    fn room_ahead(&self, ahead: u32) -> usize {
+    /// What may wait to be sent on this carrier: less where the line carries little.
+    fn ahead(&self, limits: &Limits) -> u64 {
+        u64::from(limits.ahead).min(self.pace.bound() / 4)
+    }
+
+    /// How far what waits is below that.
+    fn room_ahead(&self, limits: &Limits) -> usize {
         let waits = self.held.end().saturating_sub(self.next);
-        usize::try_from(u64::from(ahead).saturating_sub(waits)).unwrap_or(usize::MAX)
+        usize::try_from(self.ahead(limits).saturating_sub(waits)).unwrap_or(usize::MAX)
     }
 
     /// Bytes that may be sent on this carrier now.
     #[inline]
     fn sendable(&self) -> u64 {
-        self.held.end().min(self.window).saturating_sub(self.next)
+        let paced = self.held.start().saturating_add(self.pace.bound());
+        self.held.end().min(self.window).min(paced).saturating_sub(self.next)
+    }
+
+    /// Notes what was sent since `from` was next.
+    #[inline]
+    fn note(&mut self, from: u64, now: Duration) {
+        if self.next > from {
+            let idle = self.next == self.held.end();
+            self.pace.sent((from, self.next), idle, now);
+        }
     }
 
     #[inline]
@@ -195,12 +219,12 @@ impl Session {
             return 0;
         }
         let room = self.outbound.room();
-        if self.is_attached() { room.min(self.outbound.room_ahead(self.limits.ahead)) } else { room }
+        if self.is_attached() { room.min(self.outbound.room_ahead(&self.limits)) } else { room }
     }
 
     /// Whether so much is taken again that it is worth the while to wake whoever writes.
     pub fn is_roomy(&self) -> bool {
-        self.writable() >= self.limits.ahead as usize / 2
+        self.writable() as u64 >= self.outbound.ahead(&self.limits) / 2
     }
 
     /// Tells the peer that no more bytes come. What was written still gets there, and the other direction goes on.
@@ -227,21 +251,21 @@ impl Session {
 
     /// Appends records for the attached carrier to `out`, at most `limit` bytes, and tells how many; call until that
     /// is 0. They count as sent. A `limit` under 512 bytes may be too little for any record.
-    pub fn transmit(&mut self, out: &mut BytesMut, limit: usize) -> usize {
-        self.fill(&mut Copied(out), limit)
+    pub fn transmit(&mut self, out: &mut BytesMut, limit: usize, now: Duration) -> usize {
+        self.fill(&mut Copied(out), limit, now)
     }
 
     /// The same as pieces for a vectored write: payload is shared with the replay buffer where it is 2 KiB or more.
-    pub fn transmit_pieces(&mut self, out: &mut impl Extend<Bytes>, limit: usize) -> usize {
+    pub fn transmit_pieces(&mut self, out: &mut impl Extend<Bytes>, limit: usize, now: Duration) -> usize {
         let mut small = std::mem::take(&mut self.small);
         let mut pieces = Pieces { small: &mut small, out };
-        let len = self.fill(&mut pieces, limit);
+        let len = self.fill(&mut pieces, limit, now);
         pieces.flush();
         self.small = small;
         len
     }
 
-    fn fill(&mut self, sink: &mut impl Sink, limit: usize) -> usize {
+    fn fill(&mut self, sink: &mut impl Sink, limit: usize, now: Duration) -> usize {
         if !self.is_attached() {
             return 0;
         }
@@ -250,7 +274,9 @@ impl Session {
             return self.fill_close(sink, limit);
         }
         self.fill_control(sink, &mut left);
+        let from = self.outbound.next;
         self.fill_data(sink, &mut left);
+        self.outbound.note(from, now);
         limit - left
     }
 

@@ -16,7 +16,7 @@ fn alone(session: &mut Session) -> (Duration, Break, Vec<Duration>) {
             return (now, end, pings);
         }
         let mut out = BytesMut::new();
-        while session.transmit(&mut out, 512) > 0 {
+        while session.transmit(&mut out, 512, now) > 0 {
             assert_eq!((out[0], out.len()), (record::PING, 9));
             pings.push(now);
             out.clear();
@@ -83,17 +83,17 @@ fn anything_that_comes_is_a_sign_of_life() {
     // Its answer stands behind a long transfer of which a byte comes now and then.
     pair.agent.write(&[1; 100]);
     let mut sent = BytesMut::new();
-    pair.agent.transmit(&mut sent, 512);
+    pair.agent.transmit(&mut sent, 512, asked);
     let (mut now, mut come) = (asked, BytesMut::new());
     for _ in 0..40 {
         now += ms(9_000);
         pair.client.handle_timeout(now).unwrap();
         come.unsplit(sent.split_to(1));
         pair.client.receive(&mut come, now).unwrap();
-        pair.client.transmit(&mut BytesMut::new(), 512);
+        pair.client.transmit(&mut BytesMut::new(), 512, now);
     }
-    pair.client.handle_timeout(now + ms(25)).unwrap();
-    pair.client.transmit(&mut BytesMut::new(), 512);
+    pair.client.handle_timeout(now + ms(5)).unwrap();
+    pair.client.transmit(&mut BytesMut::new(), 512, now);
     assert_eq!(alone(&mut pair.client).1, Break::Fault(Fault::Dead));
 }
 
@@ -104,11 +104,11 @@ fn a_few_bytes_are_acknowledged_by_the_clock_many_at_once() {
     let mut out = BytesMut::new();
     pair.client.write(&[1; 799]);
     carry(&mut pair.client, &mut pair.agent, pair.now);
-    assert_eq!(pair.agent.transmit(&mut out, 512), 0);
-    assert_eq!(pair.agent.poll_timeout(), Some(ms(25)));
-    pair.agent.handle_timeout(ms(25)).unwrap();
-    assert_eq!(pair.agent.transmit(&mut out, 512), 17);
-    pair.client.receive(&mut out, ms(25)).unwrap();
+    assert_eq!(pair.agent.transmit(&mut out, 512, pair.now), 0);
+    assert_eq!(pair.agent.poll_timeout(), Some(ms(5)));
+    pair.agent.handle_timeout(ms(5)).unwrap();
+    assert_eq!(pair.agent.transmit(&mut out, 512, pair.now), 17);
+    pair.client.receive(&mut out, ms(5)).unwrap();
     assert!(pair.client.is_flushed());
     assert!(pair.agent.poll_timeout() > Some(ms(10_000)));
     // By their number.
@@ -117,7 +117,7 @@ fn a_few_bytes_are_acknowledged_by_the_clock_many_at_once() {
     assert_eq!(carry(&mut pair.agent, &mut pair.client, pair.now), 17);
     // Because a quarter of the window was read.
     pair.agent.consume(999);
-    assert_eq!(pair.agent.transmit(&mut out, 512), 0);
+    assert_eq!(pair.agent.transmit(&mut out, 512, pair.now), 0);
     pair.agent.consume(1);
     assert_eq!(carry(&mut pair.agent, &mut pair.client, pair.now), 17);
     // Along with data.

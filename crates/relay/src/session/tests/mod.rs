@@ -3,6 +3,7 @@
 
 mod keepalive;
 mod model;
+mod pace;
 mod refusals;
 mod stream;
 
@@ -108,7 +109,7 @@ impl Pair {
 
 fn carry(from: &mut Session, to: &mut Session, now: Duration) -> usize {
     let mut out = BytesMut::new();
-    let len = from.transmit(&mut out, 1 << 20);
+    let len = from.transmit(&mut out, 1 << 20, now);
     if len > 0 {
         to.receive(&mut out, now).unwrap();
         assert!(out.is_empty());

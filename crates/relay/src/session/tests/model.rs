@@ -175,10 +175,10 @@ impl World {
         let Some(carrier) = end.current else { return };
         let mut out = BytesMut::new();
         let len = if self.random.one_in(2) {
-            end.session.transmit(&mut out, limit)
+            end.session.transmit(&mut out, limit, self.now)
         } else {
             let mut pieces = Vec::<Bytes>::new();
-            let len = end.session.transmit_pieces(&mut pieces, limit);
+            let len = end.session.transmit_pieces(&mut pieces, limit, self.now);
             out.extend_from_slice(&pieces.concat());
             len
         };

@@ -21,7 +21,7 @@ fn busy() -> Pair {
     pair.pump();
     assert!(pair.client.is_flushed() && pair.agent.is_flushed());
     pair.agent.write(&stream(1, 10, 20));
-    pair.agent.transmit(&mut BytesMut::new(), 512);
+    pair.agent.transmit(&mut BytesMut::new(), 512, NOW);
     pair
 }
 
@@ -32,7 +32,7 @@ fn refused(sent: &[u8], expected: Fault) {
     assert!(!pair.agent.is_attached() && pair.agent.ended().is_none());
     assert_eq!(pair.agent.counters().faults, 1);
     assert_eq!(fault(pair.agent.receive(&mut bytes(sent), NOW)), Fault::Detached);
-    assert_eq!(pair.agent.transmit(&mut BytesMut::new(), 512), 0);
+    assert_eq!(pair.agent.transmit(&mut BytesMut::new(), 512, NOW), 0);
     pair.client.detach(NOW);
     served(pair);
 }
@@ -77,7 +77,7 @@ fn bytes_over_the_window() {
     let mut pair = busy();
     pair.client.write(&stream(0, 20, 80));
     let mut sent = BytesMut::new();
-    assert_eq!((pair.client.transmit(&mut sent, 512), pair.client.writable()), (80 + 2 * 13, 0));
+    assert_eq!((pair.client.transmit(&mut sent, 512, NOW), pair.client.writable()), (80 + 2 * 13, 0));
     pair.agent.receive(&mut sent, NOW).unwrap();
     let over = [&record::data_header(100, 1)[..], b"x"].concat();
     assert_eq!(fault(pair.agent.receive(&mut bytes(&over), NOW)), Fault::BeyondWindow);
@@ -170,8 +170,8 @@ fn an_offset_that_is_no_longer_held_ends_the_session() {
     assert_eq!((ended.reason, ended.by), (Reason::RewindImpossible, By::Here));
     // The carrier that was attached is told too, once.
     let mut out = BytesMut::new();
-    pair.agent.transmit(&mut out, 512);
-    assert_eq!(pair.agent.transmit(&mut out, 512), 0);
+    pair.agent.transmit(&mut out, 512, NOW);
+    assert_eq!(pair.agent.transmit(&mut out, 512, NOW), 0);
     assert_eq!(out, ended.record());
     let told = pair.client.receive(&mut out, NOW).unwrap_err();
     assert_eq!(told, Break::Ended(Ended { by: By::Peer, ..ended }));
@@ -185,7 +185,7 @@ fn a_close_ends_the_session_in_place_of_attach_and_later() {
     let expected = Ended { reason: Reason::Other(700), text: "later".into(), by: By::Peer };
     let mut pair = busy();
     assert_eq!(pair.agent.receive(&mut bytes(&close), NOW), Err(Break::Ended(expected.clone())));
-    assert_eq!(pair.agent.transmit(&mut BytesMut::new(), 512), 0);
+    assert_eq!(pair.agent.transmit(&mut BytesMut::new(), 512, NOW), 0);
     pair.client.detach(NOW);
     pair.client.offer(NOW).unwrap();
     assert_eq!(pair.client.accept(&mut bytes(&close), NOW), Err(Break::Ended(expected)));
@@ -197,7 +197,7 @@ fn a_close_ends_the_session_in_place_of_attach_and_later() {
 
 fn carry_end(from: &mut Session, to: &mut Session, reason: Reason) {
     let mut out = BytesMut::new();
-    from.transmit(&mut out, 512);
+    from.transmit(&mut out, 512, NOW);
     assert!(matches!(to.receive(&mut out, NOW), Err(Break::Ended(ended)) if ended.reason == reason));
 }
 
@@ -209,7 +209,7 @@ fn without_a_key_only_what_has_not_begun_can_be_attached_again() {
     pair.agent.offer(NOW).unwrap();
     pair.agent.accept(&mut bytes(&from_client), NOW).unwrap().unwrap();
     assert_eq!(pair.agent.write(b"hello"), 5);
-    pair.agent.transmit(&mut BytesMut::new(), 512);
+    pair.agent.transmit(&mut BytesMut::new(), 512, NOW);
     pair.detach();
     assert!(pair.agent.ended().is_none());
     let (client, agent) = pair.attach();
