@@ -68,6 +68,11 @@ const PEERS: &[Peer] = &[
         sets: &["test", "bench", "relay"],
     },
     Peer {
+        name: "prometheus",
+        source: Source::Apt { package: "prometheus", program: "promtool" },
+        sets: TEST,
+    },
+    Peer {
         name: "websockify",
         source: Source::Apt { package: "websockify", program: "websockify" },
         sets: &["relay"],

@@ -24,6 +24,7 @@ pub(super) fn metrics(shared: &Shared) -> Answer {
     for place in shared.audit.places() {
         shared.metrics.audited(&place);
     }
+    shared.metrics.relayed(&snapshot.relay().map(|relay| relay.figures()).unwrap_or_default());
     let [assembly, inflate, pictures] =
         [shared.assembly.used(), shared.inflate.used(), shared.pictures.used()].map(|used| used as u64);
     match shared.metrics.encode(assembly, inflate, pictures) {

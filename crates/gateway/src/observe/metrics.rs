@@ -12,7 +12,9 @@ use prometheus_client::registry::Registry;
 use wicketgate_admission::Fill;
 use wicketgate_audit::Place;
 use wicketgate_policy::{Direction, Finding};
+use wicketgate_relay::broker::Figures;
 
+use super::relay::RelayMetrics;
 use crate::pump::{End, Side, SideTraffic, Summary, Traffic};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -152,6 +154,7 @@ pub struct Metrics {
     registry: Registry,
     all: Arc<Families>,
     durations: Family<RouteLabel, Histogram, fn() -> Histogram>,
+    relay: RelayMetrics,
     assembly: Gauge<u64, AtomicU64>,
     inflate: Gauge<u64, AtomicU64>,
     pictures: Gauge<u64, AtomicU64>,
@@ -226,10 +229,12 @@ impl Default for Metrics {
             all.table_overflowed.clone(),
         );
         register_audit(&mut registry, &all);
+        let relay = RelayMetrics::default();
+        relay.register(&mut registry);
         registry.register("assembly_bytes", "Memory held by unfinished messages", assembly.clone());
         registry.register("inflate_bytes", "Memory held by inflation", inflate.clone());
         registry.register("picture_bytes", "Memory held by pictures that are to be marked", pictures.clone());
-        Self { registry, all, durations, assembly, inflate, pictures }
+        Self { registry, all, durations, relay, assembly, inflate, pictures }
     }
 }
 
@@ -328,6 +333,11 @@ impl Metrics {
         }
         self.all.audit_waiting.get_or_create(&label).set(place.waiting as u64);
         self.all.audit_failing.get_or_create(&label).set(i64::from(place.is_failing));
+    }
+
+    /// Notes what private sessions there are and were. Only ever asked by one at a time.
+    pub fn relayed(&self, figures: &Figures) {
+        self.relay.note(figures);
     }
 
     /// Everything, as text.

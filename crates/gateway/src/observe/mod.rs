@@ -2,5 +2,6 @@
 
 pub mod access;
 mod metrics;
+mod relay;
 
 pub use metrics::{Metrics, RouteMetrics};

@@ -1,6 +1,7 @@
 //! A control connection: an endpoint proves who it is, and then asks, or is asked.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
@@ -303,6 +304,7 @@ impl Broker {
         let about = About { session: session.as_deref(), agent, services: &asked };
         match granted {
             Ok((session, own, invitation)) => {
+                self.counts.granted.fetch_add(1, Relaxed);
                 self.audit.wait(&Event::Private(Private::Granted(about)), who).await;
                 let absent = |reason| (reason, format!("the agent {agent} is not connected to the gateway"));
                 self.agents.tell(agent, invitation).map_err(absent)?;

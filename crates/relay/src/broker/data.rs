@@ -1,6 +1,7 @@
 //! One end of a session.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -97,7 +98,10 @@ impl First<'_> {
         let leaves = second.leaves.clone();
         let (up, down) = ((&mut first.carrier, first.early), (&mut second.carrier, second.early));
         let reason = tokio::select! {
-            over = splice(up, down, &mut join.moved) => over.of(ticket.holder),
+            over = splice(up, down, |more| {
+                broker.counts.carried(ticket.holder, more);
+                join.moved += more;
+            }) => over.of(ticket.holder),
             () = leaves.cancelled() => "told_to_leave",
             () = replaced.cancelled() => "replaced",
         };
@@ -150,6 +154,7 @@ impl<'a> Join<'a> {
             .audit
             .wait(&Event::Private(joined), &join.client.who(Some((&name, &ticket.client_serial))))
             .await;
+        broker.counts.joined.fetch_add(1, Relaxed);
         join
     }
 

@@ -1,6 +1,6 @@
 //! What is open: endpoints and ends of sessions, to be listed, judged again, and ended.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
@@ -161,6 +161,19 @@ impl Live {
         sessions.into_values().collect()
     }
 
+    /// How many agents and clients are connected, and of how many sessions an end is here.
+    pub(super) fn count(&self) -> [u64; 3] {
+        let (mut agents, mut clients, mut sessions) = (0, 0, HashSet::new());
+        for open in self.lock().open.values() {
+            match &open.what {
+                What::Endpoint(peer, _) if peer.name.role == Role::Agent => agents += 1,
+                What::Endpoint(..) => clients += 1,
+                What::End(ticket) => drop(sessions.insert(ticket.session)),
+            }
+        }
+        [agents, clients, sessions.len() as u64]
+    }
+
     fn lock(&self) -> MutexGuard<'_, Table> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -226,6 +239,7 @@ mod tests {
         assert_eq!(sessions.len(), 2);
         assert!(sessions[0].client_end.is_some() && sessions[0].agent_end.is_some());
         assert!(sessions[1].agent_end.is_none());
+        assert_eq!(live.count(), [0, 0, 2]);
         assert_eq!(live.sessions_of(Role::Client, "alice"), 2);
         assert_eq!(live.sessions_of(Role::Agent, "office"), 1);
         let of_one = |what: &What| match what {

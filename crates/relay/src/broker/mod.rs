@@ -5,6 +5,7 @@
 mod control;
 mod data;
 mod ended;
+mod figures;
 mod join;
 mod live;
 mod meeting;
@@ -23,10 +24,12 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use wicketgate_audit::{Audit, Who};
 
+pub use figures::Figures;
 pub use live::{Endpoint, PrivateSession};
 pub use preamble::{Preamble, PreambleError};
 
 use self::ended::Ended;
+use self::figures::Counts;
 use self::join::Joins;
 use self::live::{Live, What};
 use self::meeting::Meeting;
@@ -57,6 +60,7 @@ pub struct Broker {
     probes: Probes,
     live: Live,
     ended: Ended,
+    counts: Counts,
     /// Changes whenever something may have been revoked.
     revoked: watch::Sender<u64>,
     /// Endpoints are to go on elsewhere.
@@ -164,6 +168,7 @@ impl Broker {
             probes: Probes::default(),
             live: Live::default(),
             ended: Ended::default(),
+            counts: Counts::default(),
             revoked: watch::Sender::new(0),
             draining: CancellationToken::new(),
             audit,
@@ -231,6 +236,11 @@ impl Broker {
     /// The sessions of which an end is here.
     pub fn sessions(&self) -> Vec<PrivateSession> {
         self.live.sessions()
+    }
+
+    /// What there is and was, in numbers.
+    pub fn figures(&self) -> Figures {
+        self.counts.figures(self.live.count())
     }
 
     /// Ends sessions for good, and the connections of endpoints, which may come again; gives how many of both.

@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::ops::AddAssign;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -19,10 +20,18 @@ pub(super) struct Spliced {
     pub(super) down: u64,
 }
 
+impl AddAssign for Spliced {
+    fn add_assign(&mut self, more: Self) {
+        self.up += more.up;
+        self.down += more.down;
+    }
+}
+
 /// One direction: what was read and is not written yet. Idle, it holds no buffer.
 struct Lane {
     held: BytesMut,
     unflushed: bool,
+    /// Read, and not counted yet.
     bytes: u64,
 }
 
@@ -45,11 +54,12 @@ impl Over {
     }
 }
 
-/// Carries bytes both ways, and counts them: first those of each side that have been read already. An end of either direction ends both: whoever goes on attaches anew.
+/// Carries bytes both ways, first those of each side that have been read already; `moved` hears how many more it were. An end of
+/// either direction ends both: whoever goes on attaches anew.
 pub(super) async fn splice<A, B>(
     (up, upward): (&mut A, BytesMut),
     (down, downward): (&mut B, BytesMut),
-    moved: &mut Spliced,
+    mut moved: impl FnMut(Spliced),
 ) -> Over
 where
     A: AsyncRead + AsyncWrite + Unpin,
@@ -60,7 +70,7 @@ where
     // gets to the other.
     poll_fn(|cx| {
         let (first, second) = (upward.poll(cx, up, down), downward.poll(cx, down, up));
-        *moved = Spliced { up: upward.bytes, down: downward.bytes };
+        moved(Spliced { up: upward.take_count(), down: downward.take_count() });
         match (first.is_ready(), second.is_ready()) {
             (true, _) => Poll::Ready(Over::First),
             (_, true) => Poll::Ready(Over::Second),
@@ -73,6 +83,10 @@ where
 impl Lane {
     fn new(held: BytesMut) -> Self {
         Self { bytes: held.len() as u64, held, unflushed: false }
+    }
+
+    fn take_count(&mut self) -> u64 {
+        std::mem::take(&mut self.bytes)
     }
 
     fn poll<A, B>(&mut self, cx: &mut Context<'_>, from: &mut A, to: &mut B) -> Poll<io::Result<()>>
@@ -126,7 +140,9 @@ mod tests {
         let spliced = tokio::spawn(async move {
             let mut moved = Spliced::default();
             let early = BytesMut::from(&sent[..3]);
-            (splice((&mut near, early), (&mut far, BytesMut::new()), &mut moved).await, moved)
+            let count = |more| moved += more;
+            let over = splice((&mut near, early), (&mut far, BytesMut::new()), count).await;
+            (over, moved)
         });
         let (mut from_client, mut to_agent) = (vec![0; whole.len()], vec![0; 5]);
         let (mut read, mut write) = tokio::io::split(agent);

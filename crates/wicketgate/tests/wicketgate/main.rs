@@ -7,6 +7,7 @@ mod attacks;
 mod audit;
 mod cli;
 mod demo;
+mod deploy;
 mod examples;
 mod keys;
 mod learn;

@@ -2,6 +2,8 @@
 
 use std::process::Command;
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
 use wicketgate_testkit::gateway::Gateway;
 use wicketgate_testkit::process::Ready;
 
@@ -55,6 +57,46 @@ async fn carriers_are_listed_and_ended_by_an_operator() {
     agent.line("no gateway", PATIENCE).await.unwrap();
     client.more_lines("resumed", resumed, PATIENCE).await.unwrap();
     echoes(address, 1000, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn private_sessions_are_counted() {
+    let (site, (service, _serving)) = (Site::new(), echo().await);
+    let gateway = site.start().await;
+    let way = site.plain(site.gateway.addr());
+    let _agent = site.agent(&way, service).await;
+    let (client, address) = site.client(&way, "echo").await;
+    echoes(address, 100_000, 1).await;
+    let admin = site.path("admin.sock");
+    let figure = async |name: &str| {
+        let mut socket = UnixStream::connect(&admin).await.unwrap();
+        socket.write_all(b"GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await.unwrap();
+        let mut text = String::new();
+        socket.read_to_string(&mut text).await.unwrap();
+        let value = text.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+        value.and_then(|value| value.parse::<u64>().ok()).unwrap_or_else(|| panic!("no {name} in {text}"))
+    };
+    for (name, value) in [
+        ("wicketgate_relay_endpoints{role=\"agent\"}", 1),
+        ("wicketgate_relay_endpoints{role=\"client\"}", 1),
+        ("wicketgate_relay_sessions_open", 1),
+        ("wicketgate_relay_sessions_granted_total", 1),
+        ("wicketgate_relay_joins_total", 1),
+    ] {
+        assert_eq!(figure(name).await, value, "{name}");
+    }
+    let of_agent = figure("wicketgate_relay_bytes_total{from=\"agent\"}").await;
+    let of_client = figure("wicketgate_relay_bytes_total{from=\"client\"}").await;
+    assert!(of_agent > 100_000 && of_client > 100_000, "{of_agent}, {of_client}");
+    // Cut: the same session is joined once more.
+    let resumed = client.lines_with("resumed");
+    let mut kick = Command::new(BINARY);
+    kick.args(["sessions", "kick", "--route", "private", "--config"]).arg(gateway.config());
+    assert!(kick.output().unwrap().status.success());
+    client.more_lines("resumed", resumed, PATIENCE).await.unwrap();
+    echoes(address, 1000, 1).await;
+    assert!(figure("wicketgate_relay_joins_total").await > 1);
+    assert_eq!(figure("wicketgate_relay_sessions_granted_total").await, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
