@@ -69,6 +69,10 @@ pub struct RawRelay {
     /// The most ends of sessions, 2 to 1000000. Each takes about 10 KiB while it is idle.
     #[serde(default = "more")]
     pub max_carriers: At<u32>,
+    /// The most endpoints that look at the way with `wicketgate doctor` at once, 0 to 1000: 0 answers none. Each has up to ten connections of
+    /// 1 MiB, on which it may send 16 MiB.
+    #[serde(default = "sixteen")]
+    pub max_probes: At<u32>,
 }
 
 fn ten_minutes() -> At<Time> {
@@ -81,6 +85,10 @@ fn thirty_seconds() -> At<Time> {
 
 fn ten_seconds() -> At<Time> {
     At::nowhere(Time::secs(10))
+}
+
+fn sixteen() -> At<u32> {
+    At::nowhere(16)
 }
 
 fn hundred() -> At<u32> {
@@ -132,6 +140,8 @@ pub struct RelayConfig {
     pub max_agents: usize,
     /// The most ends of sessions.
     pub max_carriers: usize,
+    /// The most endpoints that look at the way.
+    pub max_probes: usize,
 }
 
 /// The shortest secret that tickets are sealed with.
@@ -190,6 +200,7 @@ impl RawRelay {
             handshake_timeout: time("handshake_timeout", &self.handshake_timeout, 1, 60, problems),
             max_agents: problems.in_range("max_agents", &self.max_agents, 1..=100_000) as usize,
             max_carriers: problems.in_range("max_carriers", &self.max_carriers, 2..=1_000_000) as usize,
+            max_probes: problems.in_range("max_probes", &self.max_probes, 0..=1000) as usize,
             identity: Arc::new(identity),
             seal: Arc::new(seal?),
             ticket_secret,

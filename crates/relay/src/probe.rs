@@ -30,8 +30,6 @@ pub const MAX_BYTES: u64 = 16 << 20;
 pub const MAX_IDLE: Duration = Duration::from_secs(3600);
 /// The most carriers of one ticket at a time.
 pub const MAX_CARRIERS: usize = 10;
-/// The most tickets of which carriers are open at a time, at one gateway.
-pub(crate) const MAX_PROBES: usize = 16;
 /// How many stamps a trickle has.
 pub const TRICKLE: u32 = 8;
 /// The time between two of them.

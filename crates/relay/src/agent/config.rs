@@ -2,14 +2,16 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use wicketgate_config::{At, Item, OneOrMany, Place, Problems, Table};
+use wicketgate_config::{At, Item, OneOrMany, Place, Problems, Table, Time};
 
 use super::services::Services;
 use crate::access::{Access, RawAccess};
 use crate::carrier::Dialer;
+use crate::endpoint::bounds::{RawSession, SessionConfig};
 use crate::endpoint::config::{RawGateway, identity};
 use crate::endpoint::datagrams::config::{RawUdp, UdpConfig};
 use crate::identity::Identity;
@@ -33,10 +35,16 @@ pub struct RawAgent {
     /// in.
     #[serde(default)]
     pub access: Option<Vec<Item<RawClients>>>,
+    /// How long the connection to a service may take, 100ms to 5m.
+    #[serde(default = "ten_seconds")]
+    pub connect_timeout: At<Time>,
+    /// Bounds of each session.
+    #[serde(default)]
+    pub session: RawSession,
     /// Bounds for services of datagrams.
     #[serde(default)]
     pub udp: RawUdp,
-    /// The most sessions at once, 1 to 10000. Each holds at most 16 MiB that the other end has not taken.
+    /// The most sessions at once, 1 to 10000. Each holds at most twice `session.buffer`, and `session.unread`.
     #[serde(default = "hundred")]
     pub max_sessions: At<u32>,
 }
@@ -58,6 +66,10 @@ pub struct RawClients {
     pub timezone: Option<At<String>>,
 }
 
+fn ten_seconds() -> At<Time> {
+    At::nowhere(Time::secs(10))
+}
+
 fn hundred() -> At<u32> {
     At::nowhere(100)
 }
@@ -73,6 +85,10 @@ pub struct AgentConfig {
     pub services: Services,
     /// Which clients reach which.
     pub access: Access,
+    /// How long the connection to a service may take.
+    pub connect_timeout: Duration,
+    /// Bounds of each session.
+    pub session: SessionConfig,
     /// Bounds for services of datagrams.
     pub udp: UdpConfig,
     /// The most sessions at once.
@@ -103,8 +119,13 @@ impl RawAgent {
         };
         let access = Access::check(rules, problems);
         let max_sessions = problems.in_range("max_sessions", &self.max_sessions, 1..=10_000) as usize;
+        let connect_timeout = problems
+            .in_range("connect_timeout", &self.connect_timeout, Time::millis(100)..=Time::secs(300))
+            .0;
+        let session = self.session.check(problems);
         let udp = self.udp.check(problems);
-        Some(AgentConfig { identity: identity?, dialer: dialer?, services, access, udp, max_sessions })
+        let (identity, dialer) = (identity?, dialer?);
+        Some(AgentConfig { identity, dialer, services, access, connect_timeout, session, udp, max_sessions })
     }
 }
 

@@ -4,7 +4,7 @@ use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::slice;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use bytes::BytesMut;
 use tokio::net::{TcpStream, UdpSocket, lookup_host};
@@ -15,10 +15,6 @@ use super::Agent;
 use crate::endpoint::datagrams::{Outlet, Queue, carry};
 use crate::endpoint::streams::{self, Stream, Transport};
 
-/// How long the connection to a service may take.
-const CONNECT: Duration = Duration::from_secs(10);
-/// How long a stream may take to say which service it is for.
-const ASK: Duration = Duration::from_secs(30);
 /// What is received before others have their turn.
 const BURST: usize = 64;
 /// So many errors of a socket in a row are its end.
@@ -39,7 +35,10 @@ pub(super) struct Visit {
 impl Agent {
     /// One stream, from its request for a service to its end.
     pub(super) async fn forward(&self, mut stream: Stream, visit: &Visit) {
-        let Ok(Ok((transport, service))) = timeout(ASK, streams::asked(&mut stream)).await else { return };
+        let asked = streams::asked(&mut stream);
+        let Ok(Ok((transport, service))) = timeout(self.config.session.ask_timeout, asked).await else {
+            return;
+        };
         // Before it is judged: what changes from then on ends it.
         let changes = self.changes.subscribe();
         let refused = match self.address(transport, &service, visit) {
@@ -91,7 +90,7 @@ impl Agent {
         visit: &Visit,
         changes: watch::Receiver<()>,
     ) -> Result<(), String> {
-        let connect = timeout(CONNECT, TcpStream::connect(address));
+        let connect = timeout(self.config.connect_timeout, TcpStream::connect(address));
         let socket = connect.await.map_err(|_| format!("`{service}` does not answer"))?;
         let mut socket = socket.map_err(|error| format!("`{service}` cannot be reached: {error}"))?;
         socket.set_nodelay(true).map_err(|error| error.to_string())?;
@@ -120,7 +119,7 @@ impl Agent {
         let _place = visit.flows.try_acquire().map_err(|_| {
             format!("the session has as many flows of UDP as it may have: {}", self.config.udp.max_flows)
         })?;
-        let socket = timeout(CONNECT, connected(address)).await;
+        let socket = timeout(self.config.connect_timeout, connected(address)).await;
         let socket = socket.map_err(|_| format!("the address of `{service}` is not to be had"))?;
         let socket = socket.map_err(|error| format!("`{service}` cannot be reached: {error}"))?;
         let client = visit.client.as_str();
@@ -129,7 +128,7 @@ impl Agent {
             return Ok(());
         }
         let socket = Arc::new(socket);
-        let (waiting, mut outlet) = (Queue::default(), Service(socket.clone()));
+        let (waiting, mut outlet) = (Queue::new(self.config.udp.queue), Service(socket.clone()));
         let over = async {
             tokio::select! {
                 error = receive(&socket, &waiting) => tracing::debug!(client, service, "the flow: {error}"),

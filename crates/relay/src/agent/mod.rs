@@ -29,8 +29,6 @@ use crate::endpoint::streams;
 use crate::revocation::Newest;
 use crate::session::{Reason, Role, SessionId, close_record};
 
-/// How long the client may take to prove who it is.
-const HANDSHAKE: Duration = Duration::from_secs(60);
 /// How long sessions may take to end when the agent stops.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
@@ -120,6 +118,7 @@ impl Agent {
             let (stream, handle, carriers) = link(
                 Role::Agent,
                 invitation.granted.clone(),
+                &self.config.session,
                 self.config.dialer.clone(),
                 self.control.clone(),
             );
@@ -195,8 +194,8 @@ impl Agent {
         invitation: &Invitation,
     ) -> Result<(), String> {
         let changes = self.changes.subscribe();
-        let established =
-            timeout(HANDSHAKE, self.config.identity.accept_client(stream, &invitation.client)).await;
+        let established = self.config.identity.accept_client(stream, &invitation.client);
+        let established = timeout(self.config.session.handshake_timeout, established).await;
         let established = established
             .map_err(|_| "the client did not prove in time who it is".to_owned())?
             .map_err(|error| error.to_string())?;
@@ -210,7 +209,7 @@ impl Agent {
             flows: Semaphore::new(self.config.udp.max_flows),
         });
         let agent = self.clone();
-        let served = streams::serve(established.stream, move |stream| {
+        let served = streams::serve(established.stream, self.config.session.unread, move |stream| {
             let (agent, visit) = (agent.clone(), visit.clone());
             tokio::spawn(async move { agent.forward(stream, &visit).await });
         });

@@ -21,8 +21,8 @@ use crate::control::version::Version;
 use crate::identity::Certified;
 use crate::name::Name;
 use crate::probe::{
-    Arrived, HEAD, LIFETIME, MAC, MAX_BYTES, MAX_CARRIERS, MAX_IDLE, MAX_MESSAGE, MAX_PROBES, NONCE, PURPOSE,
-    ProbeKey, ProbeTicket, Report, TRICKLE, TRICKLE_STEP, What, read, write,
+    Arrived, HEAD, LIFETIME, MAC, MAX_BYTES, MAX_CARRIERS, MAX_IDLE, MAX_MESSAGE, NONCE, PURPOSE, ProbeKey,
+    ProbeTicket, Report, TRICKLE, TRICKLE_STEP, What, read, write,
 };
 use crate::session::SessionId;
 use crate::ticket::{Ticket, TicketError};
@@ -54,7 +54,7 @@ struct Place<'a> {
 }
 
 impl Probes {
-    fn enter(&self, ticket: &ProbeTicket) -> Result<Place<'_>, Refusal> {
+    fn enter(&self, ticket: &ProbeTicket, most: usize) -> Result<Place<'_>, Refusal> {
         let mut probes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let count = probes.len();
         let fresh = || Probe { ticket: ticket.id, carriers: 0, replaced: CancellationToken::new() };
@@ -65,7 +65,7 @@ impl Probes {
                 *before = fresh();
                 before
             }
-            None if count >= MAX_PROBES => return Err(Refusal::Limit),
+            None if count >= most => return Err(Refusal::Limit),
             None => probes.entry(ticket.holder.clone()).or_insert_with(fresh),
         };
         if probe.carriers >= MAX_CARRIERS {
@@ -110,7 +110,7 @@ pub(super) async fn serve(
     (origin, websocket): (Origin, Option<Arc<Arrived>>),
 ) -> Result<(), ServeError> {
     let ticket = within(config.handshake_timeout, prove(broker, &mut carrier)).await??;
-    let place = broker.probes.enter(&ticket).map_err(ServeError::Refused)?;
+    let place = broker.probes.enter(&ticket, config.max_probes).map_err(ServeError::Refused)?;
     let is_revoked = || broker.config.load().revocations.covers(&ticket.holder, &ticket.serial);
     let mut changes = broker.revoked.subscribe();
     if is_revoked() {
@@ -210,18 +210,17 @@ mod tests {
     #[test]
     fn probes_are_bounded_for_each_holder_and_in_all() {
         let probes = Probes::default();
-        let mut places: Vec<_> =
-            (0..MAX_CARRIERS).map(|_| probes.enter(&ticket("alice", 1)).unwrap()).collect();
-        assert_eq!(probes.enter(&ticket("alice", 1)).unwrap_err(), Refusal::Limit);
+        let enter = |holder: &str, id| probes.enter(&ticket(holder, id), 16);
+        let mut places: Vec<_> = (0..MAX_CARRIERS).map(|_| enter("alice", 1).unwrap()).collect();
+        assert_eq!(enter("alice", 1).unwrap_err(), Refusal::Limit);
         places.pop();
-        places.push(probes.enter(&ticket("alice", 1)).unwrap());
+        places.push(enter("alice", 1).unwrap());
         // Another ticket takes the place of the one before.
-        let newer = probes.enter(&ticket("alice", 2)).unwrap();
+        let newer = enter("alice", 2).unwrap();
         assert!(places.iter().all(|place| place.replaced.is_cancelled()) && !newer.replaced.is_cancelled());
         drop(places);
-        let others: Vec<_> =
-            (1..MAX_PROBES).map(|n| probes.enter(&ticket(&format!("c{n}"), 1)).unwrap()).collect();
-        assert_eq!(probes.enter(&ticket("mallory", 1)).unwrap_err(), Refusal::Limit);
+        let others: Vec<_> = (1..16).map(|n| enter(&format!("c{n}"), 1).unwrap()).collect();
+        assert_eq!(enter("mallory", 1).unwrap_err(), Refusal::Limit);
         drop((newer, others));
         assert!(probes.0.lock().unwrap().is_empty());
     }

@@ -6,8 +6,6 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use wicketgate_config::{At, Problems, Time};
 
-use crate::session::Limits;
-
 /// Signs of life on the way to the gateway. Where connections end of silence, or at an age, the endpoint learns both, and stays below:
 /// it asks more often, and changes to another connection before the one that it has is cut.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -78,16 +76,6 @@ impl Default for Keepalive {
 }
 
 impl Keepalive {
-    /// What a session waits for on a carrier, beside its other bounds.
-    pub(crate) fn limits(&self) -> Limits {
-        Limits {
-            ping_interval: self.interval,
-            pong_timeout: self.timeout,
-            missed_pongs: self.misses,
-            ..Limits::default()
-        }
-    }
-
     /// From the last byte before a carrier has gone silent, how long until it is taken for dead, at most.
     pub(crate) fn patience(&self) -> Duration {
         self.timeout * u32::from(self.misses)

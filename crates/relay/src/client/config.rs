@@ -8,6 +8,7 @@ use serde::Deserialize;
 use wicketgate_config::{At, Problems};
 
 use crate::carrier::Dialer;
+use crate::endpoint::bounds::{RawSession, SessionConfig};
 use crate::endpoint::config::{RawGateway, identity};
 use crate::endpoint::datagrams::config::{RawUdp, UdpConfig};
 use crate::identity::Identity;
@@ -22,6 +23,9 @@ pub struct RawClient {
     pub gateway: RawGateway,
     /// The folder with `authority.pem`, `certificate.pem` and `key.pem`, as `wicketgate ca issue client NAME` fills it.
     pub identity: At<PathBuf>,
+    /// Bounds of each session.
+    #[serde(default)]
+    pub session: RawSession,
     /// Bounds for services of datagrams.
     #[serde(default)]
     pub udp: RawUdp,
@@ -34,6 +38,8 @@ pub struct ClientConfig {
     pub identity: Arc<Identity>,
     /// The way to its gateway.
     pub dialer: Dialer,
+    /// Bounds of each session.
+    pub session: SessionConfig,
     /// Bounds for services of datagrams.
     pub udp: UdpConfig,
 }
@@ -43,8 +49,9 @@ impl RawClient {
     pub fn check(self, problems: &mut Problems) -> Option<ClientConfig> {
         let identity = identity(&self.identity, Role::Client, problems);
         let dialer = self.gateway.check(identity.as_deref(), problems);
+        let session = self.session.check(problems);
         let udp = self.udp.check(problems);
-        Some(ClientConfig { identity: identity?, dialer: dialer?, udp })
+        Some(ClientConfig { identity: identity?, dialer: dialer?, session, udp })
     }
 }
 

@@ -16,8 +16,6 @@ use crate::endpoint::streams::{self, OpenError, Opener};
 
 /// Before another try to accept when that failed.
 const PAUSE: Duration = Duration::from_millis(50);
-/// How long a SOCKS client may take to say where it wants to go.
-const ASK: Duration = Duration::from_secs(10);
 
 /// Where connections come in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,8 +41,8 @@ enum DoorError {
     Command(Socks5Command),
 }
 
-/// Takes connections and carries them, until it is dropped.
-pub(super) async fn keep(opener: Opener, door: Door, listener: TcpListener) {
+/// Takes connections and carries them, until it is dropped. A SOCKS client has `patience` to say where it wants to go.
+pub(super) async fn keep(opener: Opener, door: Door, listener: TcpListener, patience: Duration) {
     let (door, mut carried) = (Arc::new(door), JoinSet::new());
     loop {
         tokio::select! {
@@ -57,7 +55,7 @@ pub(super) async fn keep(opener: Opener, door: Door, listener: TcpListener) {
                 let (opener, door) = (opener.clone(), door.clone());
                 carried.spawn(async move {
                     let _ = socket.set_nodelay(true);
-                    if let Err(error) = door.take(&opener, socket).await {
+                    if let Err(error) = door.take(&opener, socket, patience).await {
                         tracing::warn!("{error}");
                     }
                 });
@@ -68,19 +66,29 @@ pub(super) async fn keep(opener: Opener, door: Door, listener: TcpListener) {
 }
 
 impl Door {
-    async fn take(&self, opener: &Opener, mut socket: TcpStream) -> Result<(), DoorError> {
+    async fn take(
+        &self,
+        opener: &Opener,
+        mut socket: TcpStream,
+        patience: Duration,
+    ) -> Result<(), DoorError> {
         match self {
             Self::Service(service) => drop(carry(opener, service, &mut socket).await?),
-            Self::Socks(services) => socks(opener, services, socket).await?,
+            Self::Socks(services) => socks(opener, services, socket, patience).await?,
         }
         Ok(())
     }
 }
 
 /// Carries a connection to the service that it asks for.
-async fn socks(opener: &Opener, services: &[String], socket: TcpStream) -> Result<(), DoorError> {
+async fn socks(
+    opener: &Opener,
+    services: &[String],
+    socket: TcpStream,
+    patience: Duration,
+) -> Result<(), DoorError> {
     let asked = async { Socks5ServerProtocol::accept_no_auth(socket).await?.read_command().await };
-    let (asking, command, target) = timeout(ASK, asked).await.map_err(|_| DoorError::Late)??;
+    let (asking, command, target) = timeout(patience, asked).await.map_err(|_| DoorError::Late)??;
     if command != Socks5Command::TCPConnect {
         asking.reply_error(&ReplyError::CommandNotSupported).await?;
         return Err(DoorError::Command(command));

@@ -30,7 +30,7 @@ pub(super) struct Bounds {
 
 impl Bounds {
     pub(super) fn new(udp: UdpConfig) -> Self {
-        let table = Arc::new(Table::new(udp.max_flows));
+        let table = Arc::new(Table::new(udp.max_flows, udp.queue));
         Self { udp, places: Arc::new(Semaphore::new(udp.max_flows)), table }
     }
 }

@@ -26,9 +26,6 @@ use crate::identity::HandshakeError;
 use crate::name::{Name, NameError, Role};
 use crate::session::{Ended, Reason, Role as End, SessionId};
 
-/// How long the agent may take to prove who it is.
-const HANDSHAKE: Duration = Duration::from_secs(60);
-
 /// What a person at a client wants to know.
 #[derive(Debug)]
 pub enum Progress {
@@ -104,6 +101,7 @@ pub struct Connected {
     streams: JoinHandle<()>,
     keeper: AbortOnDropHandle<()>,
     flows: Bounds,
+    ask_timeout: Duration,
     /// Ends the session when the agent is revoked.
     _watch: AbortOnDropHandle<()>,
     _control: Control,
@@ -132,7 +130,8 @@ pub async fn connect(
     let granted = control.open(agent, services).await?;
     told(&Progress::Granted(granted.session));
     let session = granted.session;
-    let (stream, handle, carriers) = link(End::Client, granted, config.dialer.clone(), control.clone());
+    let (stream, handle, carriers) =
+        link(End::Client, granted, &config.session, config.dialer.clone(), control.clone());
     let tells = told.clone();
     let carriers = tokio::spawn(carriers.run(move |event| match event {
         Event::Attached { first: true, .. } => {}
@@ -142,18 +141,19 @@ pub async fn connect(
         Event::Broken(why) => tells(&Progress::Broken(why.clone())),
         Event::Undialled(why) => tells(&Progress::NoCarrier(why.clone())),
     }));
-    let established = match timeout(HANDSHAKE, config.identity.connect_agent(stream, &name)).await {
-        Ok(Ok(established)) => established,
-        failed => {
-            let ended = handle.ended();
-            handle.close(Reason::Normal, "");
-            return Err(match (ended, failed) {
-                (Some(ended), _) => ConnectError::Ended(ended),
-                (None, Ok(Err(error))) => error.into(),
-                (None, _) => ConnectError::Late,
-            });
-        }
-    };
+    let established =
+        match timeout(config.session.handshake_timeout, config.identity.connect_agent(stream, &name)).await {
+            Ok(Ok(established)) => established,
+            failed => {
+                let ended = handle.ended();
+                handle.close(Reason::Normal, "");
+                return Err(match (ended, failed) {
+                    (Some(ended), _) => ConnectError::Ended(ended),
+                    (None, Ok(Err(error))) => error.into(),
+                    (None, _) => ConnectError::Late,
+                });
+            }
+        };
     let serial = established.peer.serial.clone();
     if revoked.covers(&serial) {
         handle.close(Reason::Revoked, "the agent is revoked");
@@ -161,7 +161,7 @@ pub async fn connect(
     }
     handle.prove(&established.secret(LABEL, &session.0).map_err(HandshakeError::from)?);
     // Until the agent has the end of the handshake it has no key, and the session does not outlive its carrier.
-    if timeout(HANDSHAKE, handle.flushed()).await.is_err() {
+    if timeout(config.session.handshake_timeout, handle.flushed()).await.is_err() {
         handle.close(Reason::Normal, "");
         return Err(ConnectError::Late);
     }
@@ -175,14 +175,25 @@ pub async fn connect(
         watched.close(Reason::Revoked, "the agent is revoked");
     }));
     told(&Progress::Verified(established.peer.name.clone()));
-    let (opener, run) = streams::client(established.stream);
+    let (opener, run) = streams::client(established.stream, config.session.unread);
     let streams = tokio::spawn(async move {
         if let Err(error) = run.await {
             tracing::debug!("the session's streams have ended: {error}");
         }
     });
     let flows = Bounds::new(config.udp);
-    Ok(Connected { opener, handle, carriers, streams, keeper, flows, _watch: watch, _control: control })
+    let ask_timeout = config.session.ask_timeout;
+    Ok(Connected {
+        opener,
+        handle,
+        carriers,
+        streams,
+        keeper,
+        flows,
+        ask_timeout,
+        _watch: watch,
+        _control: control,
+    })
 }
 
 impl Connected {
@@ -203,7 +214,9 @@ impl Connected {
         for entrance in entrances {
             let opener = self.opener.clone();
             match entrance {
-                Entrance::Connections(door, listener) => kept.spawn(door::keep(opener, door, listener)),
+                Entrance::Connections(door, listener) => {
+                    kept.spawn(door::keep(opener, door, listener, self.ask_timeout))
+                }
                 Entrance::Datagrams(service, socket) => {
                     kept.spawn(flows::keep(opener, service, socket, self.flows.clone()))
                 }
@@ -212,9 +225,14 @@ impl Connected {
         (&mut self.carriers).await.ok()
     }
 
+    /// The session, to be looked at.
+    pub fn handle(&self) -> LinkHandle {
+        self.handle.clone()
+    }
+
     /// Ends the session once everything that was written is there.
     pub async fn end(self) -> Option<Ended> {
-        let Self { opener, handle, carriers, streams, keeper, flows: _, _watch, _control } = self;
+        let Self { opener, handle, carriers, streams, keeper, _watch, _control, .. } = self;
         drop(opener);
         let _ = timeout(Duration::from_secs(10), streams).await;
         handle.close(Reason::Normal, "");

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::endpoint::datagrams::Queue;
+use crate::endpoint::datagrams::{Queue, Room};
 
 /// An entrance, and who sends there.
 type Source = (u64, SocketAddr);
@@ -15,6 +15,8 @@ type Source = (u64, SocketAddr);
 #[derive(Debug)]
 pub(super) struct Table {
     max: usize,
+    /// For what waits of each.
+    queue: Room,
     flows: Mutex<Flows>,
 }
 
@@ -68,9 +70,9 @@ pub(super) struct Held {
 }
 
 impl Table {
-    /// A table that has this many places.
-    pub(super) fn new(max: usize) -> Self {
-        Self { max, flows: Mutex::default() }
+    /// A table that has this many places, and room for each.
+    pub(super) fn new(max: usize, queue: Room) -> Self {
+        Self { max, queue, flows: Mutex::default() }
     }
 
     /// The number of another entrance.
@@ -90,7 +92,7 @@ impl Table {
             return None;
         }
         let number = flows.number();
-        let (waiting, over) = (Arc::<Queue>::default(), CancellationToken::new());
+        let (waiting, over) = (Arc::new(Queue::new(self.queue)), CancellationToken::new());
         waiting.push(datagram);
         flows.open.insert(source, Flow { number, waiting: waiting.clone(), over: over.clone() });
         flows.held += 1;
@@ -140,7 +142,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_quietest_of_all_entrances_makes_room_and_never_the_new_one() {
-        let table = Arc::new(Table::new(2));
+        let table = Arc::new(Table::new(2, Room { bytes: 1 << 16, datagrams: 9 }));
         let (one, two) = (table.entrance(), table.entrance());
         let take = |source| table.clone().take(source, b"x");
         let first = take(source(one, 1)).unwrap();
@@ -165,7 +167,7 @@ mod tests {
 
     #[test]
     fn a_flow_that_is_over_swallows_nothing_and_many_are_not_held() {
-        let table = Arc::new(Table::new(2));
+        let table = Arc::new(Table::new(2, Room { bytes: 1 << 16, datagrams: 9 }));
         let take = || table.clone().take(source(1, 1), b"x");
         let counts = || {
             let flows = table.lock();

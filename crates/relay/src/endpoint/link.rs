@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use wicketgate_tls::Transport;
 
 use super::Backoff;
+use super::bounds::SessionConfig;
 use super::carry::{Broken, carry};
 use super::control::{Control, ControlError, Granted};
 use crate::broker::Preamble;
@@ -319,8 +320,14 @@ pub struct Carriers {
 }
 
 /// One end of a session that has been granted.
-pub fn link(role: Role, granted: Granted, dialer: Dialer, control: Control) -> (Link, LinkHandle, Carriers) {
-    let limits = dialer.keepalive().limits();
+pub fn link(
+    role: Role,
+    granted: Granted,
+    bounds: &SessionConfig,
+    dialer: Dialer,
+    control: Control,
+) -> (Link, LinkHandle, Carriers) {
+    let limits = bounds.limits(&dialer.keepalive());
     let core = Session::new(role, granted.session, limits, rand::random(), Duration::ZERO);
     let state = State { core, reader: None, writer: None, flusher: None, carrier: None, dropped: false };
     let shared = Arc::new(Shared {

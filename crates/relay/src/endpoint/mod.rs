@@ -1,6 +1,7 @@
 //! What agents and clients have in common: one control connection to the gateway, and sessions whose carriers they dial.
 
 mod backoff;
+pub mod bounds;
 mod carry;
 pub mod config;
 pub mod control;

@@ -18,9 +18,6 @@ const MAX_STREAMS: usize = 128;
 /// The most that a client opens at once: further ones wait. Fewer than there may be, since a stream that has ended counts until
 /// both ends know.
 const MAX_OPEN: usize = MAX_STREAMS / 2;
-/// What all streams of a session may hold that nobody has read, in bytes: each has 256 KiB at first, and more where the way is
-/// long.
-const WINDOW: usize = 64 << 20;
 /// The longest name of a service, in bytes, with what may stand before it.
 const MAX_SERVICE: usize = 128 + DATAGRAMS.len();
 /// What is read at once, in bytes: each stream holds twice as much. With the 12 bytes of a frame's header it fills four
@@ -44,10 +41,11 @@ pub enum Transport {
 /// A stream of a session.
 pub type Stream = Compat<yamux::Stream>;
 
-fn config() -> Config {
+/// All streams may hold so many bytes that nobody has read: each has 256 KiB at first, and more where the way is long.
+fn config(unread: usize) -> Config {
     let mut config = Config::default();
     config.set_max_num_streams(MAX_STREAMS);
-    config.set_max_connection_receive_window(Some(WINDOW));
+    config.set_max_connection_receive_window(Some(unread));
     config.set_split_send_size(COPY);
     config
 }
@@ -111,13 +109,14 @@ impl Opener {
     }
 }
 
-/// Streams over an established session, as its client; the future keeps them going until the session ends.
-pub fn client<S>(session: S) -> (Opener, impl Future<Output = Result<(), ConnectionError>>)
+/// Streams over an established session, as its client; the future keeps them going until the session ends. They hold at most
+/// `unread` bytes that nobody has read.
+pub fn client<S>(session: S, unread: usize) -> (Opener, impl Future<Output = Result<(), ConnectionError>>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (opens, mut opened) = mpsc::channel::<oneshot::Sender<_>>(MAX_STREAMS);
-    let mut connection = Connection::new(Joined::new(session).compat(), config(), Mode::Client);
+    let mut connection = Connection::new(Joined::new(session).compat(), config(unread), Mode::Client);
     let run = async move {
         let mut asked: Option<oneshot::Sender<_>> = None;
         let mut ending = false;
@@ -158,15 +157,16 @@ where
     (Opener { asks: opens, places: Arc::new(Semaphore::new(MAX_OPEN)) }, run)
 }
 
-/// Streams that a client opens over an established session: each is given to `take`, until the session ends.
+/// Streams that a client opens over an established session: each is given to `take`, until the session ends. They hold at most
+/// `unread` bytes that nobody has read.
 ///
 /// # Errors
 /// The session broke.
-pub async fn serve<S>(session: S, mut take: impl FnMut(Stream)) -> Result<(), ConnectionError>
+pub async fn serve<S>(session: S, unread: usize, mut take: impl FnMut(Stream)) -> Result<(), ConnectionError>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let mut connection = Connection::new(Joined::new(session).compat(), config(), Mode::Server);
+    let mut connection = Connection::new(Joined::new(session).compat(), config(unread), Mode::Server);
     while let Some(stream) = poll_fn(|cx| connection.poll_next_inbound(cx)).await {
         take(stream?.compat());
     }

@@ -154,7 +154,7 @@ impl Pace {
         let more = if matches!(self.phase, Phase::Starting { .. }) { new.saturating_mul(2) } else { new / 4 };
         // And no pause, where all is well.
         let less = if self.phase == Phase::Draining && self.slow == 0 { new / 2 } else { self.bound };
-        self.bound = self.reckon().clamp(self.bound - less, self.bound.saturating_add(more));
+        self.bound = self.reckon().clamp(self.bound.saturating_sub(less), self.bound.saturating_add(more));
     }
 
     fn take_rate(&mut self, mark: &Mark, received: u64, begins: bool, now: Duration) {
@@ -200,7 +200,7 @@ impl Pace {
         let (rate, reckoned) = (self.rate(), self.reckon());
         match &mut self.phase {
             Phase::Starting { best, flat } if begins && !mark.idle => {
-                if rate >= *best + *best / 4 {
+                if rate >= best.saturating_add(*best / 4) {
                     (*best, *flat) = (rate, 0);
                 } else {
                     *flat += 1;

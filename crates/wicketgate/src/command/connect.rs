@@ -11,13 +11,14 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, Stdin, Stdout, stdin, stdout};
 use tokio::net::{TcpListener, UdpSocket};
+use tokio_util::task::AbortOnDropHandle;
 use wicketgate_config::Problems;
 use wicketgate_relay::client::config::RawClient;
 use wicketgate_relay::client::{Connected, Door, Entrance, Progress, Told, connect};
 
 use super::configuration::{BAD_CONFIGURATION, show};
-use super::endpoint;
 use super::run::Stop;
+use super::{endpoint, throughput};
 
 /// Reach a service of an agent, through a session that nobody on the way can read.
 ///
@@ -48,6 +49,9 @@ pub(crate) struct Connect {
     /// Look through the configuration, and end.
     #[arg(long)]
     check: bool,
+    /// Show how much goes each way: on a terminal in one line, otherwise in a line every five seconds.
+    #[arg(long, conflicts_with = "quiet")]
+    progress: bool,
     /// Say nothing but what goes wrong.
     #[arg(long, short)]
     quiet: bool,
@@ -179,6 +183,9 @@ impl Connect {
                 session = session => session?,
                 _ = stop.told() => return Ok(ExitCode::FAILURE),
             };
+            let _shows = self
+                .progress
+                .then(|| AbortOnDropHandle::new(tokio::spawn(throughput::show(session.handle()))));
             match self.stdio {
                 true => carry(session, &self.services[0].service).await,
                 false => listen(session, ways, &self, &mut stop).await,

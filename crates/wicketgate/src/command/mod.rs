@@ -23,6 +23,7 @@ mod schema;
 mod sessions;
 mod table;
 mod test_policy;
+mod throughput;
 mod watermark;
 
 use std::process::ExitCode;

@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, sleep_until};
 
-pub use queue::Queue;
+pub use queue::{Queue, Room};
 
 /// The longest datagram, in bytes: what UDP over IPv4 takes.
 pub const MAX_DATAGRAM: usize = 65_507;

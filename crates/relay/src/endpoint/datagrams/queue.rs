@@ -10,14 +10,19 @@ use tokio::time::Instant;
 
 use super::{Activity, MAX_DATAGRAM};
 
-/// How much of a flow waits for the session at most, in bytes.
-const MAX_BYTES: usize = 256 << 10;
-/// How many datagrams of a flow wait at most: short ones take room beside their bytes.
-const MAX_WAITING: usize = 256;
+/// How much of a flow waits for the session at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// Bytes.
+    pub bytes: usize,
+    /// Datagrams: short ones take room beside their bytes.
+    pub datagrams: usize,
+}
 
 /// Datagrams of a flow that wait for the session.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Queue {
+    room: Room,
     waiting: Mutex<Waiting>,
     more: Notify,
     last: Activity,
@@ -32,6 +37,12 @@ struct Waiting {
 }
 
 impl Queue {
+    /// An empty one.
+    pub fn new(room: Room) -> Self {
+        let (waiting, more, last, over) = Default::default();
+        Self { room, waiting, more, last, over }
+    }
+
     /// Takes a datagram in. Where there is no room, the oldest ones go.
     pub fn push(&self, datagram: &[u8]) {
         self.last.note();
@@ -42,7 +53,7 @@ impl Queue {
         }
         waiting.bytes += datagram.len();
         waiting.datagrams.push_back(Bytes::copy_from_slice(datagram));
-        while waiting.bytes > MAX_BYTES || waiting.datagrams.len() > MAX_WAITING {
+        while waiting.bytes > self.room.bytes || waiting.datagrams.len() > self.room.datagrams {
             let Some(oldest) = waiting.datagrams.pop_front() else { break };
             waiting.bytes -= oldest.len();
             waiting.dropped += 1;
@@ -101,27 +112,29 @@ impl Queue {
 mod tests {
     use super::*;
 
+    const ROOM: Room = Room { bytes: 256 << 10, datagrams: 256 };
+
     #[tokio::test]
     async fn the_oldest_are_dropped_and_the_newest_come_in_order() {
-        let queue = Queue::default();
+        let queue = Queue::new(ROOM);
         for number in 0..2000_u32 {
             queue.push(&number.to_be_bytes());
         }
-        assert_eq!(queue.dropped(), 2000 - MAX_WAITING as u64);
-        for number in 2000 - MAX_WAITING..2000 {
+        assert_eq!(queue.dropped(), 2000 - ROOM.datagrams as u64);
+        for number in 2000 - ROOM.datagrams..2000 {
             assert_eq!(queue.next().await, u32::try_from(number).unwrap_or_default().to_be_bytes()[..]);
         }
         assert!(queue.pop().is_none());
         for _ in 0..100 {
             queue.push(&[7; MAX_DATAGRAM]);
         }
-        assert!(queue.lock().bytes <= MAX_BYTES);
-        assert_eq!(queue.lock().datagrams.len(), MAX_BYTES / MAX_DATAGRAM);
+        assert!(queue.lock().bytes <= ROOM.bytes);
+        assert_eq!(queue.lock().datagrams.len(), ROOM.bytes / MAX_DATAGRAM);
         queue.push(&[7; MAX_DATAGRAM + 1]);
-        assert_eq!(queue.lock().datagrams.len(), MAX_BYTES / MAX_DATAGRAM);
+        assert_eq!(queue.lock().datagrams.len(), ROOM.bytes / MAX_DATAGRAM);
         // Empty ones are datagrams too, and are bounded like others.
-        let empty = Queue::default();
+        let empty = Queue::new(ROOM);
         (0..2000).for_each(|_| empty.push(b""));
-        assert_eq!((empty.next().await.len(), empty.lock().datagrams.len()), (0, MAX_WAITING - 1));
+        assert_eq!((empty.next().await.len(), empty.lock().datagrams.len()), (0, ROOM.datagrams - 1));
     }
 }

@@ -28,7 +28,7 @@ struct End {
 
 fn end(stream: DuplexStream) -> End {
     let (mut outlet, came) = mpsc::unbounded_channel();
-    let waiting = Arc::<Queue>::default();
+    let waiting = Arc::new(Queue::new(Room { bytes: 256 << 10, datagrams: 256 }));
     let queue = waiting.clone();
     let carried = tokio::spawn(async move { carry(stream, &queue, &mut outlet, IDLE, pending()).await });
     End { waiting, came, carried }

@@ -286,7 +286,8 @@ async fn what_is_no_datagram_ends_its_flow_reaches_nobody_and_the_next_one_is_se
         assert!(back.is_empty(), "{back:?}");
     }
     assert!(came.lock().unwrap().is_empty(), "{:?}", came.lock().unwrap());
-    assert_eq!(agent.lines_with("the flow: "), 4, "{}", agent.output());
+    // The agent may write it after the stream has ended.
+    agent.more_lines("the flow: ", 3, PATIENCE).await.unwrap();
     // In the same session, and in another.
     let (mut near, mut far) = duplex(1 << 16);
     let honest = async {

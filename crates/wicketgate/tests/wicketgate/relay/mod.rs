@@ -1,5 +1,6 @@
 //! Private sessions: an authority, a gateway, agents and clients as programs of their own.
 
+mod bounds;
 mod choice;
 mod datagrams;
 mod doctor;

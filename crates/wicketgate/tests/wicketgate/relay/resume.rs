@@ -90,7 +90,7 @@ async fn a_session_of_an_agent_that_was_started_anew_ends_with_that_word() {
     let again = site.agent(&way, service).await;
     let status = client.wait(PATIENCE).await.unwrap_or_else(|error| panic!("{error:#}\n{}", again.output()));
     assert_eq!(status.code(), Some(1));
-    assert!(client.output().contains("agent_restarted"), "{}", client.output());
+    client.line("agent_restarted", PATIENCE).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
