@@ -6,6 +6,7 @@ mod counts;
 mod detection;
 mod docs;
 mod fuzz;
+mod package;
 mod peers;
 mod shell;
 mod test;
@@ -40,6 +41,8 @@ enum Task {
     Docs(docs::Arguments),
     /// Runs the fuzz targets for a bounded time
     Fuzz(fuzz::Arguments),
+    /// Makes a Debian package and its bill of materials in target/package
+    Package(package::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -62,5 +65,6 @@ fn run(task: Task) -> Result<()> {
         Task::Detection(arguments) => detection::run(&arguments),
         Task::Docs(arguments) => docs::run(&arguments),
         Task::Fuzz(arguments) => fuzz::run(&arguments),
+        Task::Package(arguments) => package::run(&arguments),
     }
 }

@@ -249,6 +249,11 @@ impl Server {
         Ok(())
     }
 
+    /// How long sessions and requests have to end at a drain.
+    pub const fn drain_timeout(&self) -> Duration {
+        self.drain.timeout
+    }
+
     /// Takes no new connections, ends the sessions spread over the drain time, and waits for what is under way until that
     /// time is over. The sessions that were cut off.
     pub async fn drain(mut self, cause: Cause) -> usize {

@@ -83,7 +83,8 @@ impl Supervisor {
 impl Word<'_> {
     fn text(self) -> String {
         match self {
-            Self::Ready => "READY=1".into(),
+            // It may have taken over from the one that was started.
+            Self::Ready => format!("READY=1\nMAINPID={}", std::process::id()),
             Self::Reloading => {
                 let now = clock_gettime(ClockId::Monotonic);
                 let micros = i128::from(now.tv_sec) * 1_000_000 + i128::from(now.tv_nsec) / 1000;

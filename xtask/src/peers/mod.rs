@@ -14,7 +14,7 @@ use crate::shell::root;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// Peers, or the sets `test`, `bench`, `relay` and `waf`; all if none is named
+    /// Peers, or the sets `test`, `bench`, `relay`, `waf` and `package`; all if none is named
     names: Vec<String>,
 }
 
@@ -66,6 +66,21 @@ const PEERS: &[Peer] = &[
         name: "haproxy",
         source: Source::Apt { package: "haproxy", program: "haproxy" },
         sets: &["test", "bench", "relay"],
+    },
+    Peer {
+        name: "cargo-deb",
+        source: Source::Crate { name: "cargo-deb", version: "3.8.0", features: "gzip" },
+        sets: &["package"],
+    },
+    Peer {
+        name: "cargo-cyclonedx",
+        source: Source::Crate { name: "cargo-cyclonedx", version: "0.5.9", features: "" },
+        sets: &["package"],
+    },
+    Peer {
+        name: "debootstrap",
+        source: Source::Apt { package: "debootstrap", program: "debootstrap" },
+        sets: &["package"],
     },
     Peer {
         name: "prometheus",

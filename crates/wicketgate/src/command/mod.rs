@@ -5,6 +5,7 @@ mod audit;
 mod ca;
 mod capture;
 mod check;
+mod completions;
 mod configuration;
 mod connect;
 mod demo;
@@ -14,6 +15,7 @@ mod init;
 mod join;
 mod key;
 mod learn;
+mod man;
 mod operator;
 mod reference;
 mod relay;
@@ -21,6 +23,7 @@ mod revoke;
 mod run;
 mod schema;
 mod sessions;
+mod successor;
 mod table;
 mod test_policy;
 mod throughput;
@@ -81,6 +84,12 @@ pub(crate) enum Command {
     Ca(ca::Ca),
     /// Print the JSON Schema of a configuration, for editors.
     Schema(schema::Schema),
+    /// Print what completes commands and options in your shell.
+    ///
+    /// bash: wicketgate completions bash > ~/.local/share/bash-completion/completions/wicketgate
+    Completions(completions::Completions),
+    /// Write manual pages, one for each command.
+    Man(man::Man),
     /// Print the reference of a configuration in Markdown.
     #[command(hide = true)]
     Reference(schema::Schema),
@@ -109,6 +118,8 @@ impl Command {
             Self::Doctor(doctor) => doctor.run(),
             Self::Ca(ca) => ca.run(),
             Self::Schema(schema) => schema.run(),
+            Self::Completions(completions) => completions.run(),
+            Self::Man(man) => man.run(),
             Self::Reference(schema) => reference::run(schema.of),
         }
     }

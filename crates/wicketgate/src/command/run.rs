@@ -9,6 +9,7 @@ use clap::Args;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
+use tokio::time::{Instant, interval_at};
 use wicketgate_audit::{Audit, Event, Who};
 use wicketgate_gateway::admin::Admin;
 use wicketgate_gateway::config::{AdminConfig, Config, ConfigWatch, Report, RuntimeConfig};
@@ -16,12 +17,14 @@ use wicketgate_gateway::server::{Cause, Server};
 use wicketgate_gateway::workers::{DataPlane, Workers};
 
 use super::configuration::{BAD_CONFIGURATION, ConfigPath};
+use super::successor::Successor;
 use crate::logs::{self, Logs};
 use crate::supervisor::{Supervisor, Word};
 
 /// Serve, until SIGTERM or SIGINT.
 ///
-/// SIGHUP, and a change of the configuration's files, make it follow the new configuration, whole or not at all. SIGTERM
+/// SIGHUP, and a change of the configuration's files, make it follow the new configuration, whole or not at all. SIGUSR2 starts
+/// the program anew, as after an upgrade: where `runtime.handover` is set, the new process takes over and this one drains. SIGTERM
 /// and SIGINT make it drain; a second one ends it at once.
 #[derive(Args)]
 pub(crate) struct Run {
@@ -69,6 +72,9 @@ impl Run {
     }
 }
 
+/// How often it says how far a drain is.
+const COUNT: Duration = Duration::from_secs(5);
+
 /// How long audit records that still wait may take at the end.
 pub(super) const LAST_WORDS: Duration = Duration::from_secs(5);
 
@@ -81,6 +87,7 @@ fn listen(config: &AdminConfig, runtime: &RuntimeConfig) -> anyhow::Result<Admin
 /// The signals that the gateway obeys.
 struct Signals {
     reload: Signal,
+    upgrade: Signal,
     stop: Stop,
 }
 
@@ -92,7 +99,8 @@ pub(super) struct Stop {
 
 impl Signals {
     fn new() -> std::io::Result<Self> {
-        Ok(Self { reload: signal(SignalKind::hangup())?, stop: Stop::new()? })
+        let (reload, upgrade) = (signal(SignalKind::hangup())?, signal(SignalKind::user_defined2())?);
+        Ok(Self { reload, upgrade, stop: Stop::new()? })
     }
 }
 
@@ -129,21 +137,27 @@ async fn operate(
     announce(&server);
     let mut watch = start_watch(&report);
     let (taken, audit) = (server.taken(), server.shared.audit.clone());
+    let mut successor = Successor::default();
     loop {
         let reason = tokio::select! {
             _ = signals.reload.recv() => "SIGHUP",
             () = changed(&mut watch) => "the configuration's files changed",
+            _ = signals.upgrade.recv() => {
+                successor.start(source.started.runtime.handover.as_deref());
+                continue;
+            }
+            () = successor.ended() => continue,
             signal = signals.stop.told() => {
                 tracing::info!(signal, "stopping");
                 supervisor.tell(Word::Stopping);
-                let cut_off = drain(server, Cause::Stop, signals.stop).await;
+                let cut_off = drain(server, Cause::Stop, signals.stop, Some(supervisor)).await;
                 return cut_off.inspect(|sessions| stopped(&audit, signal, *sessions));
             }
             () = taken.cancelled() => {
                 tracing::info!("a new process serves now");
                 // The operator's questions are for the new one.
                 admin.inspect(JoinHandle::abort);
-                let cut_off = drain(server, Cause::Successor, signals.stop).await;
+                let cut_off = drain(server, Cause::Successor, signals.stop, None).await;
                 return cut_off.inspect(|sessions| stopped(&audit, "handover", *sessions));
             }
         };
@@ -199,9 +213,28 @@ fn reload(server: &mut Server, source: &Source) -> Option<Report> {
     }
 }
 
-/// Drains, until that is done or a second signal comes; gives the number of sessions that were cut off.
-pub(super) async fn drain(server: Server, cause: Cause, mut stop: Stop) -> anyhow::Result<usize> {
+/// Drains, until that is done or a second signal comes; gives the number of sessions that were cut off. `supervisor` hears how far
+/// it is: none where the process that it asks after is another by now.
+pub(super) async fn drain(
+    server: Server,
+    cause: Cause,
+    mut stop: Stop,
+    supervisor: Option<&Supervisor>,
+) -> anyhow::Result<usize> {
+    let (shared, until) = (server.shared.clone(), Instant::now() + server.drain_timeout());
+    let count_down = async {
+        let mut ticks = interval_at(Instant::now() + COUNT, COUNT);
+        loop {
+            ticks.tick().await;
+            let (sessions, left) = (shared.sessions.len(), until.duration_since(Instant::now()).as_secs());
+            tracing::info!(sessions, "draining, {left}s left");
+            if let Some(supervisor) = supervisor {
+                supervisor.tell(Word::Status(&format!("draining: {sessions} sessions, {left}s left")));
+            }
+        }
+    };
     tokio::select! {
+        never = count_down => never,
         cut_off = server.drain(cause) => {
             match cut_off {
                 0 => tracing::info!("drained"),

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use wicketgate_testkit::dir::Dir;
 use wicketgate_testkit::gateway::Gateway;
 use wicketgate_testkit::ports::Port;
 use wicketgate_testkit::process::{Process, Ready, Signal};
+use wicketgate_testkit::raw::{EchoBackend, Endpoint, RawClient};
 
 use crate::relay::Site;
 
@@ -110,6 +112,59 @@ async fn a_gateway_that_cannot_serve_never_says_that_it_does() {
         assert!(!status.success(), "{said}");
     }
     assert_eq!(manager.heard(), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upgraded_gateway_takes_over_and_says_that_it_is_the_one() {
+    let (manager, port, dir) = (Manager::new(), Port::free().unwrap(), Dir::new().unwrap());
+    let backend = EchoBackend::start().await.unwrap();
+    // The program by a name behind which an upgrade puts another.
+    let program = dir.join("wicketgate");
+    symlink(BINARY, &program).unwrap();
+    let config = format!(
+        "listeners: [{{name: web, bind: {}}}]
+upstreams: [{{name: echo, targets: ['ws://{}']}}]
+routes: [{{name: all, upstream: echo}}]
+runtime: {{handover: {}}}
+drain: {{timeout: 20s}}
+",
+        port.addr(),
+        backend.addr().unwrap(),
+        dir.join("handover").display(),
+    );
+    let gateway = Gateway::start_with(program.to_str().unwrap(), &config, Ready::Started, |command| {
+        command.env("NOTIFY_SOCKET", &manager.path).env("WATCHDOG_USEC", "200000").env_remove("WATCHDOG_PID");
+    });
+    let gateway = gateway.await.unwrap();
+    manager.waits_for(&format!("READY=1\nMAINPID={}", gateway.process().id())).await;
+    let endpoint = Endpoint::plain(port.addr());
+    let mut session = RawClient::open(&endpoint, "/").await.unwrap();
+    session.echoes("before").await.unwrap();
+    // What cannot serve leaves it serving as before.
+    let good = fs::read_to_string(gateway.config()).unwrap();
+    gateway.write_config("nothing: right\n").unwrap();
+    gateway.process().signal(Signal::USR2).unwrap();
+    gateway.process().line("that was to take over has ended", PATIENCE).await.unwrap();
+    session.echoes("still").await.unwrap();
+    gateway.write_config(&good).unwrap();
+    gateway.process().signal(Signal::USR2).unwrap();
+    let own = format!("READY=1\nMAINPID={}", gateway.process().id());
+    loop {
+        match manager.hears().await {
+            said if said == own => {}
+            said if said.starts_with("READY=1\nMAINPID=") => break,
+            _ => {}
+        }
+    }
+    gateway.process().line("a new process serves now", PATIENCE).await.unwrap();
+    // Who is there goes on, and who comes is served by the other.
+    session.echoes("after").await.unwrap();
+    let mut next = RawClient::open(&endpoint, "/").await.unwrap();
+    next.echoes("the next").await.unwrap();
+    gateway.process().line("draining, ", PATIENCE).await.unwrap();
+    gateway.process().signal(Signal::KILL).unwrap();
+    // It is of the same process group, and ends with it.
+    next.echoes("the other's").await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

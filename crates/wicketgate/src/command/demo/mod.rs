@@ -63,7 +63,7 @@ impl Demo {
         stop.told().await;
         writeln!(stdout(), "\nDraining: sessions are told to connect again elsewhere (1012).")?;
         let audit = server.shared.audit.clone();
-        drain(server, Cause::Stop, stop).await?;
+        drain(server, Cause::Stop, stop, None).await?;
         audit.close(LAST_WORDS);
         writeln!(stdout(), "Ended.")?;
         Ok(())
