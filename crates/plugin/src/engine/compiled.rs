@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -36,7 +37,9 @@ pub(super) fn compile(bytes: &[u8]) -> Result<Arc<Component>, Unusable> {
     if let Some(component) = same.and_then(|known| known.component.upgrade()) {
         return Ok(component);
     }
-    let compiled = Component::from_binary(engine, bytes);
+    // A compiler that stumbles over a file must not take the gateway with it, nor the thread that follows files.
+    let compiled = catch_unwind(AssertUnwindSafe(|| Component::from_binary(engine, bytes)));
+    let compiled = compiled.map_err(|_| Unusable::Malformed("the compiler failed on it".into()))?;
     let component = Arc::new(compiled.map_err(|error| Unusable::Malformed(format!("{error:#}")))?);
     known.push(Known { digest: hash, component: Arc::downgrade(&component) });
     Ok(component)
