@@ -1,4 +1,5 @@
-//! Watches files that are loaded anew when they change: certificates, authorities, revocations, and lists of policies.
+//! Watches files that are loaded anew when they change: certificates, authorities, revocations, and lists and components of
+//! policies.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -26,7 +27,7 @@ pub enum Watched {
     Certificates(Arc<CertificateResolver>),
     /// Who may have issued its clients'.
     Clients(Arc<ClientCertificates>),
-    /// Lists that a policy reads from files.
+    /// Lists and components that a policy reads from files.
     Policy(Policy),
     /// Which agents and clients are revoked.
     Relay(Arc<WatchedList>),
@@ -103,6 +104,11 @@ fn folder(path: &Path) -> &Path {
 
 /// Ends when the watcher is dropped.
 fn reload_when_told(told: &Receiver<()>, watched: &[Watched], changes: &Changes) {
+    // What a policy reads may have changed since it was read, and before there was a watch.
+    watched
+        .iter()
+        .filter(|watched| matches!(watched, Watched::Policy(_)))
+        .for_each(|watched| watched.reload(changes));
     while told.recv().is_ok() {
         let start = Instant::now();
         while start.elapsed() < PATIENCE {
@@ -151,11 +157,17 @@ fn reload_policy(policy: &Policy) {
     let policy_name = policy.name().unwrap_or_default();
     for reloaded in policy.reload() {
         match reloaded {
-            Reloaded::Replaced { file, entries } => {
+            Reloaded::List { file, entries } => {
                 tracing::info!(policy = policy_name, file = %file.display(), entries, "list replaced");
             }
-            Reloaded::Kept { file, fault } => {
+            Reloaded::ListKept { file, fault } => {
                 tracing::error!(policy = policy_name, file = %file.display(), fault, "new list not usable, the old one stays");
+            }
+            Reloaded::Component { file } => {
+                tracing::info!(policy = policy_name, file = %file.display(), "component replaced");
+            }
+            Reloaded::ComponentKept { file, fault, help } => {
+                tracing::error!(policy = policy_name, file = %file.display(), fault, help, "new component not usable, the old one stays");
             }
         }
     }

@@ -6,6 +6,10 @@ use crate::fault::Fault;
 const MAX_WORD: usize = 64;
 /// The most words of one verdict.
 pub const MAX_TAGS: usize = 16;
+/// The most changes of one verdict.
+pub const MAX_EDITS: usize = 64;
+/// The longest path of a change, in bytes.
+const MAX_PATH: usize = 256;
 
 /// A word of a component for findings and metrics: 1 to 64 letters, digits, `-`, `_` and `.`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +37,7 @@ impl Word {
 }
 
 /// What becomes of a message.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Verdict {
     /// It goes on.
     Pass,
@@ -45,6 +49,30 @@ pub enum Verdict {
     Drop(Word),
     /// This goes on in its place.
     Rewrite(Vec<u8>),
+    /// It goes on with these changes.
+    Edit(Vec<Edit>),
+}
+
+/// A change of one field.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Edit {
+    /// Which field, as the component writes it.
+    pub path: String,
+    /// The value that it has from now on; none where it goes.
+    pub value: Option<Value>,
+}
+
+impl Edit {
+    /// Takes a change.
+    ///
+    /// # Errors
+    /// One whose path is too long to be looked at.
+    pub fn new(path: String, value: Option<Value>) -> Result<Self, Fault> {
+        match path.len() > MAX_PATH {
+            true => Err(Fault::Answer("a path of more than 256 bytes")),
+            false => Ok(Self { path, value }),
+        }
+    }
 }
 
 /// A value of a decoded message. What stands in a list or map follows it.

@@ -56,6 +56,7 @@ pub fn answer(payload: &[u8]) {
         }
         Ok(crate::Verdict::Refuse(_, code)) => assert!(code.is_none_or(|code| (4000..5000).contains(&code))),
         Ok(crate::Verdict::Tag(tags)) => assert!(tags.len() <= crate::MAX_TAGS),
+        Ok(crate::Verdict::Edit(edits)) => assert!(edits.len() <= crate::MAX_EDITS),
         Ok(_) | Err(_) => {}
     }
 }

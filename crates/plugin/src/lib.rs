@@ -18,7 +18,7 @@ mod question;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-pub use answer::{Field, MAX_TAGS, Value, Verdict, Word};
+pub use answer::{Edit, Field, MAX_EDITS, MAX_TAGS, Value, Verdict, Word};
 pub use engine::{Decoder, Instance, Judge};
 pub use fault::{Fault, Unusable};
 pub use limits::{Limits, MAX_FILE};

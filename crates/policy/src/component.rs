@@ -1,7 +1,10 @@
 //! What the configurations of all components have in common.
 
+mod in_force;
+
 use std::time::Duration;
 
+pub(crate) use in_force::InForce;
 use wicketgate_config::{At, Place, Problems, Size, Table, Time};
 use wicketgate_plugin::{Limits, Unusable};
 
@@ -30,7 +33,7 @@ pub(crate) fn deadline(raw: Option<&At<Time>>, problems: &mut Problems) -> Durat
 }
 
 /// What would be right.
-pub(crate) const fn remedy(why: &Unusable) -> &'static str {
+const fn remedy(why: &Unusable) -> &'static str {
     match why {
         Unusable::Absent => "build the program with `--features plugins`, or take it out",
         Unusable::Unreadable(_) => "check the path, and the right to read it",

@@ -18,6 +18,7 @@ mod listen;
 mod message;
 mod packets;
 mod policy;
+mod reloaded;
 mod rewrite;
 pub mod step;
 #[cfg(test)]
@@ -32,7 +33,8 @@ pub use finding::{Action, Enforcement, Finding, masked};
 pub use listen::Heard;
 pub use message::{DataKind, Direction, Message};
 pub use policy::{Policy, Rules, Session};
-pub use step::{Reloaded, reveals_secret};
+pub use reloaded::Reloaded;
+pub use step::reveals_secret;
 pub use verdict::{Forward, Keep, Outcome, Pictures, Reply, Verdict};
 
 #[cfg(test)]

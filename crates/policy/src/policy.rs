@@ -12,11 +12,12 @@ use wicketgate_wire::CloseCode;
 use crate::facts::Facts;
 use crate::fields::{Bounds, Builder, Fields, Path, Shown, Tree, Undecodable};
 use crate::finding::{Action, Enforcement, Finding, Hit};
-use crate::format::Format;
 use crate::format::pack::{Breach, Heard, Limits, Talk};
 use crate::format::states::{Next, State, States};
+use crate::format::{Format, Wasm};
 use crate::message::{Direction, Message, type_name};
-use crate::step::{Effect, End, Marking, Memory, New, Reloaded, Step, View};
+use crate::reloaded::Reloaded;
+use crate::step::{Effect, End, Marking, Memory, New, Step, View};
 use crate::verdict::{Forward, Outcome, Pictures, Verdict};
 
 /// The rules of one route.
@@ -120,12 +121,13 @@ impl Policy {
 
     /// The files that are to be read anew when they change.
     pub fn files(&self) -> Vec<PathBuf> {
-        self.steps().filter_map(Step::file).collect()
+        self.decoder().map(Wasm::file).into_iter().chain(self.steps().filter_map(Step::file)).collect()
     }
 
     /// Reads files anew that have changed; what cannot be used changes nothing.
     pub fn reload(&self) -> Vec<Reloaded> {
-        self.steps().filter_map(Step::reload).collect()
+        let decoder = self.decoder().and_then(Wasm::reload);
+        decoder.into_iter().chain(self.steps().filter_map(Step::reload)).collect()
     }
 
     /// The subprotocols that its sessions may have negotiated; nothing where it does not matter.
@@ -153,6 +155,10 @@ impl Policy {
 
     pub(crate) fn rules(&self) -> Option<&Rules> {
         self.0.as_deref()
+    }
+
+    fn decoder(&self) -> Option<&Wasm> {
+        self.0.as_ref()?.format.wasm()
     }
 
     fn steps(&self) -> impl Iterator<Item = &Step> {
@@ -261,7 +267,8 @@ impl Rules {
                     Err(error) => {
                         let hit = Hit::whole("unwritable", error.to_string());
                         outcome.findings.push(hit.found_by(step, Action::Closed));
-                        return Outcome { verdict: Verdict::Close(CloseCode::POLICY), ..outcome };
+                        let code = if step.replaces() { CloseCode::INTERNAL } else { CloseCode::POLICY };
+                        return Outcome { verdict: Verdict::Close(code), ..outcome };
                     }
                 },
             };

@@ -11,7 +11,10 @@ use self::world::{Policy, PolicyPre};
 use super::instance::Started;
 use super::pool::{Pool, World};
 use super::state::{Level, State};
-use crate::{Data, Direction, Fault, Limits, MAX_TAGS, Question, Session, Unusable, Verdict, Word};
+use crate::{
+    Data, Direction, Edit, Fault, Limits, MAX_EDITS, MAX_TAGS, Question, Session, Unusable, Value, Verdict,
+    Word,
+};
 
 pub(super) mod world {
     //! What wasmtime makes of the WIT package.
@@ -134,7 +137,27 @@ fn believe(answer: types::Verdict, data: Data, longest: usize) -> Result<Verdict
             return Err(Fault::Answer("a text that is no UTF-8"));
         }
         types::Verdict::Rewrite(payload) => Verdict::Rewrite(payload),
+        types::Verdict::Edit(edits) if edits.len() > MAX_EDITS => {
+            return Err(Fault::Answer("more than 64 changes"));
+        }
+        types::Verdict::Edit(edits) => Verdict::Edit(edits.into_iter().map(edit).collect::<Result<_, _>>()?),
     })
+}
+
+fn edit(edit: types::Edit) -> Result<Edit, Fault> {
+    let value = match edit.change {
+        types::Change::Put(value) => Some(match value {
+            types::Scalar::Nothing => Value::Null,
+            types::Scalar::Boolean(value) => Value::Bool(value),
+            types::Scalar::Integer(value) => Value::Int(value),
+            types::Scalar::Unsigned(value) => Value::Uint(value),
+            types::Scalar::Number(value) => Value::Float(value),
+            types::Scalar::Text(text) => Value::Text(text),
+            types::Scalar::Bytes(bytes) => Value::Bytes(bytes),
+        }),
+        types::Change::Remove => None,
+    };
+    Edit::new(edit.path, value)
 }
 
 impl World for PolicyPre<State> {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use wicketgate_plugin::fuzz::Nobody;
 use wicketgate_plugin::{
-    Data, Direction, Fault, Instance, Judge, Limits, Question, Unusable, Verdict, Word, testing,
+    Data, Direction, Edit, Fault, Instance, Judge, Limits, Question, Unusable, Value, Verdict, Word, testing,
 };
 
 const fn question(payload: &[u8]) -> Question<'_> {
@@ -134,4 +134,20 @@ fn many_threads_ask_at_once() {
             });
         }
     });
+}
+
+#[test]
+fn fields_change_as_a_component_says() {
+    let judge = self::judge(&testing::editing(&[("a.b", Some("new")), ("c", None)]));
+    let put = Edit { path: "a.b".into(), value: Some(Value::Text("new".into())) };
+    let remove = Edit { path: "c".into(), value: None };
+    assert_eq!(ask(&judge, b"a"), Ok(Verdict::Edit(vec![put, remove])));
+    // So many changes and no more; those of this verdict stand in memory that is zero.
+    let mut many = [5, 0, 0, 0, 0, 0, 1, 0, 64, 0, 0, 0];
+    let judge = self::judge(&testing::mirroring());
+    assert!(matches!(ask(&judge, &many), Ok(Verdict::Edit(edits)) if edits.len() == 64));
+    many[8] = 65;
+    assert_eq!(ask(&judge, &many), Err(Fault::Answer("more than 64 changes")));
+    let long = self::judge(&testing::editing(&[(&"n".repeat(257), None)]));
+    assert_eq!(ask(&long, b"a"), Err(Fault::Answer("a path of more than 256 bytes")));
 }

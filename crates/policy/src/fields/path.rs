@@ -70,6 +70,11 @@ impl Path {
         Some((Self { text: self.text.clone(), steps: steps.into() }, name))
     }
 
+    /// Whether it means no more than one field, whatever the message.
+    pub(crate) fn is_single(&self) -> bool {
+        self.steps.iter().all(|step| matches!(step, Step::Key(_) | Step::Index(_)))
+    }
+
     /// The first field that is meant.
     pub fn first<'m>(&self, fields: &Fields<'m>) -> Option<Field<'m>> {
         let mut first = None;

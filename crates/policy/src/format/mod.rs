@@ -22,7 +22,7 @@ use self::custom::Custom;
 use self::pack::{Breach, Pack, Talk};
 use self::protobuf::Protobuf;
 use self::states::States;
-use self::wasm::Wasm;
+pub(crate) use self::wasm::Wasm;
 use crate::fields::{Bounds, Builder, Path, Tree, Undecodable};
 use crate::message::Direction;
 

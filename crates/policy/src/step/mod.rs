@@ -21,7 +21,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub(crate) use crate::view::View;
-pub use blocklist::Reloaded;
 pub use config::RawStep;
 use http::HeaderName;
 pub(crate) use memory::Memory;
@@ -48,6 +47,7 @@ use crate::condition::Condition;
 use crate::fields::Path;
 use crate::finding::{Action, Enforcement, Hit};
 use crate::message::Direction;
+use crate::reloaded::Reloaded;
 use crate::rewrite::Edits;
 use crate::verdict::{Keep, Verdict};
 
@@ -174,7 +174,7 @@ impl Work {
             | Self::Schema(_)
             | Self::Guard(_)
             | Self::Crs(_)
-            // It gives the whole of another message, and no changes of this one.
+            // It may give the whole of another message, whatever the format.
             | Self::Plugin(_)
             | Self::Audit(_)
             | Self::Rule => false,
@@ -262,6 +262,7 @@ impl Step {
     pub(crate) fn reload(&self) -> Option<Reloaded> {
         match &self.work {
             Work::Blocklist(blocklist) => blocklist.reload(),
+            Work::Plugin(plugin) => plugin.reload(),
             _ => None,
         }
     }
@@ -270,6 +271,7 @@ impl Step {
     pub(crate) fn file(&self) -> Option<PathBuf> {
         match &self.work {
             Work::Blocklist(blocklist) => blocklist.file(),
+            Work::Plugin(plugin) => Some(plugin.file()),
             _ => None,
         }
     }

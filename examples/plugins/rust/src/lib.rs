@@ -1,10 +1,10 @@
 //! No order above what its client may order: the claim `limit`, or else `limit` of the configuration. What is sent to clients is
-//! not looked at, and orders of a tenth of the limit and less are written with `"checked":true`.
+//! not looked at, and orders of a tenth of the limit and less get `"checked":true`.
 
 use serde_json::{Map, Value};
 
 use crate::wicketgate::policy::log::{write, Level};
-use crate::wicketgate::policy::types::Refusal;
+use crate::wicketgate::policy::types::{Change, Edit, Refusal, Scalar};
 use crate::wicketgate::policy::{config, session};
 
 wit_bindgen::generate!({ path: "../../../crates/plugin/wit", world: "policy" });
@@ -30,7 +30,8 @@ impl Guest for OrderLimit {
         if amount > limit / 10.0 {
             return Verdict::Tag(vec!["large-order".into()]);
         }
-        checked(order)
+        let checked = Change::Put(Scalar::Boolean(true));
+        Verdict::Edit(vec![Edit { path: "checked".into(), change: checked }])
     }
 }
 
@@ -43,11 +44,6 @@ fn limit() -> f64 {
 
 fn refuse(reason: &str) -> Verdict {
     Verdict::Refuse(Refusal { reason: reason.into(), code: Some(4409) })
-}
-
-fn checked(mut order: Map<String, Value>) -> Verdict {
-    order.insert("checked".into(), true.into());
-    serde_json::to_vec(&order).map_or_else(|_| refuse("unwritable"), Verdict::Rewrite)
 }
 
 export!(OrderLimit);

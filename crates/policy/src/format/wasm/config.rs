@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use wicketgate_config::{At, Problems, Size, Table, Time};
-use wicketgate_plugin::{Decoder, Limits};
+use wicketgate_plugin::Limits;
 use wicketgate_wire::DataKind;
 
 use super::Wasm;
-use crate::component;
+use crate::component::{self, InForce};
 use crate::fields::Path;
 use crate::format::custom::words::RawData;
 
@@ -20,8 +20,8 @@ use crate::format::custom::words::RawData;
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RawWasm {
-    /// The component's file, at most 64MiB; it is compiled at start, and at a reload if it changed. A relative path starts at the
-    /// working directory.
+    /// The component's file, at most 64MiB; it is compiled at start, and again when it changes: open sessions take the new one with
+    /// their next message, and one that cannot be used changes nothing. A relative path starts at the working directory.
     component: At<PathBuf>,
     /// `text` or `binary`: the type of message that it comes in.
     #[serde(rename = "type")]
@@ -63,21 +63,12 @@ impl RawWasm {
                 None
             }
         });
-        let (path, place) = (&self.component.value, self.component.place);
-        let config = component::told(self.config, place, problems);
-        match Decoder::load(path, "format", config, limits) {
-            Ok(decoder) => {
-                let types = match self.data {
-                    RawData::Text => [DataKind::Text],
-                    RawData::Binary => [DataKind::Binary],
-                };
-                Some(Wasm { decoder, types, kind })
-            }
-            Err(why) => {
-                let what = format!("the component {} cannot be used: {why}", path.display());
-                problems.error(place, what, component::remedy(&why));
-                None
-            }
-        }
+        let config = component::told(self.config, self.component.place, problems);
+        let decoder = InForce::load(&self.component, "format", config, limits, problems)?;
+        let types = match self.data {
+            RawData::Text => [DataKind::Text],
+            RawData::Binary => [DataKind::Binary],
+        };
+        Some(Wasm { decoder, types, kind })
     }
 }

@@ -4,24 +4,30 @@ mod config;
 #[cfg(test)]
 mod tests;
 
+use std::path::PathBuf;
+
 pub use config::RawWasm;
 use wicketgate_plugin::{Data, Decoder, Direction as Way, Field, Value as Told};
 use wicketgate_wire::DataKind;
 
+use crate::component::InForce;
 use crate::fields::{Builder, Path, Undecodable, Value};
 use crate::message::Direction;
+use crate::reloaded::Reloaded;
 
 /// Messages that a component decodes.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Wasm {
-    decoder: Decoder,
+    decoder: InForce<Decoder>,
     types: [DataKind; 1],
     kind: Option<Path>,
 }
 
 impl PartialEq for Wasm {
     fn eq(&self, other: &Self) -> bool {
-        self.decoder.is_same(&other.decoder) && self.types == other.types && self.kind == other.kind
+        self.decoder.get().is_same(&other.decoder.get())
+            && self.types == other.types
+            && self.kind == other.kind
     }
 }
 
@@ -34,6 +40,16 @@ impl Wasm {
     /// Where a message says of what kind it is.
     pub const fn kind(&self) -> Option<&Path> {
         self.kind.as_ref()
+    }
+
+    /// The file that the component is loaded from.
+    pub(crate) fn file(&self) -> PathBuf {
+        self.decoder.file().to_owned()
+    }
+
+    /// Loads the component anew, if its file changed.
+    pub(crate) fn reload(&self) -> Option<Reloaded> {
+        self.decoder.reload()
     }
 
     pub(crate) fn decode(
@@ -49,7 +65,7 @@ impl Wasm {
             [DataKind::Text] => Data::Text,
             [DataKind::Binary] => Data::Binary,
         };
-        let answer = self.decoder.decode(direction, data, builder.payload());
+        let answer = self.decoder.get().decode(direction, data, builder.payload());
         match answer.map_err(|fault| Undecodable::Unanswered(fault.label()))? {
             Some(fields) => build(&fields, builder),
             None => Err(Undecodable::Malformed { format: "message of the component's format", at: None }),

@@ -12,6 +12,7 @@ use wicketgate_config::file::Watched;
 
 use super::normal::{self, PADDING, is_word};
 use super::words::{ALIKE, Words, first_word};
+use crate::reloaded::Reloaded;
 
 /// The most entries of a list.
 pub(super) const MAX_ENTRIES: usize = 1_000_000;
@@ -211,25 +212,6 @@ pub(super) struct Kept {
     file: Option<Mutex<Watched>>,
 }
 
-/// What came of a file that was read again.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reloaded {
-    /// The new list is in force.
-    Replaced {
-        /// The file.
-        file: PathBuf,
-        /// How many entries it has.
-        entries: usize,
-    },
-    /// The old list stays.
-    Kept {
-        /// The file.
-        file: PathBuf,
-        /// What is wrong with it.
-        fault: String,
-    },
-}
-
 impl Kept {
     /// A list that stands in the configuration.
     pub(super) fn fixed(list: List) -> Self {
@@ -265,9 +247,9 @@ impl Kept {
             Ok(Some(list)) => {
                 let entries = list.len();
                 self.list.store(Arc::new(list));
-                Reloaded::Replaced { file: path, entries }
+                Reloaded::List { file: path, entries }
             }
-            Err(fault) => Reloaded::Kept { file: path, fault },
+            Err(fault) => Reloaded::ListKept { file: path, fault },
         })
     }
 }

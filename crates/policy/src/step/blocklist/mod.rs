@@ -12,12 +12,12 @@ use std::sync::Arc;
 
 pub use config::RawBlocklist;
 pub(crate) use config::check;
-pub use list::Reloaded;
 
 use self::list::{Kept, List};
 use super::{Effect, View};
 use crate::fields::{Field, Path, Shown};
 use crate::finding::{Hit, masked};
+use crate::reloaded::Reloaded;
 
 /// Words and values that do not pass.
 #[derive(Clone, Debug)]

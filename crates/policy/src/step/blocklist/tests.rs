@@ -116,10 +116,10 @@ fn a_changed_file_is_followed_and_a_broken_one_is_not() {
     assert_eq!(policy.files(), std::slice::from_ref(&path));
     assert_eq!(policy.reload(), []);
     put("two\nthree\n");
-    assert_eq!(policy.reload(), [Reloaded::Replaced { file: path.clone(), entries: 2 }]);
+    assert_eq!(policy.reload(), [Reloaded::List { file: path.clone(), entries: 2 }]);
     assert!(passes("one") && !passes("two"));
     put("# nothing\n");
-    assert_eq!(policy.reload(), [Reloaded::Kept { file: path.clone(), fault: "it has no entry".into() }]);
+    assert_eq!(policy.reload(), [Reloaded::ListKept { file: path.clone(), fault: "it has no entry".into() }]);
     assert!(!passes("two"));
 }
 

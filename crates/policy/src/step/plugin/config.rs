@@ -6,10 +6,10 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use wicketgate_config::{At, Problems, Size, Table, Time};
-use wicketgate_plugin::{Judge, Limits};
+use wicketgate_plugin::Limits;
 
 use super::{Keeping, Plugin};
-use crate::component;
+use crate::component::{self, InForce};
 
 /// A WebAssembly component that judges messages, of the world `wicketgate:policy/policy@1`. It reaches the session's facts, its
 /// `config`, the log and the time, and nothing else. One that takes too long, wants too much or goes wrong ends the session whose
@@ -17,8 +17,8 @@ use crate::component;
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RawPlugin {
-    /// The component's file, at most 64MiB; it is compiled at start, and at a reload if it changed. A relative path starts at the
-    /// working directory.
+    /// The component's file, at most 64MiB; it is compiled at start, and again when it changes: open sessions take the new one with
+    /// their next message, and one that cannot be used changes nothing. A relative path starts at the working directory.
     component: At<PathBuf>,
     /// What the component is told when it asks for a name; at most 64KiB in all.
     #[serde(default)]
@@ -38,7 +38,7 @@ pub struct RawPlugin {
     /// else meanwhile. Default: 20ms.
     #[serde(default)]
     deadline: Option<At<Time>>,
-    /// Whether it may put another message in a message's place. Default: false.
+    /// Whether it may change messages, or put others in their place. Default: false.
     #[serde(default)]
     may_rewrite: bool,
     /// The longest message that it may write, 1B to 64MiB. Default: 1MiB.
@@ -76,17 +76,8 @@ impl Plugin {
         let (raw, place) = (raw.value, raw.place);
         let limits = raw.limits(problems);
         let config = component::told(raw.config, place, problems);
-        let path = &raw.component.value;
-        match Judge::load(path, name, config, limits) {
-            Ok(loaded) => {
-                Some(Self { loaded, kept: Arc::default(), keeping: raw.state, may_rewrite: raw.may_rewrite })
-            }
-            Err(why) => {
-                let what = format!("the component {} cannot be used: {why}", path.display());
-                problems.error(raw.component.place, what, component::remedy(&why));
-                None
-            }
-        }
+        let component = InForce::load(&raw.component, name, config, limits, problems)?;
+        Some(Self { component: Arc::new(component), keeping: raw.state, may_rewrite: raw.may_rewrite })
     }
 }
 

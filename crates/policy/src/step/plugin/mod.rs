@@ -1,25 +1,27 @@
 //! `plugin`: a WebAssembly component says what passes.
 
 mod config;
+mod edits;
 #[cfg(all(test, feature = "plugin-tests"))]
 mod tests;
 
-use std::sync::{Arc, OnceLock};
+use std::path::PathBuf;
+use std::sync::Arc;
 
 pub(crate) use config::RawPlugin;
 use wicketgate_plugin::{Data, Direction as Way, Fault, Instance, Judge, Question, Verdict, Word};
 use wicketgate_wire::{CloseCode, DataKind};
 
 use super::{Effect, End, New, View};
+use crate::component::InForce;
 use crate::finding::Hit;
 use crate::message::Direction;
+use crate::reloaded::Reloaded;
 
 /// A component that judges messages.
 #[derive(Clone, Debug)]
 pub(crate) struct Plugin {
-    loaded: Judge,
-    /// The one of the last configuration, where that is the same: its instances go on.
-    kept: Arc<OnceLock<Judge>>,
+    component: Arc<InForce<Judge>>,
     keeping: Keeping,
     may_rewrite: bool,
 }
@@ -42,9 +44,17 @@ impl Plugin {
 
     /// Goes on with the instances of the last configuration, if they are of the same component and settings.
     pub(super) fn follow(&self, last: &Self) {
-        if self.loaded.is_same(last.component()) {
-            let _ = self.kept.set(last.component().clone());
-        }
+        self.component.follow(&last.component);
+    }
+
+    /// The file that the component is loaded from.
+    pub(super) fn file(&self) -> PathBuf {
+        self.component.file().to_owned()
+    }
+
+    /// Loads the component anew, if its file changed.
+    pub(super) fn reload(&self) -> Option<Reloaded> {
+        self.component.reload()
     }
 
     /// Asks about a message; `own` has the session's instance.
@@ -66,19 +76,16 @@ impl Plugin {
             payload: view.fields.payload(),
             unix_millis: u64::try_from(view.unix.as_millis()).unwrap_or(u64::MAX),
         };
+        let component = self.component.get();
         let answer = match self.keeping {
-            Keeping::Shared => self.component().ask(&question, view.facts.clone()),
-            Keeping::Session => self.component().ask_own(own(), &question, view.facts.clone()),
+            Keeping::Shared => component.ask(&question, view.facts.clone()),
+            Keeping::Session => component.ask_own(own(), &question, view.facts.clone()),
         };
-        answer.map_or_else(|fault| failed(&fault), |verdict| self.effect(verdict))
+        answer.and_then(|verdict| self.effect(verdict, view)).unwrap_or_else(|fault| failed(&fault))
     }
 
-    fn component(&self) -> &Judge {
-        self.kept.get().unwrap_or(&self.loaded)
-    }
-
-    fn effect(&self, verdict: Verdict) -> Effect {
-        match verdict {
+    fn effect(&self, verdict: Verdict, view: &View<'_>) -> Result<Effect, Fault> {
+        Ok(match verdict {
             Verdict::Pass => Effect::Pass,
             Verdict::Tag(tags) => Effect::Note(tags.into_iter().map(|tag| hit("tagged", &tag)).collect()),
             Verdict::Refuse(reason, None) => Effect::Violation(vec![hit("refused", &reason)]),
@@ -86,14 +93,17 @@ impl Plugin {
                 Effect::End(vec![hit("refused", &reason)], End::Close(CloseCode(code)))
             }
             Verdict::Drop(reason) => Effect::End(vec![hit("refused", &reason)], End::Drop),
-            Verdict::Rewrite(_) if !self.may_rewrite => failed(&Fault::Answer(
-                "another message, and the configuration does not say `may_rewrite: true`",
-            )),
+            Verdict::Rewrite(_) | Verdict::Edit(_) if !self.may_rewrite => {
+                return Err(Fault::Answer(
+                    "another message, and the configuration does not say `may_rewrite: true`",
+                ));
+            }
             Verdict::Rewrite(payload) => {
                 let hit = Hit::whole("rewritten", "the component put another message in its place");
                 Effect::Rewrite(vec![hit], New::Whole(payload))
             }
-        }
+            Verdict::Edit(edits) => edits::effect(edits, &view.fields)?,
+        })
     }
 }
 

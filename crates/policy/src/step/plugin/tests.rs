@@ -71,6 +71,51 @@ fn a_message_is_rewritten_only_where_it_may_be() {
 }
 
 #[test]
+fn fields_change_and_all_other_bytes_stay() {
+    let edited = |edits: &[(&str, Option<&str>)], message: &str| {
+        session(&testing::editing(edits), ", may_rewrite: true", &[message]).remove(0)
+    };
+    let message = r#"{"type" : "a", "n":1.50, "user":{"name":"x","age":3}}"#;
+    for (edits, expected) in [
+        (&[("user.name", Some("y"))][..], r#"{"type" : "a", "n":1.50, "user":{"name":"y","age":3}}"#),
+        (&[("user.mark", Some("y"))], r#"{"type" : "a", "n":1.50, "user":{"name":"x","age":3,"mark":"y"}}"#),
+        (&[("user.age", None), ("gone", None)], r#"{"type" : "a", "n":1.50, "user":{"name":"x"}}"#),
+        (&[("user", Some("none")), ("type", Some("b"))], r#"{"type" : "b", "n":1.50, "user":"none"}"#),
+    ] {
+        let (verdict, classes) = edited(edits, message);
+        assert!(
+            matches!(&verdict, Verdict::Rewrite(new, _) if new == expected.as_bytes()),
+            "{edits:?}: {verdict:?}"
+        );
+        assert_eq!(classes, ["rewritten"]);
+    }
+    let (verdict, classes) = edited(&[("gone", None)], message);
+    assert!(matches!(verdict, Verdict::Forward(_)) && classes.is_empty(), "{verdict:?}");
+    for edits in [
+        &[("user..name", Some("y"))][..],
+        &[("**.name", Some("y"))],
+        &[("user.*", None)],
+        &[("user.name.first", Some("y"))],
+        &[("nobody.name", Some("y"))],
+        &[("user[2]", Some("y"))],
+        &[("", Some("y"))],
+        &[("$", None)],
+        &[(&"n".repeat(257), Some("y"))],
+    ] {
+        let (verdict, classes) = edited(edits, message);
+        assert!(matches!(verdict, Verdict::Close(CloseCode::INTERNAL)), "{edits:?}: {verdict:?}");
+        assert_eq!(classes, ["plugin_answer"], "{edits:?}");
+    }
+    // What is no message of the format any more.
+    let (verdict, classes) = edited(&[("mark", Some("y")), ("mark", Some("z"))], message);
+    assert!(matches!(verdict, Verdict::Close(CloseCode::INTERNAL)), "{verdict:?}");
+    assert_eq!(classes, ["rewritten", "duplicate_key"]);
+    let (verdict, classes) = session(&testing::editing(&[("n", None)]), "", &[message]).remove(0);
+    assert!(matches!(verdict, Verdict::Close(CloseCode::INTERNAL)), "without `may_rewrite`");
+    assert_eq!(classes, ["plugin_answer"]);
+}
+
+#[test]
 fn what_a_component_does_wrong_closes_with_1011_whatever_then_says() {
     // A message has to be JSON, and JSON that begins with a blank passes.
     let marked = |bytes: Vec<u8>| {

@@ -1,0 +1,41 @@
+;; A component of the world `decoder`, whose `decode` does what BODY does. A call's arguments stand from 1024 on, its answer at 16, and its
+;; fields, of 32 bytes each, from 128 on.
+(component
+  (import "wicketgate:policy/types@1.0.0" (instance $types
+    (type $d (enum "to-upstream" "to-client"))
+    (export "direction" (type (eq $d)))
+    (type $t (enum "text" "binary"))
+    (export "data" (type (eq $t)))
+    (type $b (list u8))
+    (type $v (variant
+      (case "nothing") (case "boolean" bool) (case "integer" s64) (case "unsigned" u64) (case "number" f64)
+      (case "text" string) (case "bytes" $b) (case "sequence" u32) (case "mapping" u32)))
+    (export "value" (type $value (eq $v)))
+    (type $n (option string))
+    (type $f (record (field "name" $n) (field "value" $value)))
+    (export "field" (type (eq $f)))))
+  (alias export $types "direction" (type $direction))
+  (alias export $types "data" (type $data))
+  (alias export $types "field" (type $field))
+  (core module $main
+    (memory (export "memory") 2)
+    (data (i32.const 64) "kind")
+    (global $free (mut i32) (i32.const 1024))
+    (func (export "realloc") (param i32 i32 i32 i32) (result i32)
+      (local $at i32)
+      (local.set $at (i32.and (i32.add (global.get $free) (i32.const 7)) (i32.const -8)))
+      (global.set $free (i32.add (local.get $at) (local.get 3)))
+      (local.get $at))
+    (func (export "reset") (param i32) (global.set $free (i32.const 1024)))
+    (func (export "decode")
+      (param $direction i32) (param $data i32) (param $payload i32) (param $length i32) (result i32)
+      BODY))
+  (core instance $main (instantiate $main))
+  (alias core export $main "memory" (core memory $memory))
+  (type $fields (list $field))
+  (type $answer (result $fields (error string)))
+  (func $decode
+    (param "direction" $direction) (param "data" $data) (param "payload" (list u8)) (result $answer)
+    (canon lift (core func $main "decode") (memory $memory)
+      (realloc (func $main "realloc")) (post-return (func $main "reset"))))
+  (export "decode" (func $decode)))
