@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 
-use crate::shell::{cargo, read, root, run as run_command, target};
+use crate::shell::{COMPONENTS, cargo, read, root, run as run_command, target};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -70,7 +70,16 @@ pub(crate) fn check() -> Result<()> {
 
 /// Builds with the features that tests are built with, so that nothing is built twice.
 fn build() -> Result<()> {
-    run_command(&mut cargo(&["build", "--quiet", "--locked", "--workspace", "--bins", "--examples"]))
+    run_command(&mut cargo(&[
+        "build",
+        "--quiet",
+        "--locked",
+        "--workspace",
+        "--bins",
+        "--examples",
+        "--features",
+        COMPONENTS,
+    ]))
 }
 
 fn generate(file: &Generated) -> Result<String> {

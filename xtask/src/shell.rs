@@ -8,6 +8,10 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 
+/// The features that tests are built with: everything is built once with components, since another build without would take as
+/// long again, and differs in little but that it can load none.
+pub(crate) const COMPONENTS: &str = "wicketgate/plugin-tests,wicketgate-plugin/testing,wicketgate-policy/plugin-tests,wicketgate-fuzz-targets/plugins";
+
 /// The workspace's root.
 pub(crate) fn root() -> PathBuf {
     let own = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -5,7 +5,7 @@ use clap::Args;
 
 use crate::{
     peers,
-    shell::{self, cargo, exists},
+    shell::{self, COMPONENTS, cargo, exists},
 };
 
 #[derive(Args)]
@@ -20,20 +20,13 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     peers::install(&["test"])?;
-    let mut command = cargo(&["test", "--locked", "--workspace"]);
+    let mut command = cargo(&["test", "--locked", "--workspace", "--features", COMPONENTS]);
     command.args(&arguments.rest).env("WICKETGATE_PEERS", peers::folder());
     if arguments.all {
         command.env("WICKETGATE_TEST_ALL", "1");
     }
     shell::run(&mut command)?;
-    components()?;
     if arguments.all { fips() } else { Ok(()) }
-}
-
-/// The host of components. It is no part of an ordinary build, since what it runs them with is the dearest of all to build; by
-/// itself it needs little else.
-fn components() -> Result<()> {
-    shell::run(&mut cargo(&["test", "--locked", "--package", "wicketgate-plugin", "--features", "testing"]))
 }
 
 /// TLS once more with the FIPS module, where it can be built.

@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 
 use crate::{
     docs,
-    shell::{self, cargo, exists},
+    shell::{self, COMPONENTS, cargo, exists},
 };
 
 type Step = (&'static str, fn() -> Result<()>);
@@ -42,16 +42,11 @@ pub(crate) fn run() -> Result<()> {
 }
 
 fn lints() -> Result<()> {
-    shell::run(&mut cargo(&[
-        "clippy",
-        "--quiet",
-        "--locked",
-        "--workspace",
-        "--all-targets",
-        "--",
-        "-D",
-        "warnings",
-    ]))?;
+    // As packages hold it, and as tests have it.
+    for features in [&[][..], &["--features", COMPONENTS]] {
+        let mut clippy = cargo(&["clippy", "--quiet", "--locked", "--workspace", "--all-targets"]);
+        shell::run(clippy.args(features).args(["--", "-D", "warnings"]))?;
+    }
     if exists("cargo-deny") {
         shell::run(&mut cargo(&["deny", "--offline", "check", "bans", "licenses", "sources"]))?;
     }

@@ -267,6 +267,12 @@ const PEERS: &[Peer] = &[
         sets: TEST,
     },
     Peer { name: "ocpp-rpc", source: Source::Npm { package: "ocpp-rpc", version: "2.2.1" }, sets: TEST },
+    // Makes a component of the example in JavaScript.
+    Peer {
+        name: "componentize-qjs",
+        source: Source::Npm { package: "componentize-qjs", version: "0.4.5" },
+        sets: TEST,
+    },
     Peer { name: "autobahn", source: Source::Npm { package: "autobahn", version: "26.3.1" }, sets: TEST },
 ];
 
