@@ -15,13 +15,15 @@ pub(crate) struct Forms(Vec<Form>);
 pub(crate) struct Form {
     /// None in the first one, which is the value itself.
     pub(crate) last: Option<(FormId, Transformation)>,
+    /// Its last transformation changes nothing where none of these bytes is.
+    pub(crate) last_touches: ByteSet,
     /// A value without any of these bytes is its own form.
     pub(crate) touches: ByteSet,
 }
 
 impl Default for Forms {
     fn default() -> Self {
-        Self(vec![Form { last: None, touches: ByteSet::NONE }])
+        Self(vec![Form { last: None, last_touches: ByteSet::NONE, touches: ByteSet::NONE }])
     }
 }
 
@@ -37,8 +39,9 @@ impl Forms {
         if let Some(known) = self.0.iter().position(|form| form.last == last) {
             return FormId(known as u32);
         }
-        let touches = self.form(of).touches.or(transformation.touches());
-        self.0.push(Form { last, touches });
+        let last_touches = transformation.touches();
+        let touches = self.form(of).touches.or(last_touches);
+        self.0.push(Form { last, last_touches, touches });
         FormId(self.0.len() as u32 - 1)
     }
 

@@ -53,6 +53,8 @@ pub(crate) enum Selection {
     All,
     /// Those of one name, whatever its case.
     Name(Box<[u8]>),
+    /// Those whose name begins so, whatever its case.
+    Prefix(Box<[u8]>),
     /// Those whose name it finds something in.
     Regex(Pattern),
 }
@@ -197,6 +199,10 @@ impl Selection {
         match self {
             Self::All => true,
             Self::Name(own) => own.eq_ignore_ascii_case(name),
+            Self::Prefix(own) => {
+                *work += own.len();
+                name.get(..own.len()).is_some_and(|start| start.eq_ignore_ascii_case(own))
+            }
             Self::Regex(regex) => regex.is_in_name(name, work),
         }
     }
@@ -222,16 +228,25 @@ impl Target {
             Some(written) => {
                 let written = written.trim_matches('\'');
                 match written.strip_prefix('/').and_then(|rest| rest.strip_suffix('/')) {
-                    Some(regex) => Selection::Regex(
-                        Pattern::new(&format!("(?i){regex}"))
-                            .map_err(|fault| Unknown(format!("the selection `{written}`: {fault}")))?,
-                    ),
+                    Some(regex) => match prefix(regex) {
+                        Some(prefix) => Selection::Prefix(prefix.as_bytes().into()),
+                        None => Selection::Regex(
+                            Pattern::new(&format!("(?i){regex}"))
+                                .map_err(|fault| Unknown(format!("the selection `{written}`: {fault}")))?,
+                        ),
+                    },
                     None => Selection::Name(written.as_bytes().to_ascii_lowercase().into()),
                 }
             }
         };
         Ok(Self { collection, selection, counted })
     }
+}
+
+/// What names begin with for which a pattern asks no more than that, as `^_ga` does.
+fn prefix(regex: &str) -> Option<&str> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    regex.strip_prefix('^').filter(|rest| !rest.is_empty() && rest.bytes().all(is_plain))
 }
 
 /// The targets of a rule, parted by `|`; a selection between slashes may hold one.

@@ -373,7 +373,7 @@ impl<'e> Evaluation<'e, '_> {
                 if !self.spend(value.len().saturating_mul(pattern.slowness())) {
                     return;
                 }
-                for (group, span) in pattern.groups(value).into_iter().enumerate() {
+                for (group, span) in pattern.groups(value, &mut self.scratch.groups).into_iter().enumerate() {
                     let text = span.and_then(|span| value.get(span)).unwrap_or_default();
                     self.state.tx.set(TxName::group(group), Some(state::cut(text).into()));
                 }

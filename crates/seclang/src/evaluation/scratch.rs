@@ -1,6 +1,8 @@
 //! What is kept from one request to the next: states of automata, which serve all requests of a thread.
 
-use crate::pattern::{Pattern, States, WornOut};
+use std::cell::RefCell;
+
+use crate::pattern::{GroupStates, Pattern, States, WornOut};
 use crate::set::RuleSet;
 
 /// What a thread that asks rules keeps. It serves several sets of rules.
@@ -10,6 +12,8 @@ pub struct Scratch {
     sets: Vec<(u64, Vec<States>)>,
     /// Bytes that all states take.
     kept: usize,
+    /// For what groups of patterns find.
+    pub(super) groups: GroupStates,
 }
 
 /// For so many sets of rules states are kept.
@@ -17,7 +21,17 @@ const SETS: usize = 8;
 /// All states of a thread take no more than this, in bytes. It is far more than ordinary texts need.
 const MOST: usize = 64 << 20;
 
+thread_local! {
+    /// What automata have learnt serves whoever asks on a thread.
+    static OWN: RefCell<Scratch> = RefCell::default();
+}
+
 impl Scratch {
+    /// Uses what this thread keeps.
+    pub fn of_thread<T>(work: impl FnOnce(&mut Self) -> T) -> T {
+        OWN.with_borrow_mut(work)
+    }
+
     /// The states of this set of rules come first.
     pub(super) fn use_for(&mut self, set: &RuleSet) {
         match self.sets.iter().position(|(number, _)| *number == set.number) {

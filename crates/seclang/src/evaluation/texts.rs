@@ -86,7 +86,7 @@ impl<'m> Texts<'m> {
         }
         let before = self.form(value, before, forms, work);
         let Some(text) = self.all.get(before.0 as usize) else { return before };
-        if !transformation.touches().meets(text.has) {
+        if !wanted.last_touches.meets(text.has) {
             return before;
         }
         *work += text.bytes.len();

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 pub(crate) use needs::Needs;
 use regex_automata::hybrid::dfa::{Cache, Config, DFA};
-use regex_automata::nfa::thompson::pikevm::PikeVM;
+use regex_automata::nfa::thompson::pikevm::{self, PikeVM};
 use regex_automata::nfa::thompson::{self, Compiler};
 use regex_automata::util::captures::Captures;
 use regex_automata::{Anchored, Input, MatchKind};
@@ -30,6 +30,8 @@ struct Inner {
 
 /// The states of an automaton that were needed so far, kept by whoever asks.
 pub(crate) type States = Option<Box<Cache>>;
+/// What finding groups takes, kept for all patterns together.
+pub(crate) type GroupStates = Option<Box<pikevm::Cache>>;
 
 /// An automaton keeps so many bytes of states, then starts anew.
 const KEPT: usize = 512 << 10;
@@ -109,10 +111,23 @@ impl Pattern {
     }
 
     /// What its groups found, from the whole on; at most ten.
-    pub(crate) fn groups(&self, text: &[u8]) -> Vec<Option<std::ops::Range<usize>>> {
-        let mut cache = self.0.pike.create_cache();
+    pub(crate) fn groups(
+        &self,
+        text: &[u8],
+        states: &mut GroupStates,
+    ) -> Vec<Option<std::ops::Range<usize>>> {
+        let cache = match states {
+            Some(cache) => {
+                cache.reset(&self.0.pike);
+                cache
+            }
+            None => states.insert(Box::new(self.0.pike.create_cache())),
+        };
         let mut captures = Captures::all(self.0.pike.get_nfa().group_info().clone());
-        self.0.pike.captures(&mut cache, text, &mut captures);
+        self.0.pike.captures(cache, text, &mut captures);
+        if cache.memory_usage() > KEPT {
+            *states = None;
+        }
         let spans = (0..captures.group_len().min(10)).map(|group| captures.get_group(group));
         spans.map(|span| span.map(|span| span.range())).collect()
     }
