@@ -155,7 +155,7 @@ fn upgrade(runtime: &Runtime, issuer: &Issuer, tokens: &[String], clients: usize
         let asked = handshake(&parts, None)?;
         let client = Client { address: Some(address(number)), secure: true, ..Client::default() };
         let route = Asked { route: "bench", host: "localhost", path: "/" };
-        runtime.block_on(guard.admit(&mut parts, asked, &client, route))?;
+        runtime.block_on(guard.admit(&mut parts, asked, &client, route, &mut Vec::new()))?;
         Ok::<_, anyhow::Error>(())
     };
     // Each once: then the keys are cached, and every client has its place.

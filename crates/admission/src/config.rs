@@ -11,6 +11,7 @@ use super::close::{CloseCodes, RawCloseCodes};
 use super::disclosure::{Disclosure, RawIdentityHeaders};
 use super::limits::config::{LimitsConfig, RawLimits};
 use super::origin::{OriginConfig, RawOrigin};
+use super::request_rules::{RawRequestRules, RequestRules};
 use super::tls::{RawTlsPolicy, TlsPolicy};
 
 /// What a route asks of its clients before anything of theirs goes upstream.
@@ -26,6 +27,9 @@ pub struct RawAdmission {
     /// Which pages may use the route, by the `Origin` that browsers send; others are answered 403. Where it is left out,
     /// `same` for WebSocket handshakes; plain HTTP requests are asked only where it is written.
     pub origin: Option<At<RawOrigin>>,
+    /// Rules in ModSecurity's language, such as the OWASP Core Rule Set, that each request is asked about. Messages are judged by
+    /// the step `crs` of a policy.
+    pub crs: Option<At<RawRequestRules>>,
     /// Who clients have to prove to be. Without this key anybody may use the route.
     pub authentication: Option<At<RawAuthentication>>,
     /// An expression in CEL that has to be true, or the answer is 403: `claims.team == "blue" && client.secure`. It has
@@ -52,6 +56,8 @@ pub struct AdmissionConfig {
     pub tls: TlsPolicy,
     /// Which pages may use the route.
     pub origin: OriginConfig,
+    /// Rules that each request is asked about.
+    pub rules: Option<RequestRules>,
     /// What has to be true of who asks.
     pub authorization: Option<Expression>,
     /// Who clients have to prove to be; `None` where anybody may come.
@@ -83,6 +89,7 @@ impl RawAdmission {
         let networks = self.networks.map(|raw| raw.value.check(raw.place, problems)).unwrap_or_default();
         let tls = self.tls.map(|raw| raw.value.into()).unwrap_or_default();
         let origin = self.origin.map(|raw| raw.value.check(problems)).unwrap_or_default();
+        let rules = self.crs.and_then(|raw| RawRequestRules::check(raw, problems));
         let authorization = self.authorization.and_then(|raw| {
             let expression = Expression::check(&raw, problems)?;
             let needs = expression.needs();
@@ -114,6 +121,7 @@ impl RawAdmission {
             networks,
             tls,
             origin,
+            rules,
             authorization,
             authentication,
             disclosure,

@@ -18,6 +18,7 @@ use super::identity::{Denied, Identity, Method};
 use super::limits::{Claim, IdentityRates, Limits, Slots};
 use super::origin::OriginConfig;
 use super::refusal::{Refusal, Rejected};
+use super::request_rules::{Examined, RequestFinding, RequestRules};
 use super::revocation::Revocations;
 use super::secret::Secret;
 use super::standing::{Lost, Standing};
@@ -109,6 +110,7 @@ pub struct Guard {
     networks: Networks,
     tls: TlsPolicy,
     origin: OriginConfig,
+    rules: Option<RequestRules>,
     authorization: Option<Expression>,
     authentication: Option<Authentication>,
     revocations: Option<Arc<Revocations>>,
@@ -137,6 +139,7 @@ impl Guard {
             networks: config.networks.clone(),
             tls: config.tls,
             origin: config.origin.clone(),
+            rules: config.rules.clone(),
             authorization: config.authorization.clone(),
             authentication,
             limits: Some(limits),
@@ -203,7 +206,8 @@ impl Guard {
         Ok(())
     }
 
-    /// Asks everything that the route asks, in its order. What proved the identity is taken out of the request.
+    /// Asks everything that the route asks, in its order. What proved the identity is taken out of the request. What rules find
+    /// goes to `findings`, whatever comes of it.
     ///
     /// # Errors
     /// The first check that the request does not pass.
@@ -213,6 +217,7 @@ impl Guard {
         handshake: Handshake,
         client: &Client,
         asked: Asked<'_>,
+        findings: &mut Vec<RequestFinding>,
     ) -> Result<Step, Rejected> {
         let Handshake(mut upgrade) = handshake;
         if !self.networks.admits(client.address) {
@@ -225,6 +230,7 @@ impl Guard {
             None => Slots::default(),
         };
         self.origin.check(parts, client.secure, is_upgrade)?;
+        self.examine(parts, client, findings)?;
         let proven = match &self.authentication {
             None => None,
             Some(authentication) => match authentication.identify(parts, &mut upgrade, client, asked).await {
@@ -238,6 +244,18 @@ impl Guard {
             },
         };
         self.conclude(parts, client, asked, upgrade, proven, slots).map(Step::Admitted)
+    }
+
+    /// Asks the route's rules about what the client wrote, before anything is taken out of it.
+    fn examine(
+        &self,
+        parts: &Parts,
+        client: &Client,
+        findings: &mut Vec<RequestFinding>,
+    ) -> Result<(), Refusal> {
+        let Some(rules) = &self.rules else { return Ok(()) };
+        let Parts { method, uri, version, headers, .. } = parts;
+        rules.judge(Examined { method, uri, version: *version, headers, address: client.address }, findings)
     }
 
     /// Asks what the route asks of sessions, of one that came without a request: what cannot be asked of it then is not passed.
@@ -435,7 +453,7 @@ mod tests {
         ]);
         let upgrade = handshake(&request, None).unwrap();
         let admitted = Guard::default()
-            .admit(&mut request, upgrade, &Client::default(), Asked::default())
+            .admit(&mut request, upgrade, &Client::default(), Asked::default(), &mut Vec::new())
             .await
             .unwrap();
         assert!(matches!(admitted, Step::Admitted(admitted) if admitted.upgrade().is_some()));

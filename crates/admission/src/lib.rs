@@ -1,7 +1,7 @@
 //! Who may connect: a request goes in, an [`Admitted`] comes out, and only that can reach an upstream.
 //!
 //! [`handshake`] judges what a request is. The route that takes it has a [`Guard`], which asks in one order: address,
-//! TLS, limits of the address, origin, identity, authorisation, limits of the identity.
+//! TLS, limits of the address, origin, rules of attacks, identity, authorisation, limits of the identity.
 
 pub mod address;
 pub mod authentication;
@@ -19,6 +19,7 @@ pub mod identity;
 pub mod limits;
 pub mod origin;
 pub mod refusal;
+mod request_rules;
 pub mod revocation;
 pub mod standing;
 pub mod tls;
@@ -28,6 +29,7 @@ pub use client::{Asked, Client};
 pub use guard::{Admitted, Guard, Handshake, SessionRight, Step, Unproven, handshake};
 pub use limits::{Counts, Limits, SharedRates, Slots};
 pub use refusal::{Refusal, Rejected};
+pub use request_rules::{Examined, RequestFinding, RequestRules};
 pub use standing::{Lost, Standing};
 pub use wicketgate_config::{RawSecret, Secret};
 use wicketgate_config::{file, secret};

@@ -33,6 +33,12 @@ pub enum Refusal {
     /// An origin is required, and there is none.
     #[error("an origin is required")]
     NoOrigin,
+    /// A rule of the route's refuses the request.
+    #[error("rule {0} refuses the request")]
+    Rule(u64),
+    /// To ask the route's rules about the request takes more than is allowed.
+    #[error("the rules want more of the request than is allowed")]
+    RuleBudget,
     /// It proves no identity.
     #[error(transparent)]
     Identity(#[from] Denied),
@@ -111,6 +117,8 @@ impl Refusal {
             Self::TlsRedirect(_) => (StatusCode::PERMANENT_REDIRECT, "tls_redirect"),
             Self::Origin => (StatusCode::FORBIDDEN, "origin"),
             Self::NoOrigin => (StatusCode::FORBIDDEN, "origin_missing"),
+            Self::Rule(_) => (StatusCode::FORBIDDEN, "crs"),
+            Self::RuleBudget => (StatusCode::FORBIDDEN, "crs_budget"),
             Self::Identity(denied) => (denied.status(), denied.label()),
             Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden"),
             Self::Authorization(_) => (StatusCode::FORBIDDEN, "authorization_error"),

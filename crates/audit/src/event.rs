@@ -54,6 +54,8 @@ pub enum Event<'a> {
     },
     /// A step of a route's policy found something in a message.
     Finding(Finding<'a>),
+    /// A rule of a route's admission found something in a request.
+    RequestFinding(RequestFinding<'a>),
     /// A message was recorded, as its route's policy asks.
     Recorded {
         /// The message.
@@ -131,6 +133,25 @@ pub struct Finding<'a> {
     pub observed: bool,
 }
 
+/// What a rule found in a request. Nothing in it is the request's own but a masked excerpt, and the name of what it is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestFinding<'a> {
+    /// What was found, in a stable word.
+    pub class: &'a str,
+    /// The rule's number; none where a bound was reached.
+    pub rule: Option<u64>,
+    /// Where, as rules name it.
+    pub variable: &'a str,
+    /// More about it.
+    pub detail: &'a str,
+    /// A masked piece of what it was found in.
+    pub excerpt: Option<&'a str>,
+    /// Whether the request was refused on account of the rules.
+    pub refused: bool,
+    /// Whether the rules only observe.
+    pub observed: bool,
+}
+
 /// What became of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -182,6 +203,7 @@ impl Event<'_> {
             Self::Captured { .. } => "message.captured",
             Self::Revoked { .. } => "credential.revoked",
             Self::Finding(_) => "message.finding",
+            Self::RequestFinding(_) => "admission.finding",
             Self::Recorded { .. } => "message.recorded",
             Self::Private(private) => private.name(),
             Self::Reloaded { .. } => "configuration.reloaded",
@@ -219,6 +241,7 @@ impl Event<'_> {
             }
             Self::Captured { selector } | Self::Revoked { selector } => selector.on(record),
             Self::Finding(finding) => finding.on(record),
+            Self::RequestFinding(finding) => finding.on(record),
             Self::Recorded { message, verdict, content } => {
                 Record { verdict: Some(verdict.label()), ..message.on(content.on(record)) }
             }
@@ -265,6 +288,21 @@ impl Finding<'_> {
             detail: text(self.detail),
             excerpt: self.excerpt.and_then(text),
             action: text(self.action),
+            mode: Some(if self.observed { "observe" } else { "enforce" }),
+            ..record
+        }
+    }
+}
+
+impl RequestFinding<'_> {
+    fn on(self, record: Record) -> Record {
+        Record {
+            class: text(self.class),
+            rule: self.rule.map(|rule| rule.to_string()),
+            path: text(self.variable),
+            detail: text(self.detail),
+            excerpt: self.excerpt.and_then(text),
+            action: text(if self.refused { "refused" } else { "recorded" }),
             mode: Some(if self.observed { "observe" } else { "enforce" }),
             ..record
         }

@@ -29,7 +29,7 @@ pub use audit::{Audit, Place, StartError};
 pub use cell::{Cell, Kind, Timestamp};
 pub use chain::{Anchor, Hash};
 pub use config::{AuditConfig, Durability, RawAudit, RawStore, StoreConfig};
-pub use event::{About, Content, Event, Finding, Outcome, Selector};
+pub use event::{About, Content, Event, Finding, Outcome, RequestFinding, Selector};
 pub use payload::Payload;
 pub use queue::{Lost, Ticket};
 pub use record::{FIELDS, FieldInfo, Record, TEXT_MAX};

@@ -123,19 +123,20 @@ record! {
     "verdict" verdict: Option<&'static str>,
     /// The step of the route's policy.
     "step" step: Option<String>,
-    /// The rule of that step.
+    /// The rule of that step, or of the route's admission.
     "rule" rule: Option<String>,
     /// What the finding is about, such as `sqli`.
     "class" class: Option<String>,
-    /// Where in the message it was found: the path of a field; `$` for the whole message.
+    /// Where in the message it was found: the path of a field; `$` for the whole message. In a request, the value as rules name it.
     "path" path: Option<String>,
-    /// More about the finding, without anything that the message says.
+    /// More about the finding, without anything that the message or request says.
     "detail" detail: Option<String>,
-    /// A part of the message, masked.
+    /// A part of the message or request, masked.
     "excerpt" excerpt: Option<String>,
-    /// What became of the message on account of the finding: `recorded`, `rewritten`, `dropped`, `replied` or `closed`.
+    /// What became of the message or request on account of the finding: `recorded`, `rewritten`, `dropped`, `replied`, `closed` or
+    /// `refused`.
     "action" action: Option<String>,
-    /// Whether the step changes what becomes of messages: `enforce` or `observe`.
+    /// Whether the step, or admission, changes what becomes of messages, or requests: `enforce` or `observe`.
     "mode" mode: Option<&'static str>,
     /// The whole payload, encrypted to the auditor's key.
     "payload" payload: Payload,

@@ -49,6 +49,12 @@ pub const EVENTS: &[EventInfo] = &[
         true,
         &["reason", "status"],
     ),
+    event(
+        "admission.finding",
+        "A rule of a route's admission found something in a request.",
+        true,
+        &["rule", "class", "path", "detail", "excerpt", "action", "mode"],
+    ),
     event("session.closed", "A session ended.", true, &["reason", "code", "by", "duration_us"]),
     event("session.renewed", "A session's credential was replaced by a later one.", true, &[]),
     event(
@@ -249,7 +255,7 @@ mod tests {
 
     use super::*;
     use crate::cell::Cell;
-    use crate::event::{About, Content, Event, Finding, Outcome, Selector};
+    use crate::event::{About, Content, Event, Finding, Outcome, RequestFinding, Selector};
     use crate::private::{self, Private};
     use crate::record::Record;
     use crate::who::Who;
@@ -279,6 +285,15 @@ mod tests {
             Event::Captured { selector },
             Event::Revoked { selector },
             Event::Finding(finding),
+            Event::RequestFinding(RequestFinding {
+                class: "sqli",
+                rule: Some(942_100),
+                variable: "ARGS:q",
+                detail: "severity critical",
+                excerpt: Some("***"),
+                refused: true,
+                observed: false,
+            }),
             Event::Recorded { message, verdict: Outcome::Closed, content: Content::Excerpt("***") },
             Event::Private(Private::Connected { version: "1", carrier: "tls" }),
             Event::Private(Private::Disconnected { reason: "gone", duration: Duration::from_secs(1) }),

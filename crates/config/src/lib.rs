@@ -6,6 +6,7 @@
 mod deserialize;
 mod fault;
 pub mod file;
+mod finding;
 mod network;
 mod outline;
 mod part;
@@ -22,6 +23,7 @@ mod variables;
 mod yaml;
 
 pub use fault::alternatives;
+pub use finding::{Enforcement, masked};
 pub use network::Network;
 pub use outline::Outline;
 pub use part::part;

@@ -2,16 +2,7 @@
 
 use std::sync::Arc;
 
-/// Whether findings of a step have consequences.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Enforcement {
-    /// They have.
-    #[default]
-    Enforce,
-    /// They are recorded, and nothing is changed: to try rules on real traffic.
-    Observe,
-}
+pub use wicketgate_config::{Enforcement, masked};
 
 /// What became of a message on account of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,45 +67,5 @@ impl Hit {
     /// Something about the whole message.
     pub(crate) fn whole(class: &'static str, detail: impl Into<Box<str>>) -> Self {
         Self { class, rule: None, path: "$".into(), detail: detail.into(), excerpt: None }
-    }
-}
-
-/// The characters of an excerpt that are shown at either end.
-const SHOWN: usize = 4;
-/// The longest excerpt, in characters.
-const LONGEST: usize = 48;
-
-/// A piece of a message that may be logged: its ends and its shape. Letters become `x`, digits `0`, the rest stays, so that
-/// the trick is seen and no secret is.
-pub fn masked(text: &str) -> Box<str> {
-    let count = text.chars().count();
-    let mask = |(at, c): (usize, char)| match c {
-        // A short piece has no ends to show.
-        _ if count > 4 * SHOWN && (at < SHOWN || at + SHOWN >= count) => c,
-        c if c.is_numeric() => '0',
-        c if c.is_alphabetic() => 'x',
-        c if c.is_control() => '·',
-        c => c,
-    };
-    let mut excerpt: String = text.chars().enumerate().take(LONGEST).map(mask).collect();
-    if count > LONGEST {
-        excerpt.push('…');
-    }
-    excerpt.into()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_excerpt_shows_a_shape_and_no_secret() {
-        assert_eq!(&*masked("hunter2"), "xxxxxx0");
-        assert_eq!(&*masked("4111 1111 1111 1111"), "4111 0000 0000 1111");
-        assert_eq!(
-            &*masked("1' UNION SELECT password FROM users--"),
-            "1' Uxxxx xxxxxx xxxxxxxx xxxx xxxrs--"
-        );
-        assert_eq!(masked(&"a".repeat(1000)).chars().count(), LONGEST + 1);
     }
 }

@@ -1,16 +1,19 @@
-//! What the OWASP Core Rule Set costs a message here and in libmodsecurity: CPU time, on generated messages and ordinary ones.
+//! What the OWASP Core Rule Set costs a message, or the head of a request, here and in libmodsecurity: CPU time, on generated ones
+//! and ordinary ones.
 //!
 //! `cargo run --release -p wicketgate-seclang --example cost`, with Debian's `modsecurity-crs` and `libmodsecurity3`.
 #![allow(clippy::unwrap_used)]
 
 #[path = "../tests/seclang/generator.rs"]
 mod generator;
+#[path = "../tests/seclang/requests.rs"]
+mod requests;
 
 use std::io::Write;
 use std::process::{Command, Stdio};
 
 use generator::{Chance, message};
-use wicketgate_seclang::{Argument, Budget, Request, RuleSet, Scratch};
+use wicketgate_seclang::{Argument, Budget, Exclusions, Head, Request, RuleSet, Scratch};
 
 const ROUNDS: usize = 20;
 const HEADERS: &[(&[u8], &[u8])] = &[
@@ -40,17 +43,99 @@ fn main() {
         let bytes = messages.iter().map(String::len).sum::<usize>() / messages.len();
         for level in ["1", "4"] {
             let ours = ours(level, &messages);
-            let theirs = theirs(level, &messages);
+            let theirs = theirs(level, &messages, None);
+            println!("| {what} | {bytes} | {level} | {ours:.1} | {theirs:.0} | {:.0} |", theirs / ours);
+        }
+    }
+    let mixed: Vec<String> = (0..500).map(|_| requests::request(&mut chance)).collect();
+    for (what, heads) in
+        [("requests, half of them attacks", mixed), ("a browser's handshake", vec![handshake()])]
+    {
+        let bytes = heads.iter().map(String::len).sum::<usize>() / heads.len();
+        for level in ["1", "4"] {
+            let (ours, theirs) = (ours_of_heads(level, &heads), theirs(level, &heads, Some("requests")));
             println!("| {what} | {bytes} | {level} | {ours:.1} | {theirs:.0} | {:.0} |", theirs / ours);
         }
     }
 }
 
-/// Microseconds of CPU time for a message.
-fn ours(level: &str, messages: &[String]) -> f64 {
+/// What Chromium sends, as one line of JSON.
+fn handshake() -> String {
+    serde_json::json!({
+        "method": "GET",
+        "uri": "/chat?room=general&lang=en-GB",
+        "version": "1.1",
+        "headers": [
+            ["Host", "chat.example.com"],
+            ["Connection", "Upgrade"],
+            ["Pragma", "no-cache"],
+            ["Cache-Control", "no-cache"],
+            ["User-Agent", "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36"],
+            ["Upgrade", "websocket"],
+            ["Origin", "https://chat.example.com"],
+            ["Sec-WebSocket-Version", "13"],
+            ["Accept-Encoding", "gzip, deflate, br, zstd"],
+            ["Accept-Language", "en-GB,en-US;q=0.9,en;q=0.8"],
+            ["Cookie", "sid=3f9a1c77b20d4e5f; theme=dark"],
+            ["Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="],
+            ["Sec-WebSocket-Extensions", "permessage-deflate; client_max_window_bits"],
+        ],
+    })
+    .to_string()
+}
+
+/// Microseconds of CPU time for a head.
+fn ours_of_heads(level: &str, heads: &[String]) -> f64 {
+    let set = load(level);
+    let parsed: Vec<serde_json::Value> =
+        heads.iter().map(|head| serde_json::from_str(head).unwrap()).collect();
+    let mut scratch = Scratch::default();
+    let mut round = || {
+        for head in &parsed {
+            let text = |name: &str| head[name].as_str().unwrap().as_bytes();
+            let part =
+                |line: &'_ serde_json::Value, at: usize| line[at].as_str().unwrap().as_bytes().to_vec();
+            let lines: Vec<(Vec<u8>, Vec<u8>)> = head["headers"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|line| (part(line, 0), part(line, 1)))
+                .collect();
+            let headers: Vec<(&[u8], &[u8])> =
+                lines.iter().map(|(name, value)| (&name[..], &value[..])).collect();
+            let head = Head {
+                method: text("method"),
+                uri: text("uri"),
+                protocol: b"HTTP/1.1",
+                headers: &headers,
+                address: None,
+            };
+            std::hint::black_box(set.ask(
+                &head,
+                &Exclusions::default(),
+                (500, Budget::default()),
+                &mut scratch,
+            ));
+        }
+    };
+    round();
+    let rounds = ROUNDS * 500 / heads.len().min(500);
+    let start = cpu();
+    for _ in 0..rounds {
+        round();
+    }
+    (cpu() - start) / rounds as f64 / heads.len() as f64
+}
+
+fn load(level: &str) -> RuleSet {
     let given = [("paranoia_level", level), ("executing_paranoia_level", level)];
     let files = ["/etc/modsecurity/crs/crs-setup.conf".into(), "/usr/share/modsecurity-crs/rules".into()];
-    let set = RuleSet::load(&files, &given).unwrap();
+    RuleSet::load(&files, &given).unwrap()
+}
+
+/// Microseconds of CPU time for a message.
+fn ours(level: &str, messages: &[String]) -> f64 {
+    let set = load(level);
     let parsed: Vec<Vec<(String, String)>> = messages
         .iter()
         .map(|message| {
@@ -97,7 +182,7 @@ fn request<'m>(arguments: &'m [Argument<'m>], body: &'m [u8]) -> Request<'m> {
     }
 }
 
-fn theirs(level: &str, messages: &[String]) -> f64 {
+fn theirs(level: &str, messages: &[String], kind: Option<&str>) -> f64 {
     let folder = tempfile::tempdir().unwrap();
     let rules = folder.path().join("rules.conf");
     let text = format!(
@@ -112,6 +197,7 @@ fn theirs(level: &str, messages: &[String]) -> f64 {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/seclang/libmodsecurity.py");
     let mut peer = Command::new("python3")
         .args([script, &rules.display().to_string(), &rounds])
+        .args(kind)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()

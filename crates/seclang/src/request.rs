@@ -59,7 +59,9 @@ pub struct RuleMask(pub(crate) Bits);
 impl RuleMask {
     /// The rules of both.
     pub fn or(&self, other: &Self) -> Self {
-        let mut both = self.clone();
+        let (longer, other) =
+            if self.0.words().len() < other.0.words().len() { (other, self) } else { (self, other) };
+        let mut both = longer.clone();
         both.0.add(&other.0);
         both
     }
@@ -102,6 +104,8 @@ pub struct Found {
     pub rule: usize,
     /// Where.
     pub source: Source,
+    /// Under which name it stands there; empty where it has none.
+    pub name: Box<[u8]>,
     /// What stands around it, after what the rule had done to it.
     pub excerpt: Box<[u8]>,
 }

@@ -12,8 +12,9 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Versio
 use hyper::body::Incoming;
 use hyper::ext::Protocol;
 use wicketgate_admission::identity::{Denied, Identity};
-use wicketgate_admission::{Admitted, Asked, Refusal, Rejected, Step, handshake};
+use wicketgate_admission::{Admitted, Asked, Refusal, Rejected, RequestFinding, Step, handshake};
 use wicketgate_audit::{Event, Who};
+use wicketgate_config::Enforcement;
 
 use super::body::{Answer, Bounded, Passed};
 use super::connection::Arrival;
@@ -58,6 +59,7 @@ pub(super) async fn answer(
     let start = Instant::now();
     let mut line = Line::new(&request, arrival.peer);
     let answered = serve(&shared, &arrival, request, &mut line).await;
+    line.tell_findings(&shared, &arrival, answered.as_ref().err());
     let (mut response, reason) = match answered {
         Ok(response) => (response, ""),
         Err(refused) => {
@@ -92,6 +94,8 @@ pub(super) struct Line {
     pub(super) route: Option<Arc<Route>>,
     /// Who asks, once that is proved.
     pub(super) identity: Option<Arc<Identity>>,
+    /// What rules found in the request.
+    pub(super) findings: Vec<RequestFinding>,
 }
 
 impl Line {
@@ -104,6 +108,7 @@ impl Line {
             client: peer,
             route: None,
             identity: None,
+            findings: Vec::new(),
         }
     }
 
@@ -120,6 +125,26 @@ impl Line {
             client: self.client,
             route: self.route.as_deref().map(|route| &*route.name),
             ..who(self.identity.as_deref())
+        }
+    }
+
+    /// Counts and records what rules found.
+    fn tell_findings(&self, shared: &Shared, arrival: &Arrival, refused: Option<&Refused>) {
+        let by_rules = matches!(refused, Some(Refused::Admission(Refusal::Rule(_) | Refusal::RuleBudget)));
+        for finding in &self.findings {
+            if let Some(route) = &self.route {
+                route.metrics.found_in_request(finding.class, if by_rules { "refused" } else { "recorded" });
+            }
+            let event = Event::RequestFinding(wicketgate_audit::RequestFinding {
+                class: finding.class,
+                rule: finding.rule,
+                variable: &finding.variable,
+                detail: &finding.detail,
+                excerpt: finding.excerpt.as_deref(),
+                refused: by_rules,
+                observed: finding.enforcement == Enforcement::Observe,
+            });
+            shared.audit.log(&event, &self.who(arrival));
         }
     }
 
@@ -189,7 +214,7 @@ async fn serve(
     let route = snapshot.routes.find(&facts).ok_or(Refused::NoRoute)?;
     line.route = Some(route.clone());
     let asked = Asked { route: &route.name, host: name.as_deref().unwrap_or_default(), path: &path };
-    let judged = route.guard.admit(&mut parts, handshake, &client, asked).await;
+    let judged = route.guard.admit(&mut parts, handshake, &client, asked, &mut line.findings).await;
     let admitted = match judged.map_err(|rejected| line.rejected(rejected))? {
         Step::Admitted(admitted) => admitted,
         Step::FirstMessage(unproven) => {

@@ -54,7 +54,7 @@ pub(super) async fn issue(
     uri.path_and_query = Some(target);
     parts.uri = Uri::from_parts(uri).map_err(|_| Refused::TicketPath)?;
     let asked = Asked { route: &route.name, host: host.unwrap_or_default(), path: &path };
-    let judged = route.guard.admit(&mut parts, handshake, client, asked).await;
+    let judged = route.guard.admit(&mut parts, handshake, client, asked, &mut line.findings).await;
     let Step::Admitted(admitted) = judged.map_err(|rejected| line.rejected(rejected))? else {
         // Only a WebSocket has a first message.
         return Err(Refused::NoWebSocket);

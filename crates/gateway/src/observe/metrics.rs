@@ -116,6 +116,18 @@ impl RouteMetrics {
         self.all.findings.get_or_create(&label).inc();
     }
 
+    /// Counts what rules found in a request.
+    pub fn found_in_request(&self, class: &'static str, action: &'static str) {
+        let label = FindingLabel {
+            route: self.route.clone(),
+            direction: Direction::ToUpstream.label(),
+            step: "admission.crs".to_owned(),
+            class,
+            action,
+        };
+        self.all.findings.get_or_create(&label).inc();
+    }
+
     /// Counts an answered request.
     pub fn answered(&self, status: http::StatusCode) {
         let label = StatusLabel { route: self.route.clone(), status: status.as_u16() };
@@ -202,7 +214,7 @@ impl Default for Metrics {
         );
         registry.register(
             "findings",
-            "What policies found in messages, by step, class and what became of the message",
+            "What policies found in messages and rules in requests, by step, class and what became of it",
             all.findings.clone(),
         );
         registry.register("target_healthy", "Whether a target can be used", all.target_healthy.clone());

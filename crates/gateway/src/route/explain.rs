@@ -3,7 +3,9 @@
 use std::fmt;
 
 use http::header::HeaderMap;
-use http::{Method, Uri};
+use http::{Method, Uri, Version};
+use wicketgate_admission::{Examined, Refusal, RequestFinding};
+use wicketgate_config::Enforcement;
 
 use super::host::normalise_host;
 use super::matcher::{Facts, MatchConfig, Mismatch};
@@ -64,6 +66,8 @@ pub struct Explanation {
     request: String,
     names: Vec<String>,
     outcome: String,
+    /// What its rules find in the request, and what comes of it.
+    found: Vec<String>,
     /// The routes in the order in which they are tried.
     pub steps: Vec<Step>,
 }
@@ -85,8 +89,11 @@ impl Explanation {
         let facts = Facts { host: Some(&host), path: &path, method, headers };
         let steps = explain(routes.iter().map(|route| &route.matching), &facts);
         let taken = steps.iter().find(|step| step.verdict == Verdict::Taken);
-        let outcome = match taken.and_then(|step| routes.get(step.route)) {
-            Some(route) => {
+        let taken = taken.and_then(|step| routes.get(step.route));
+        let (found, refused) = taken.map(|route| found(route, &uri, method, headers)).unwrap_or_default();
+        let outcome = match (taken, refused) {
+            (Some(_), Some(refusal)) => refusal.status().to_string(),
+            (Some(route), None) => {
                 let secure = matches!(uri.scheme_str(), Some("wss" | "https"));
                 let scheme = if secure { "https" } else { "http" };
                 let query = uri.query();
@@ -100,10 +107,10 @@ impl Explanation {
                     route: name,
                 })
             }
-            None => "404 Not Found".to_owned(),
+            (None, _) => "404 Not Found".to_owned(),
         };
         let names = routes.iter().map(|route| route.name.to_string()).collect();
-        Ok(Self { request: format!("{method} {host}{path}"), names, outcome, steps })
+        Ok(Self { request: format!("{method} {host}{path}"), names, outcome, found, steps })
     }
 
     /// The name of the route that the request takes.
@@ -126,8 +133,38 @@ impl fmt::Display for Explanation {
                 _ => writeln!(f, "taken")?,
             }
         }
-        write!(f, "route: {}\nthen: {}", self.taken().unwrap_or("none"), self.outcome)
+        writeln!(f, "route: {}", self.taken().unwrap_or("none"))?;
+        for line in &self.found {
+            writeln!(f, "crs: {line}")?;
+        }
+        write!(f, "then: {}", self.outcome)
     }
+}
+
+/// What a route's rules find in a request, and whether they refuse it.
+fn found(
+    route: &RouteConfig,
+    uri: &Uri,
+    method: &Method,
+    headers: &HeaderMap,
+) -> (Vec<String>, Option<Refusal>) {
+    let Some(rules) = &route.admission.rules else { return (Vec::new(), None) };
+    let mut findings = Vec::new();
+    let request = Examined { method, uri, version: Version::HTTP_11, headers, address: None };
+    let refused = rules.judge(request, &mut findings).err();
+    let line = |finding: &RequestFinding| {
+        let rule = finding.rule.map_or_else(|| "a bound".to_owned(), |rule| format!("rule {rule}"));
+        format!("{rule} finds {} in {}; {}", finding.class, finding.variable, finding.detail)
+    };
+    let mut lines: Vec<String> = findings.iter().map(line).collect();
+    lines.push(match &refused {
+        Some(refusal) => format!("{}: {refusal}", refusal.status()),
+        None if rules.enforcement() == Enforcement::Observe => {
+            "it goes on: the rules only observe".to_owned()
+        }
+        None => "it goes on".to_owned(),
+    });
+    (lines, refused)
 }
 
 impl Action {

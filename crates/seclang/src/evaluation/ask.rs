@@ -3,7 +3,7 @@
 use super::state::{Made, Matched};
 use super::texts::TextId;
 use super::values::{ARGUMENTS, GROUPS, groups, is_of_body};
-use super::{Evaluation, state};
+use super::{Evaluation, Origin, state};
 use crate::bits;
 use crate::operator::{Phrases, Test, is_url_encoded, is_utf8, number};
 use crate::pattern::{Pattern, WornOut};
@@ -228,7 +228,7 @@ impl<'e> Evaluation<'e, '_> {
             return false;
         }
         let source =
-            self.source.as_ref().map_or(Source::Other(collection.label()), |(source, _)| source.clone());
+            self.origin.as_ref().map_or(Source::Other(collection.label()), |origin| origin.source.clone());
         let seen = |source| Seen { collection, name, source };
         let is_itself = *rule.forms == [crate::forms::FormId::ITSELF];
         if is_itself
@@ -350,9 +350,13 @@ impl<'e> Evaluation<'e, '_> {
     }
 
     fn hit(&mut self, rule: &'e Rule, test: u32, seen: Seen<'_>, value: &[u8], end: usize) {
-        if self.source.is_none() {
+        if self.origin.is_none() {
             let around = value.get(end.saturating_sub(BEFORE)..value.len().min(end + BEHIND));
-            self.source = Some((seen.source, around.unwrap_or_default().into()));
+            self.origin = Some(Origin {
+                source: seen.source,
+                name: seen.name.into(),
+                excerpt: around.unwrap_or_default().into(),
+            });
         }
         let Seen { collection, name, .. } = seen;
         if !self.spend(ASKED + name.len() + value.len()) {

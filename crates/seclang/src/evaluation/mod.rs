@@ -24,6 +24,13 @@ use values::{ARGUMENTS, Values};
 /// The most findings of one request that are told.
 const MAX_FOUND: usize = 64;
 
+/// Where the first link of a chain found something.
+struct Origin {
+    source: Source,
+    name: Box<[u8]>,
+    excerpt: Box<[u8]>,
+}
+
 /// One request on its way through the rules.
 pub(crate) struct Evaluation<'e, 'm> {
     set: &'e RuleSet,
@@ -43,7 +50,7 @@ pub(crate) struct Evaluation<'e, 'm> {
     /// What the chain that is asked found so far.
     matched: Vec<Matched>,
     /// Where its first link found something.
-    source: Option<(Source, Box<[u8]>)>,
+    origin: Option<Origin>,
 }
 
 impl<'e, 'm> Evaluation<'e, 'm> {
@@ -72,7 +79,7 @@ impl<'e, 'm> Evaluation<'e, 'm> {
             left: budget,
             budget,
             matched: Vec::new(),
-            source: None,
+            origin: None,
         }
     }
 
@@ -122,7 +129,7 @@ impl<'e, 'm> Evaluation<'e, 'm> {
     /// Whether a rule and all links of its chain hold.
     fn holds(&mut self, head: usize) -> bool {
         self.matched.clear();
-        self.source = None;
+        self.origin = None;
         let set = self.set;
         let mut link = Some(head);
         let mut asked = 0;
@@ -147,8 +154,13 @@ impl<'e, 'm> Evaluation<'e, 'm> {
         if !rule.told || self.state.found.len() >= MAX_FOUND {
             return;
         }
-        let (source, excerpt) = self.source.take().unwrap_or((Source::Other("REQUEST"), Box::default()));
-        self.state.found.push(Found { rule: index, source, excerpt });
+        let origin = self.origin.take();
+        let Origin { source, name, excerpt } = origin.unwrap_or_else(|| Origin {
+            source: Source::Other("REQUEST"),
+            name: Box::default(),
+            excerpt: Box::default(),
+        });
+        self.state.found.push(Found { rule: index, source, name, excerpt });
     }
 
     /// Takes work from the budget; where there is none left, nobody knows what the rules would say.

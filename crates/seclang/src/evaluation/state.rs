@@ -78,6 +78,12 @@ impl State {
         }
     }
 
+    /// The same, and rules do not look at these values either.
+    pub(crate) fn leaving_out(mut self, left_out: &[Arc<(Bits, Target)>]) -> Self {
+        self.left_out.extend_from_slice(left_out);
+        self
+    }
+
     /// Whether nothing is to be asked any more.
     pub(super) fn is_over(&self) -> bool {
         self.off || self.allowed || self.end != End::Passed

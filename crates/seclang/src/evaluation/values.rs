@@ -6,6 +6,7 @@ use std::ops::Range;
 use super::texts::{TextId, Texts};
 use crate::request::{Part, Request, Source};
 use crate::target::{Collection, Single};
+use crate::transform::unescape;
 
 /// A value of a request.
 #[derive(Clone, Debug)]
@@ -97,11 +98,12 @@ impl<'m> Values<'m> {
         self.all.get(index)
     }
 
-    /// Bytes of arguments and body.
+    /// Bytes of arguments, headers and body.
     pub(super) fn size(&self, request: &Request<'_>) -> u64 {
         let of = |text: Option<&[u8]>| text.map_or(0, <[u8]>::len);
         let arguments = request.arguments.iter().map(|one| of(one.value) + of(one.key));
-        (arguments.sum::<usize>() + request.body.len() + request.uri.len()) as u64
+        let headers = request.headers.iter().map(|(name, value)| name.len() + value.len());
+        (arguments.sum::<usize>() + headers.sum::<usize>() + request.body.len() + request.uri.len()) as u64
     }
 
     fn fill(&mut self, collection: Collection, request: &Request<'m>, texts: &mut Texts<'m>) {
@@ -164,16 +166,19 @@ impl<'m> Values<'m> {
         let query = uri.iter().position(|byte| *byte == b'?');
         let filename = &uri[..query.unwrap_or(uri.len())];
         Some(match single {
+            Single::Body | Single::BodyLength if request.body.is_empty() => return None,
             Single::Body => request.body.into(),
             Single::BodyLength => request.body.len().to_string().into_bytes().into(),
+            Single::BodyProcessor if request.processor.is_empty() => return None,
             Single::BodyProcessor => request.processor.into(),
-            Single::Uri | Single::UriRaw => uri.into(),
-            Single::Filename => filename.into(),
-            Single::Basename => filename.rsplit(|byte| matches!(byte, b'/' | b'\\')).next()?.into(),
+            Single::Uri => unescaped(uri),
+            Single::UriRaw => uri.into(),
+            Single::Filename => unescaped(filename),
+            Single::Basename => basename(unescaped(filename))?,
             Single::Line => [request.method, b" ", uri, b" ", request.protocol].concat().into(),
             Single::Method => request.method.into(),
             Single::Protocol => request.protocol.into(),
-            Single::QueryString => query.map_or(&b""[..], |at| &uri[at + 1..]).into(),
+            Single::QueryString => uri.get(query? + 1..)?.into(),
             Single::RemoteAddr => request.address?.to_string().into_bytes().into(),
             Single::ArgsCombinedSize => {
                 let of = |text: Option<&[u8]>| text.map_or(0, <[u8]>::len);
@@ -183,4 +188,24 @@ impl<'m> Values<'m> {
             Single::MatchedVar | Single::MatchedVarName | Single::UniqueId | Single::Zero => return None,
         })
     }
+}
+
+/// An address without its escapes; what is no escape stays.
+fn unescaped(uri: &[u8]) -> Cow<'_, [u8]> {
+    if !uri.contains(&b'%') {
+        return uri.into();
+    }
+    let mut out = Vec::with_capacity(uri.len());
+    unescape(uri, &mut out);
+    out.into()
+}
+
+/// What stands behind the last slash; none where that is nothing.
+fn basename(filename: Cow<'_, [u8]>) -> Option<Cow<'_, [u8]>> {
+    let start = filename.iter().rposition(|byte| matches!(byte, b'/' | b'\\')).map_or(0, |at| at + 1);
+    let name = match filename {
+        Cow::Borrowed(filename) => filename.get(start..)?.into(),
+        Cow::Owned(filename) => Cow::Owned(filename.get(start..)?.to_vec()),
+    };
+    (!name.is_empty()).then_some(name)
 }

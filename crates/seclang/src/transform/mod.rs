@@ -7,6 +7,7 @@ mod space;
 mod web;
 
 use crate::byte_set::ByteSet;
+pub(crate) use web::unescape;
 
 /// One transformation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

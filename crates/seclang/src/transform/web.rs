@@ -11,6 +11,23 @@ pub(super) fn url_decode_uni(text: &[u8], out: &mut Vec<u8>) {
     decode(text, true, out);
 }
 
+/// Undoes `%HH` alone, as in a path.
+pub(crate) fn unescape(text: &[u8], out: &mut Vec<u8>) {
+    let mut rest = text;
+    while let Some((&first, behind)) = rest.split_first() {
+        match pair(behind).filter(|_| first == b'%') {
+            Some(byte) => {
+                out.push(byte);
+                rest = behind.get(2..).unwrap_or_default();
+            }
+            None => {
+                out.push(first);
+                rest = behind;
+            }
+        }
+    }
+}
+
 fn decode(text: &[u8], unicode: bool, out: &mut Vec<u8>) {
     let mut rest = text;
     while let Some((&first, behind)) = rest.split_first() {

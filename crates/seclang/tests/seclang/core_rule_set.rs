@@ -50,21 +50,20 @@ impl Asked {
         self.set.judge(&self.baseline, &request, Budget::default(), &mut self.scratch)
     }
 
-    /// Rules that nobody can ask, as `notes` says.
-    pub(crate) fn left(&self) -> Vec<u64> {
-        let left = self.set.notes().iter().filter(|note| note.effect == Effect::Left);
-        left.filter_map(|note| note.rule).collect()
-    }
-
     /// The ids of the rules that tell.
     pub(crate) fn ids(&mut self, message: &str) -> Vec<u64> {
         let outcome = self.ask(message);
-        let mut ids: Vec<u64> =
-            outcome.found.iter().filter_map(|found| self.set.rule(found.rule)).map(|rule| rule.id).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        ids
+        ids(&self.set, &outcome)
     }
+}
+
+/// The ids of the rules that told, in their order.
+pub(crate) fn ids(set: &RuleSet, outcome: &Outcome) -> Vec<u64> {
+    let mut ids: Vec<u64> =
+        outcome.found.iter().filter_map(|found| set.rule(found.rule)).map(|rule| rule.id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids
 }
 
 fn request<'m>(arguments: &'m [Argument<'m>], body: &'m [u8]) -> Request<'m> {

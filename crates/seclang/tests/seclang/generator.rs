@@ -8,17 +8,17 @@ impl Chance {
         Self(seed)
     }
 
-    fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         self.0 >> 33
     }
 
-    fn of<'a>(&mut self, pieces: &[&'a str]) -> &'a str {
+    pub(crate) fn of<'a>(&mut self, pieces: &[&'a str]) -> &'a str {
         pieces[self.next() as usize % pieces.len()]
     }
 }
 
-const NAMES: &[&str] =
+pub(crate) const NAMES: &[&str] =
     &["text", "q", "user", "comment", "id", "path", "url", "title", "body", "note", "file", "x"];
 const WORDS: &[&str] = &[
     "hello",
@@ -209,7 +209,8 @@ pub(crate) fn message(chance: &mut Chance) -> String {
     serde_json::Value::from(object).to_string()
 }
 
-fn text(chance: &mut Chance) -> String {
+/// A text: half of them have an attack in them.
+pub(crate) fn text(chance: &mut Chance) -> String {
     let words = |chance: &mut Chance, most: u64| {
         let count = chance.next() % (most + 1);
         (0..count).map(|_| chance.of(WORDS)).collect::<Vec<_>>().join(" ")

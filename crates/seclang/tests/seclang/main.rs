@@ -4,3 +4,4 @@
 mod core_rule_set;
 mod generator;
 mod libmodsecurity;
+mod requests;

@@ -98,6 +98,41 @@ fn a_bad_configuration_ends_with_2() {
 }
 
 #[test]
+fn what_rules_find_in_a_request_is_explained() {
+    let folder = started();
+    let path = folder.path().join("wicketgate.yaml");
+    let starter = fs::read_to_string(&path).unwrap();
+    let rule = r#"SecRule ARGS|REQUEST_HEADERS "@contains evil" "id:7,phase:2,deny,severity:CRITICAL,msg:'evil',tag:'attack-rce'""#;
+    fs::write(folder.path().join("rules.conf"), rule).unwrap();
+    let routes = "  - name: everything\n    upstream: backend\n";
+    let explain = |mode: &str, arguments: &[&str]| {
+        let judged = format!("{routes}    admission: {{crs: {{rules: rules.conf{mode}}}}}\n");
+        fs::write(&path, starter.replace(routes, &judged)).unwrap();
+        let (code, out, err) = wicketgate(folder.path(), &[&["check", "--explain"], arguments].concat());
+        assert_eq!((code, err.as_str()), (0, ""), "{out}");
+        out.split_once("\nroute: everything\n").unwrap().1.to_owned()
+    };
+    let finding = "crs: rule 7 finds rce in ARGS:q; severity critical: evil\n";
+    let attack = "ws://localhost/?q=an+evil+one";
+    assert_eq!(
+        explain("", &[attack]),
+        format!("{finding}crs: 403 Forbidden: rule 7 refuses the request\nthen: 403 Forbidden\n")
+    );
+    assert_eq!(
+        explain(", mode: observe", &[attack]),
+        format!(
+            "{finding}crs: it goes on: the rules only observe\nthen: upstream backend gets /?q=an+evil+one\n"
+        )
+    );
+    assert_eq!(
+        explain("", &["ws://localhost/", "--header", "X-Kind: evil"]),
+        "crs: rule 7 finds rce in REQUEST_HEADERS:x-kind; severity critical: evil\n\
+         crs: 403 Forbidden: rule 7 refuses the request\nthen: 403 Forbidden\n"
+    );
+    assert_eq!(explain("", &["ws://localhost/"]), "crs: it goes on\nthen: upstream backend gets /\n");
+}
+
+#[test]
 fn the_route_of_a_url_is_explained() {
     let folder = started();
     let path = folder.path().join("wicketgate.yaml");

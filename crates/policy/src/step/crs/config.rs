@@ -1,14 +1,14 @@
 //! `crs` as it is written in the configuration.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use wicketgate_config::{At, OneOrMany, Place, Problems};
-use wicketgate_seclang::{Budget, Effect, RuleMask, RuleSet};
+use wicketgate_config::{At, OneOrMany, Problems};
+use wicketgate_seclang::RuleMask;
+use wicketgate_seclang::config::{self, Written};
 
-use super::{Crs, Excluded, library};
+use super::{Crs, Excluded};
 use crate::fields::Path;
 
 /// Rules in ModSecurity's language, such as the OWASP Core Rule Set, asked about each message as about the body of a request:
@@ -56,19 +56,22 @@ pub struct RawExcluded {
 
 /// The most paths of one exclusion.
 const MAX_PATHS: usize = 200;
-/// So many rules that are not asked are listed.
-const MAX_LISTED: usize = 50;
 
 impl Crs {
     /// Loads the rules; what is wrong goes to `problems`.
     pub(crate) fn check(At { value: raw, place }: At<RawCrs>, problems: &mut Problems) -> Option<Self> {
-        let set = load(&raw, problems)?;
-        tell(&set, raw.rules.place, problems);
-        let per_byte = raw.budget.map_or(2048, |budget| problems.in_range("budget", &budget, 64..=65_536));
+        let written = Written {
+            rules: &raw.rules,
+            setup: raw.setup.as_ref(),
+            paranoia: raw.paranoia.as_ref(),
+            threshold: raw.threshold.as_ref(),
+        };
+        let set = written.load(problems)?;
+        let budget = config::budget(raw.budget.as_ref(), 2048, problems);
         let mut nowhere = RuleMask::default();
         let mut excluded = Vec::new();
         for raw in raw.exclude.0 {
-            let mask = raw.mask(&set, problems);
+            let mask = config::choose(&set, &raw.rules, &raw.tags, problems);
             let chooses = !raw.rules.is_empty() || !raw.tags.is_empty();
             match raw.paths {
                 None if chooses => nowhere = mask.or(&nowhere),
@@ -83,87 +86,6 @@ impl Crs {
                 }
             }
         }
-        Some(Self::new(set, &nowhere, excluded, Budget { per_byte: per_byte.into(), ..Budget::default() }))
-    }
-}
-
-fn load(raw: &RawCrs, problems: &mut Problems) -> Option<Arc<RuleSet>> {
-    let mut given = Vec::new();
-    if let Some(level) = &raw.paranoia {
-        let level = problems.in_range("paranoia", level, 1..=4).to_string();
-        // The names of version 3, then those of version 4.
-        for name in [
-            "paranoia_level",
-            "executing_paranoia_level",
-            "blocking_paranoia_level",
-            "detection_paranoia_level",
-        ] {
-            given.push((name, level.clone()));
-        }
-    }
-    if let Some(threshold) = &raw.threshold {
-        let threshold = problems.in_range("threshold", threshold, 1..=10_000);
-        given.push(("inbound_anomaly_score_threshold", threshold.to_string()));
-    }
-    let files: Vec<PathBuf> =
-        raw.setup.iter().map(|setup| setup.value.clone()).chain(raw.rules.value.0.iter().cloned()).collect();
-    let told = |error: wicketgate_seclang::LoadError| {
-        problems.error(
-            raw.rules.place,
-            format!("the rules cannot be used: {error}"),
-            "give files in ModSecurity's rule language, or a folder of files that end in `.conf`",
-        );
-    };
-    library::load(files, given).map_err(told).ok()
-}
-
-/// Tells which rules are not asked.
-fn tell(set: &RuleSet, place: Place, problems: &mut Problems) {
-    let left: Vec<String> =
-        set.notes().iter().filter(|note| note.effect == Effect::Left).map(ToString::to_string).collect();
-    let others = set.notes().iter().filter(|note| matches!(note.effect, Effect::Without | Effect::Wider));
-    let others: Vec<String> = others.map(ToString::to_string).collect();
-    if left.is_empty() && others.is_empty() {
-        return;
-    }
-    let what = format!(
-        "{} rules are asked; {} cannot be, and {} things that rules say are not done",
-        set.len(),
-        left.len(),
-        others.len()
-    );
-    let mut listed: Vec<String> = left.into_iter().chain(others).collect();
-    let more = listed.len().saturating_sub(MAX_LISTED);
-    listed.truncate(MAX_LISTED);
-    if more > 0 {
-        listed.push(format!("and {more} more"));
-    }
-    problems.note(place, what, listed.join("\n"));
-}
-
-impl RawExcluded {
-    fn mask(&self, set: &RuleSet, problems: &mut Problems) -> RuleMask {
-        let mut all = RuleMask::default();
-        for id in self.rules.iter() {
-            match set.mask(&[id.value], &[]) {
-                Ok(mask) => all = mask.or(&all),
-                Err(unknown) => problems.error(
-                    id.place,
-                    format!("no rule has the number {unknown}"),
-                    "leave it out, or name a rule of these files",
-                ),
-            }
-        }
-        for tag in self.tags.iter() {
-            match set.mask(&[], &[&tag.value]) {
-                Ok(mask) => all = mask.or(&all),
-                Err(unknown) => problems.error(
-                    tag.place,
-                    format!("no rule has the tag `{unknown}`"),
-                    "write a tag as the rules do, such as `attack-sqli`",
-                ),
-            }
-        }
-        all
+        Some(Self::new(set, &nowhere, excluded, budget))
     }
 }

@@ -1,11 +1,9 @@
 //! `crs`: rules in ModSecurity's language, such as the OWASP Core Rule Set, asked about messages.
 
 mod config;
-mod library;
 #[cfg(test)]
 mod tests;
 
-use std::cell::RefCell;
 use std::sync::Arc;
 
 pub(crate) use config::RawCrs;
@@ -45,11 +43,6 @@ struct Seen<'m> {
     without: Option<RuleMask>,
 }
 
-thread_local! {
-    /// What automata have learnt serves all sessions of a thread.
-    static SCRATCH: RefCell<Scratch> = RefCell::default();
-}
-
 /// The head of the request that a message is taken for: nothing in it is remarkable.
 const HEADERS: &[(&[u8], &[u8])] = &[
     (b"Host", b"localhost"),
@@ -61,8 +54,7 @@ const HEADERS: &[(&[u8], &[u8])] = &[
 
 impl Crs {
     fn new(set: Arc<RuleSet>, nowhere: &RuleMask, excluded: Vec<Excluded>, budget: Budget) -> Self {
-        let baseline =
-            SCRATCH.with_borrow_mut(|scratch| set.baseline(&request(&[], b""), Some(nowhere), scratch));
+        let baseline = Scratch::of_thread(|scratch| set.baseline(&request(&[], b""), Some(nowhere), scratch));
         Self(Arc::new(Inner { set, baseline, excluded, budget }))
     }
 
@@ -71,8 +63,8 @@ impl Crs {
         let seen: Vec<Seen<'_>> = view.fields.all().filter_map(|field| inner.see(&field)).collect();
         let arguments: Vec<Argument<'_>> = seen.iter().map(Seen::argument).collect();
         let request = request(&arguments, view.fields.payload());
-        let outcome = SCRATCH
-            .with_borrow_mut(|scratch| inner.set.judge(&inner.baseline, &request, inner.budget, scratch));
+        let outcome =
+            Scratch::of_thread(|scratch| inner.set.judge(&inner.baseline, &request, inner.budget, scratch));
         inner.effect(&outcome, &seen)
     }
 }
@@ -123,12 +115,11 @@ impl Inner {
     fn hit(&self, index: usize, path: &str, excerpt: Option<&[u8]>) -> Hit {
         let excerpt = excerpt.map(|excerpt| masked(&String::from_utf8_lossy(excerpt)));
         let Some(rule) = self.set.rule(index) else { return Hit::whole("crs", "a rule refused it") };
-        let severity = rule.severity.map_or("none", |severity| severity.label());
         Hit {
-            class: class(rule.tags),
+            class: rule.class(),
             rule: Some(rule.id.to_string().into()),
             path: path.into(),
-            detail: format!("severity {severity}: {}", rule.message).into(),
+            detail: rule.detail().into(),
             excerpt,
         }
     }
@@ -157,26 +148,4 @@ fn request<'m>(arguments: &'m [Argument<'m>], body: &'m [u8]) -> Request<'m> {
         processor: b"JSON",
         ..Request::default()
     }
-}
-
-/// The class of an attack, by the tags of the Core Rule Set.
-fn class(tags: &[String]) -> &'static str {
-    const CLASSES: [(&str, &str); 14] = [
-        ("attack-sqli", "sqli"),
-        ("attack-xss", "xss"),
-        ("attack-rce", "rce"),
-        ("attack-lfi", "path_traversal"),
-        ("attack-rfi", "inclusion"),
-        ("attack-injection-php", "php"),
-        ("attack-injection-java", "java"),
-        ("attack-injection-generic", "code"),
-        ("attack-ssrf", "ssrf"),
-        ("attack-ssti", "template"),
-        ("attack-ldap", "ldap"),
-        ("attack-protocol", "protocol"),
-        ("attack-fixation", "fixation"),
-        ("attack-reputation-scanner", "scanner"),
-    ];
-    let named = CLASSES.iter().find(|(tag, _)| tags.iter().any(|own| own == tag));
-    named.map_or("crs", |(_, class)| class)
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use wicketgate_seclang::{Argument, Budget, RuleMask, RuleSet, Scratch};
 
-use super::{Crs, library};
+use super::Crs;
 use crate::step::Effect;
 use crate::testing::{judge, notes, problems};
 use crate::{Direction, Verdict};
@@ -99,20 +99,6 @@ fn more_work_than_is_allowed_is_a_finding() {
     assert!(matches!(judge(1000), Effect::Pass));
     let Effect::Violation(hits) = judge(4) else { panic!("it passed") };
     assert_eq!(hits.iter().map(|hit| hit.class).collect::<Vec<_>>(), ["budget"]);
-}
-
-#[test]
-fn steps_with_the_same_files_share_them_until_they_change() {
-    let folder = tempfile::tempdir().unwrap();
-    let rules = folder.path().join("a.conf");
-    std::fs::write(&rules, "SecAction \"id:1\"\n").unwrap();
-    let load = || library::load(vec![folder.path().to_owned()], Vec::new()).unwrap();
-    let first = load();
-    assert!(std::sync::Arc::ptr_eq(&first, &load()));
-    std::fs::write(&rules, "SecAction \"id:1\"\nSecAction \"id:2\"\n").unwrap();
-    let second = load();
-    assert!(!std::sync::Arc::ptr_eq(&first, &second));
-    assert_eq!(second.len(), 2);
 }
 
 #[test]

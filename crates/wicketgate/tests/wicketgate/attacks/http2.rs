@@ -124,9 +124,9 @@ async fn violations_end_the_connection() {
     }
 }
 
-type Driver = JoinHandle<Result<(), h2::Error>>;
+pub(super) type Driver = JoinHandle<Result<(), h2::Error>>;
 
-async fn connect(stage: &Stage) -> (SendRequest<Bytes>, Driver) {
+pub(super) async fn connect(stage: &Stage) -> (SendRequest<Bytes>, Driver) {
     let stream: Box<dyn Io> = stage.listener(0).connect().await.unwrap();
     let (client, connection): (_, Connection<Box<dyn Io>, Bytes>) =
         timeout(PATIENCE, Builder::new().handshake(stream)).await.unwrap().unwrap();
@@ -139,7 +139,7 @@ async fn connect(stage: &Stage) -> (SendRequest<Bytes>, Driver) {
     (client, driver)
 }
 
-fn connect_to(path: &str, protocol: Option<&'static str>) -> Request<()> {
+pub(super) fn connect_to(path: &str, protocol: Option<&'static str>) -> Request<()> {
     let uri = match protocol {
         Some(_) => format!("http://localhost{path}"),
         None => "localhost:80".to_owned(),
@@ -151,7 +151,10 @@ fn connect_to(path: &str, protocol: Option<&'static str>) -> Request<()> {
     request.header("sec-websocket-version", "13").body(()).unwrap()
 }
 
-async fn answer(client: &mut SendRequest<Bytes>, request: Request<()>) -> Response<h2::RecvStream> {
+pub(super) async fn answer(
+    client: &mut SendRequest<Bytes>,
+    request: Request<()>,
+) -> Response<h2::RecvStream> {
     let mut ready = client.clone().ready().await.unwrap();
     let (answer, _body) = ready.send_request(request, false).unwrap();
     timeout(PATIENCE, answer).await.unwrap().unwrap()

@@ -25,6 +25,7 @@ mod origin;
 mod pictures;
 mod policy;
 mod proxy_protocol;
+mod request_rules;
 mod session_rights;
 mod slow;
 mod smuggling;
