@@ -5,3 +5,4 @@ mod core_rule_set;
 mod generator;
 mod libmodsecurity;
 mod requests;
+mod version_4;
