@@ -62,7 +62,7 @@ impl RawRevocations {
 }
 
 /// One line of the list.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Revocation {
     /// The credential that is revoked.
@@ -73,9 +73,11 @@ pub struct Revocation {
     pub subject: Option<String>,
     /// Only what was issued before.
     #[serde(default, with = "time::serde::rfc3339::option", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub before: Option<OffsetDateTime>,
     /// Until when it means anything.
     #[serde(default, with = "time::serde::rfc3339::option", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub until: Option<OffsetDateTime>,
 }
 

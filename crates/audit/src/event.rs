@@ -52,6 +52,15 @@ pub enum Event<'a> {
         /// Which one.
         selector: Selector<'a>,
     },
+    /// An operator signed in at the console.
+    SignedIn,
+    /// An operator signed out.
+    SignedOut,
+    /// Somebody was not signed in at the console.
+    SignInRefused {
+        /// Why, in a stable word.
+        reason: &'a str,
+    },
     /// A step of a route's policy found something in a message.
     Finding(Finding<'a>),
     /// A rule of a route's admission found something in a request.
@@ -202,6 +211,9 @@ impl Event<'_> {
             Self::Kicked { .. } => "session.kicked",
             Self::Captured { .. } => "message.captured",
             Self::Revoked { .. } => "credential.revoked",
+            Self::SignedIn => "console.signed_in",
+            Self::SignedOut => "console.signed_out",
+            Self::SignInRefused { .. } => "console.refused",
             Self::Finding(_) => "message.finding",
             Self::RequestFinding(_) => "admission.finding",
             Self::Recorded { .. } => "message.recorded",
@@ -227,7 +239,8 @@ impl Event<'_> {
             ..Record::default()
         };
         match self {
-            Self::Admitted | Self::Renewed => record,
+            Self::Admitted | Self::Renewed | Self::SignedIn | Self::SignedOut => record,
+            Self::SignInRefused { reason } => Record { reason: text(reason), ..record },
             Self::Refused { reason, status } => Record { reason: text(reason), status: *status, ..record },
             Self::Closed { reason, code, by, duration } => Record {
                 reason: text(reason),

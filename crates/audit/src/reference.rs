@@ -70,6 +70,14 @@ pub const EVENTS: &[EventInfo] = &[
         &["selector", "value"],
     ),
     event("credential.revoked", "An operator revoked a credential or subject.", true, &["selector", "value"]),
+    event("console.signed_in", "An operator signed in at the console.", true, &[]),
+    event("console.signed_out", "An operator signed out.", true, &[]),
+    event(
+        "console.refused",
+        "Somebody was not signed in: `credential`, `rate`, or `busy`. The subject is there where it is a user's name.",
+        true,
+        &["reason"],
+    ),
     event(
         "message.finding",
         "A step of a route's policy found something in a message.",
@@ -165,7 +173,8 @@ pub fn markdown() -> String {
     let _ = writeln!(
         out,
         "\nThose that are not of the audit itself have beside these what is known of whom they are about: {}. What an operator \
-         does, and what happens to the process, is about nobody.\n\n## Fields\n\nIn the order in which they are hashed.\n\n\
+         does at the console or its API has who it was as `subject`, from where as `client`, `console` as `listener`, and `password` or `token` as \
+         `method`; what is asked of the admin listener, and what happens to the process, is about nobody.\n\n## Fields\n\nIn the order in which they are hashed.\n\n\
          | field | type | meaning |\n|---|---|---|",
         who.join(", ")
     );
@@ -284,6 +293,9 @@ mod tests {
             Event::Kicked { selector, sessions: 3 },
             Event::Captured { selector },
             Event::Revoked { selector },
+            Event::SignedIn,
+            Event::SignedOut,
+            Event::SignInRefused { reason: "credential" },
             Event::Finding(finding),
             Event::RequestFinding(RequestFinding {
                 class: "sqli",

@@ -57,7 +57,10 @@ impl JsonSchema for Secret {
         "Secret".into()
     }
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        String::json_schema(generator)
+        let mut schema = String::json_schema(generator);
+        // Whoever shows a configuration knows by this what to mask.
+        schema.insert("writeOnly".into(), true.into());
+        schema
     }
 }
 

@@ -19,7 +19,7 @@ use wicketgate_wire::Budget;
 
 use crate::capture::Captures;
 use crate::config::{Config, LimitsConfig};
-use crate::observe::{Metrics, RouteMetrics};
+use crate::observe::{Findings, Metrics, RouteMetrics};
 use crate::pictures::Pool;
 use crate::pump::config::WebSocketConfig;
 use crate::pump::{End, Order};
@@ -27,13 +27,15 @@ use crate::route::config::{Action, ProxyConfig, RouteConfig};
 use crate::route::{Redirect, Respond, RouteTable};
 use crate::sessions::{Live, Sessions, Way, end_spread};
 use crate::tls::acme::Challenges;
-use crate::tls::{Chain, ClientCertificates};
+use crate::tls::{CertificateResolver, Chain, ClientCertificates};
 use crate::upstream::{Upstream, UpstreamError, resolve};
 
 /// A route, with everything resolved that requests on it need.
 pub struct Route {
     /// Its name.
     pub name: Arc<str>,
+    /// What the configuration says of it.
+    pub config: Arc<RouteConfig>,
     /// Who may use it.
     pub guard: Guard,
     /// What becomes of its requests.
@@ -84,6 +86,8 @@ pub struct Snapshot {
     relay: Option<Arc<Broker>>,
     /// Who may have issued clients' certificates, by the listeners that ask for them.
     clients: HashMap<Arc<str>, Arc<ClientCertificates>>,
+    /// The certificates that listeners show.
+    certificates: Vec<(Arc<str>, Arc<CertificateResolver>)>,
     by_name: Vec<Arc<Route>>,
 }
 
@@ -96,6 +100,8 @@ pub struct Shared {
     pub sessions: Arc<Sessions>,
     /// What operators capture of their messages.
     pub captures: Arc<Captures>,
+    /// The latest findings in them.
+    pub findings: Arc<Findings>,
     /// All metrics.
     pub metrics: Metrics,
     /// Takes audit records.
@@ -138,6 +144,7 @@ impl Shared {
             counts,
             sessions: Arc::default(),
             captures: Arc::default(),
+            findings: Arc::default(),
             metrics,
             audit,
             tracker: TaskTracker::new(),
@@ -306,6 +313,11 @@ impl Snapshot {
             Some((listener.name.clone(), clients))
         });
         let clients = clients.collect();
+        let certificates = config
+            .listeners
+            .iter()
+            .filter_map(|listener| Some((listener.name.clone(), listener.tls.as_ref()?.resolver.clone())))
+            .collect();
         let matches = config.routes.iter().map(|route| &route.matching);
         Ok(Self {
             routes: RouteTable::new(matches.zip(by_name.iter().cloned())),
@@ -315,6 +327,7 @@ impl Snapshot {
             policies: config.policies.clone(),
             relay,
             clients,
+            certificates,
             by_name,
         })
     }
@@ -322,6 +335,16 @@ impl Snapshot {
     /// The route of this name.
     pub fn route(&self, name: &str) -> Option<&Arc<Route>> {
         self.by_name.iter().find(|route| *route.name == *name)
+    }
+
+    /// All routes, in the order of the configuration.
+    pub fn all_routes(&self) -> &[Arc<Route>] {
+        &self.by_name
+    }
+
+    /// The certificates that listeners show, by the listeners' names.
+    pub fn certificates(&self) -> &[(Arc<str>, Arc<CertificateResolver>)] {
+        &self.certificates
     }
 
     /// What brings the two ends of private sessions together, where there is such.
@@ -392,7 +415,7 @@ impl Route {
     }
 
     fn build(
-        config: &RouteConfig,
+        config: &Arc<RouteConfig>,
         guard: Guard,
         identity_names: Arc<[HeaderName]>,
         Behind { upstreams, policies, relay }: &Behind<'_>,
@@ -416,6 +439,7 @@ impl Route {
         };
         Some(Self {
             name: config.name.clone(),
+            config: config.clone(),
             guard,
             target,
             identity_names,

@@ -3,12 +3,14 @@
 pub mod admin;
 pub mod capture;
 pub mod config;
+pub mod console;
 pub mod fuzz;
 pub mod gateway;
 pub mod http;
 pub mod listener;
 pub mod net;
 pub mod observe;
+pub mod operate;
 pub mod pictures;
 pub mod profile;
 pub mod pump;

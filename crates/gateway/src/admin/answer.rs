@@ -1,18 +1,16 @@
 //! What is asked at the operator's listener, and who may ask it.
 
-use std::time::SystemTime;
-
 use bytes::Bytes;
 use http::header::{ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use serde::Serialize;
-use time::OffsetDateTime;
 use wicketgate_admission::Secret;
 
 use super::{Gate, capture, metrics, relay, revocations, sessions};
 use crate::gateway::Shared;
+use crate::operate;
 
 /// An answer, whole.
 pub(super) type Answer = Response<Full<Bytes>>;
@@ -47,10 +45,10 @@ pub(super) async fn answer(shared: &Shared, gate: &Gate, request: Request<Incomi
                 ("/capture", _) => not_allowed("GET, POST, DELETE"),
                 ("/relay", &Method::DELETE) => relay::kick(shared, request.uri().query()).await,
                 ("/relay", _) => not_allowed("DELETE"),
-                ("/relay/endpoints", &Method::GET) => relay::endpoints(shared),
-                ("/relay/sessions", &Method::GET) => relay::sessions(shared),
+                ("/relay/endpoints", &Method::GET) => json(&operate::relay::endpoints(shared)),
+                ("/relay/sessions", &Method::GET) => json(&operate::relay::sessions(shared)),
                 ("/relay/endpoints" | "/relay/sessions", _) => not_allowed("GET"),
-                (_, &Method::GET) => revocations::list(shared),
+                (_, &Method::GET) => json(&operate::revocations::list(shared)),
                 (_, &Method::POST) => revocations::add(shared, request).await,
                 _ => not_allowed("GET, POST"),
             }
@@ -89,12 +87,6 @@ fn not_allowed(allowed: &'static str) -> Answer {
     let mut response = text(StatusCode::METHOD_NOT_ALLOWED, format!("only {allowed}\n"));
     response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
     response
-}
-
-/// A time without its fraction, which nobody asks for.
-pub(super) fn seconds(time: SystemTime) -> OffsetDateTime {
-    let time = OffsetDateTime::from(time);
-    time.replace_nanosecond(0).unwrap_or(time)
 }
 
 pub(super) fn json(body: &impl Serialize) -> Answer {

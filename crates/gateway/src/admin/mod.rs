@@ -7,7 +7,6 @@ pub mod config;
 mod metrics;
 mod relay;
 mod revocations;
-mod selector;
 mod sessions;
 
 use std::convert::Infallible;

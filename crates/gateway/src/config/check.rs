@@ -181,6 +181,7 @@ pub(super) fn check(raw: RawConfig, names: &Names, problems: &mut Problems) -> O
     let relay = raw.relay.and_then(whole).and_then(|relay| relay.check(problems));
     let revocations = whole(raw.revocations).map(|revocations| revocations.check(problems));
     let admin = raw.admin.and_then(whole).and_then(|admin| admin.check(problems));
+    let console = raw.console.and_then(whole).and_then(|console| console.check(problems));
     let log = whole(raw.log).map(|log| log.check(problems));
     let audit_place = raw.audit.place;
     let audit = whole(raw.audit).map(|audit| audit.check(problems));
@@ -217,6 +218,7 @@ pub(super) fn check(raw: RawConfig, names: &Names, problems: &mut Problems) -> O
         relay,
         revocations: revocations?,
         admin,
+        console,
         log: log?,
         audit: audit?,
         drain: drain?,

@@ -11,6 +11,7 @@ use wicketgate_relay::config::RawRelay;
 
 use super::section::{RawDrain, RawLimits, RawLog, RawRuntime};
 use crate::admin::config::RawAdmin;
+use crate::console::RawConsole;
 use crate::listener::config::RawListener;
 use crate::route::config::RawRoute;
 use crate::upstream::config::RawUpstream;
@@ -44,6 +45,8 @@ pub struct RawConfig {
     pub revocations: Item<RawRevocations>,
     /// The operator's own listener: metrics and health. Without this key there is none.
     pub admin: Option<Item<RawAdmin>>,
+    /// Pages for operators, and the API behind them. Without this key there are none.
+    pub console: Option<Item<RawConsole>>,
     /// What is logged, how and where.
     pub log: Item<RawLog>,
     /// Where audit records are kept, and who gets them beside `log.audit`.

@@ -181,7 +181,7 @@ impl<'a> Loader<'a> {
 }
 
 /// Why a file cannot be had.
-struct Unreadable {
+pub(super) struct Unreadable {
     what: String,
     help: &'static str,
 }
@@ -208,7 +208,7 @@ impl From<io::Error> for Unreadable {
     }
 }
 
-fn read_file(path: &Path) -> Result<String, Unreadable> {
+pub(super) fn read_file(path: &Path) -> Result<String, Unreadable> {
     let file = File::open(path)?;
     let mut bytes = Vec::new();
     file.take(MAX_FILE + 1).read_to_end(&mut bytes)?;

@@ -10,6 +10,7 @@ mod section;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod view;
 mod watch;
 mod weak;
 
@@ -27,9 +28,11 @@ use crate::route::config::RouteConfig;
 use crate::upstream::config::UpstreamConfig;
 
 pub use crate::admin::config::AdminConfig;
+pub use crate::console::ConsoleConfig;
 pub use file::RawConfig;
 pub use load::{load, parse};
 pub use section::{DrainConfig, LimitsConfig, LogConfig, LogFormat, LogLevel, LogSink, RuntimeConfig};
+pub use view::{ShownFile, view};
 pub use watch::ConfigWatch;
 pub use wicketgate_config::{Report, Style};
 
@@ -52,6 +55,8 @@ pub struct Config {
     pub revocations: RevocationsConfig,
     /// The operator's own listener, if there is one.
     pub admin: Option<AdminConfig>,
+    /// The operator's pages and their API, if there are such.
+    pub console: Option<ConsoleConfig>,
     /// What is logged, how and where.
     pub log: LogConfig,
     /// Where audit records are kept, and who gets them beside `log.audit`.

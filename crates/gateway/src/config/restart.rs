@@ -5,10 +5,15 @@ use super::Config;
 impl Config {
     /// The settings in which `next` differs from this configuration and that only a restart puts in force.
     pub fn needing_restart(&self, next: &Self) -> Vec<&'static str> {
+        let console = match (&self.console, &next.console) {
+            (Some(console), Some(next)) => console.needs_restart(next),
+            (console, next) => console.is_some() != next.is_some(),
+        };
         let changed = [
             ("runtime.threads", self.runtime.threads != next.runtime.threads),
             ("runtime.handover", self.runtime.handover != next.runtime.handover),
             ("admin", self.admin != next.admin),
+            ("console", console),
             ("log", self.log != next.log),
             ("audit", self.audit != next.audit),
             ("limits.connections", self.limits.connections != next.limits.connections),

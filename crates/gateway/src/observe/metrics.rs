@@ -1,7 +1,7 @@
 //! Metrics in the Prometheus text format. Handles are resolved when a route is built, never per message.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
@@ -167,6 +167,8 @@ pub struct Metrics {
     all: Arc<Families>,
     durations: Family<RouteLabel, Histogram, fn() -> Histogram>,
     relay: RelayMetrics,
+    /// The counters of refusals by reason, for whoever asks in between scrapes: a family does not tell what it holds.
+    refusals: RwLock<Vec<(&'static str, Counter)>>,
     assembly: Gauge<u64, AtomicU64>,
     inflate: Gauge<u64, AtomicU64>,
     pictures: Gauge<u64, AtomicU64>,
@@ -246,7 +248,8 @@ impl Default for Metrics {
         registry.register("assembly_bytes", "Memory held by unfinished messages", assembly.clone());
         registry.register("inflate_bytes", "Memory held by inflation", inflate.clone());
         registry.register("picture_bytes", "Memory held by pictures that are to be marked", pictures.clone());
-        Self { registry, all, durations, relay, assembly, inflate, pictures }
+        let refusals = RwLock::default();
+        Self { registry, all, durations, relay, refusals, assembly, inflate, pictures }
     }
 }
 
@@ -309,7 +312,25 @@ impl Metrics {
 
     /// Counts a refusal.
     pub fn refused(&self, reason: &'static str) {
-        self.all.refused.get_or_create(&RefusalLabel { reason }).inc();
+        {
+            let known = self.refusals.read().unwrap_or_else(PoisonError::into_inner);
+            if let Some((_, counter)) = known.iter().find(|(known, _)| *known == reason) {
+                counter.inc();
+                return;
+            }
+        }
+        let counter = self.all.refused.get_or_create_owned(&RefusalLabel { reason });
+        counter.inc();
+        let mut known = self.refusals.write().unwrap_or_else(PoisonError::into_inner);
+        if known.iter().all(|(known, _)| *known != reason) {
+            known.push((reason, counter));
+        }
+    }
+
+    /// How many refusals there were, by reason.
+    pub fn refusals(&self) -> Vec<(&'static str, u64)> {
+        let known = self.refusals.read().unwrap_or_else(PoisonError::into_inner);
+        known.iter().map(|(reason, counter)| (*reason, counter.get())).collect()
     }
 
     /// Counts a reload.

@@ -29,7 +29,7 @@ pub use chain::Chain;
 pub use client::{ClientTlsConfig, RawClientTls};
 pub use client_certificates::{ClientCertificates, RawClientCertificates, Renewed};
 pub use fault::CertificateFault;
-pub use resolver::CertificateResolver;
+pub use resolver::{CertificateResolver, ShownCertificate};
 pub use server::{Current, TlsServer};
 pub use subject::{UnreadableCertificate, peer_identity};
 

@@ -1,7 +1,9 @@
 //! Which certificate a client is shown, by the name it asks for; replaced while connections go on.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use rustls::server::{ClientHello, ResolvesServerCert};
@@ -26,6 +28,17 @@ pub struct Reloaded {
     pub replaced: Vec<CertificateFiles>,
     /// Pairs that could not be loaded: what was loaded before stays in use.
     pub kept: Vec<(CertificateFiles, CertificateFault)>,
+}
+
+/// A certificate, for whoever watches over it.
+#[derive(Clone, Debug)]
+pub struct ShownCertificate {
+    /// Where it stands.
+    pub file: PathBuf,
+    /// The names that it is for.
+    pub names: Vec<String>,
+    /// From when until when it is valid, since 1970; none while it is still to be ordered.
+    pub validity: Option<(Duration, Duration)>,
 }
 
 #[derive(Debug)]
@@ -71,6 +84,19 @@ impl CertificateResolver {
             self.store.store(Arc::new(Store::new(certificates)));
         }
         reloaded
+    }
+
+    /// What is shown now, or is still to be ordered.
+    pub fn shown(&self) -> Vec<ShownCertificate> {
+        let store = self.store.load();
+        let pairs = self.files.iter().zip(&store.certificates);
+        pairs
+            .map(|(files, certificate)| ShownCertificate {
+                file: files.cert.clone(),
+                names: certificate.iter().flat_map(|certificate| certificate.names.clone()).collect(),
+                validity: certificate.as_ref().map(Certificate::validity),
+            })
+            .collect()
     }
 
     /// A name of the first certificate.

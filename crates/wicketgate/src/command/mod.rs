@@ -8,6 +8,7 @@ mod check;
 mod completions;
 mod configuration;
 mod connect;
+mod console;
 mod demo;
 mod doctor;
 mod endpoint;
@@ -47,6 +48,8 @@ pub(crate) enum Command {
     Run(run::Run),
     /// Make, list and revoke API keys.
     Key(key::Key),
+    /// Make users of the console.
+    Console(console::Console),
     /// Try it: a chat room, the gateway before it with a certificate made on the spot, and a page that talks through it.
     Demo(demo::Demo),
     /// List the live sessions of the running gateway, or end some.
@@ -103,6 +106,7 @@ impl Command {
             Self::Check(check) => check.run(),
             Self::Run(run) => run.run(),
             Self::Key(key) => key.run(),
+            Self::Console(console) => console.run(),
             Self::Demo(demo) => demo.run(),
             Self::Sessions(sessions) => sessions.run(),
             Self::Revoke(revoke) => revoke.run(),

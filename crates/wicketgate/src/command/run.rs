@@ -11,8 +11,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, interval_at};
 use wicketgate_audit::{Audit, Event, Who};
+use wicketgate_console::{Console, Control, Parts, Serving, Wish, Wishes};
 use wicketgate_gateway::admin::Admin;
-use wicketgate_gateway::config::{AdminConfig, Config, ConfigWatch, Report, RuntimeConfig};
+use wicketgate_gateway::config::{AdminConfig, Config, ConfigWatch, ConsoleConfig, Report, RuntimeConfig};
 use wicketgate_gateway::server::{Cause, Server};
 use wicketgate_gateway::workers::{DataPlane, Workers};
 
@@ -47,18 +48,31 @@ impl Run {
             let signals = Signals::new().context("signals cannot be received")?;
             // Before a process that serves already is told to drain.
             let admin = config.admin.as_ref().map(|admin| listen(admin, &config.runtime)).transpose()?;
+            let console =
+                config.console.as_ref().map(|console| open(console, &config.runtime)).transpose()?;
             let server = Server::start(&config, data.workers(), audit.clone())?;
             audit.wait(&Event::Started { version: env!("CARGO_PKG_VERSION") }, &Who::default()).await;
             if let Some(admin) = &admin {
                 tracing::info!(listener = "admin", address = %admin.address()?, "listening");
             }
             let admin = admin.map(|admin| tokio::spawn(admin.serve(server.shared.clone())));
+            let (control, wishes) = Control::new();
+            let console = console.map(|console| {
+                tracing::info!(listener = "console", address = %console.address()?, "listening");
+                console.serve(Parts {
+                    gateway: server.shared.clone(),
+                    file: self.config.path().to_owned(),
+                    store: config.audit.store.as_ref().map(|store| store.path.clone()),
+                    control,
+                })
+            });
+            let operators = Operators { admin, console: console.transpose()?, wishes };
             let source = Source { path: self.config, started: config };
             let supervisor = Supervisor::of_environment();
             supervisor.tell(Word::Ready);
             let workers = data.workers();
             tokio::select! {
-                cut_off = operate(server, source, signals, admin, report, &logs, &supervisor) => cut_off,
+                cut_off = operate(server, source, signals, operators, report, &logs, &supervisor) => cut_off,
                 never = supervisor.keep_alive(async || answer(&workers).await) => match never {},
             }
         });
@@ -82,6 +96,27 @@ pub(super) const LAST_WORDS: Duration = Duration::from_secs(5);
 fn listen(config: &AdminConfig, runtime: &RuntimeConfig) -> anyhow::Result<Admin> {
     Admin::bind(config, runtime.handover.is_some())
         .with_context(|| format!("the admin listener cannot listen at {}", config.bind))
+}
+
+/// The console's listener, by the same rules.
+fn open(config: &ConsoleConfig, runtime: &RuntimeConfig) -> anyhow::Result<Console> {
+    Console::bind(config, runtime.handover.is_some())
+        .with_context(|| format!("the console cannot listen at {}", config.bind))
+}
+
+/// Where operators ask, and what they wish.
+struct Operators {
+    admin: Option<JoinHandle<()>>,
+    console: Option<Serving>,
+    wishes: Wishes,
+}
+
+impl Operators {
+    /// Their questions are for another process from now on.
+    fn leave(&mut self) {
+        self.admin.as_ref().inspect(|admin| admin.abort());
+        self.console = None;
+    }
 }
 
 /// The signals that the gateway obeys.
@@ -129,7 +164,7 @@ async fn operate(
     mut server: Server,
     source: Source,
     mut signals: Signals,
-    admin: Option<JoinHandle<()>>,
+    mut operators: Operators,
     report: Report,
     logs: &Logs,
     supervisor: &Supervisor,
@@ -139,14 +174,15 @@ async fn operate(
     let (taken, audit) = (server.taken(), server.shared.audit.clone());
     let mut successor = Successor::default();
     loop {
-        let reason = tokio::select! {
-            _ = signals.reload.recv() => "SIGHUP",
-            () = changed(&mut watch) => "the configuration's files changed",
+        let (reason, wish) = tokio::select! {
+            _ = signals.reload.recv() => ("SIGHUP", None),
+            () = changed(&mut watch) => ("the configuration's files changed", None),
             _ = signals.upgrade.recv() => {
                 successor.start(source.started.runtime.handover.as_deref());
                 continue;
             }
             () = successor.ended() => continue,
+            wish = operators.wishes.next() => ("the console", Some(wish)),
             signal = signals.stop.told() => {
                 tracing::info!(signal, "stopping");
                 supervisor.tell(Word::Stopping);
@@ -156,7 +192,7 @@ async fn operate(
             () = taken.cancelled() => {
                 tracing::info!("a new process serves now");
                 // The operator's questions are for the new one.
-                admin.inspect(JoinHandle::abort);
+                operators.leave();
                 let cut_off = drain(server, Cause::Successor, signals.stop, None).await;
                 return cut_off.inspect(|sessions| stopped(&audit, "handover", *sessions));
             }
@@ -165,9 +201,14 @@ async fn operate(
         logs.reopen();
         audit.reopen();
         let reloaded = reload(&mut server, &source);
-        audit.log(&Event::Reloaded { reason, is_followed: reloaded.is_some() }, &Who::default());
+        let who = wish.as_ref().map(Wish::who).unwrap_or_default();
+        audit.log(&Event::Reloaded { reason, is_followed: reloaded.is_some() }, &who);
+        if let Some(wish) = wish {
+            wish.answer(reloaded.is_some());
+        }
         match reloaded {
-            Some(report) => {
+            Some((config, report)) => {
+                operators.console.as_ref().inspect(|console| console.follow(config.console.as_ref()));
                 tracing::info!(reason, "configuration reloaded");
                 server.shared.metrics.reloaded("done");
                 announce(&server);
@@ -193,8 +234,8 @@ fn stopped(audit: &Audit, reason: &str, sessions: usize) {
     audit.log(&Event::Stopped { reason, sessions }, &Who::default());
 }
 
-/// Reads the configuration anew and follows it; the report, where that went well.
-fn reload(server: &mut Server, source: &Source) -> Option<Report> {
+/// Reads the configuration anew and follows it; what it says, where that went well.
+fn reload(server: &mut Server, source: &Source) -> Option<(Config, Report)> {
     let (config, report) = source.path.load()?;
     match server.reload(&config) {
         Ok(()) => {
@@ -204,7 +245,7 @@ fn reload(server: &mut Server, source: &Source) -> Option<Report> {
                     "changes only at a restart: what the process started with stays in force"
                 );
             }
-            Some(report)
+            Some((config, report))
         }
         Err(error) => {
             tracing::error!(%error, "the new configuration cannot be followed");

@@ -25,12 +25,12 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-fn example(name: &str) -> String {
+pub(crate) fn example(name: &str) -> String {
     fs::read_to_string(root().join("examples").join(name).join("wicketgate.yaml")).unwrap()
 }
 
 /// Certificates under the names that the examples give them.
-fn certificates(authority: &Authority) -> (Dir, Identity) {
+pub(crate) fn certificates(authority: &Authority) -> (Dir, Identity) {
     let dir = Dir::new().unwrap();
     dir.write("revoked", "").unwrap();
     for name in ["chat.example.com", "example.com"] {
@@ -41,6 +41,10 @@ fn certificates(authority: &Authority) -> (Dir, Identity) {
     }
     let pepper = dir.write("pepper", crate::keys::PEPPER).unwrap();
     fs::set_permissions(pepper, fs::Permissions::from_mode(0o600)).unwrap();
+    for (name, text) in crate::console::EXAMPLE {
+        let file = dir.write(name, text).unwrap();
+        fs::set_permissions(file, fs::Permissions::from_mode(0o600)).unwrap();
+    }
     for name in ["backend-ca.pem", "devices-ca.pem"] {
         fs::copy(authority.ca_file(), dir.join(name)).unwrap();
     }

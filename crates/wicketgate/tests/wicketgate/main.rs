@@ -6,6 +6,7 @@
 mod attacks;
 mod audit;
 mod cli;
+mod console;
 mod demo;
 mod deploy;
 mod examples;

@@ -6,16 +6,20 @@ use bytes::Bytes;
 use wicketgate_audit::{About, Audit, Content, Event, Finding, Outcome as Fate, Ticket};
 use wicketgate_policy::{self as policy, DataKind, Direction, Enforcement, Keep, Message, Outcome, Verdict};
 
-use crate::gateway::Route;
+use crate::gateway::{Route, Shared};
 use crate::pump::Report;
 use crate::sessions::Live;
 
 /// Tells of one session's messages. Where a record has to be durable before its message goes on, there is a ticket for it.
-pub(super) fn report(audit: &Audit, live: &Arc<Live>, route: &Arc<Route>) -> Report {
-    let (audit, live, route) = (audit.clone(), live.clone(), route.clone());
+pub(super) fn report(shared: &Shared, live: &Arc<Live>, route: &Arc<Route>) -> Report {
+    let (audit, findings) = (shared.audit.clone(), shared.findings.clone());
+    let (live, route) = (live.clone(), route.clone());
     Box::new(move |direction, message, outcome| {
         for finding in &outcome.findings {
             route.metrics.found(direction, finding);
+            let identity = live.standing.identity();
+            let subject = identity.as_deref().map(|identity| &*identity.subject);
+            findings.note(&live.route, live.id, subject, direction, finding);
         }
         tell(&audit, &live, direction, message, outcome)
     })

@@ -96,7 +96,7 @@ impl Session {
             inspector: Inspector::new(
                 policy,
                 live.facts(),
-                report(&shared.audit, &live, &route),
+                report(&shared, &live, &route),
                 shared.pictures.clone(),
                 Some(tap),
             ),

@@ -6,7 +6,7 @@ use crate::sessions::Live;
 
 /// Which sessions an operator means: those to which everything that is given applies.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Selector {
+pub struct Selector {
     subject: Option<String>,
     address: Option<Network>,
     token_id: Option<String>,
@@ -19,7 +19,7 @@ impl Selector {
     ///
     /// # Errors
     /// What is wrong with it, for the operator.
-    pub(super) fn parse(query: Option<&str>) -> Result<Self, String> {
+    pub fn parse(query: Option<&str>) -> Result<Self, String> {
         let mut selector = Self::default();
         for (name, value) in url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
             let twice = match &*name {
@@ -44,13 +44,26 @@ impl Selector {
         Ok(selector)
     }
 
+    /// Reads one that does not mean every session.
+    ///
+    /// # Errors
+    /// What is wrong with it, for the operator.
+    pub fn parse_some(query: Option<&str>) -> Result<Self, String> {
+        match Self::parse(query)? {
+            selector if selector.is_empty() => {
+                Err("say which sessions: give subject, address, token_id, session or route".into())
+            }
+            selector => Ok(selector),
+        }
+    }
+
     /// Whether it means every session.
-    pub(super) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
     /// What is given, by name.
-    pub(super) fn given(&self) -> impl Iterator<Item = (&'static str, String)> {
+    pub fn given(&self) -> impl Iterator<Item = (&'static str, String)> {
         [
             ("subject", self.subject.clone()),
             ("address", self.address.map(|address| address.to_string())),
@@ -63,7 +76,7 @@ impl Selector {
     }
 
     /// Whether it means this session.
-    pub(super) fn takes(&self, live: &Live) -> bool {
+    pub fn takes(&self, live: &Live) -> bool {
         let identity = live.standing.identity();
         let subject = identity.as_ref().map(|identity| &*identity.subject);
         let token = identity.as_ref().and_then(|identity| identity.token_id.as_deref());
@@ -91,6 +104,7 @@ mod tests {
             [("subject", "a b".into()), ("address", "10.0.0.0/8".into()), ("session", "7".into())]
         );
         assert!(Selector::parse(None).unwrap().is_empty());
+        assert!(Selector::parse_some(None).is_err() && Selector::parse_some(Some("route=a")).is_ok());
         for bad in ["subjects=a", "session=x", "address=x", "route=a&route=b"] {
             assert!(Selector::parse(Some(bad)).is_err(), "{bad}");
         }

@@ -1,0 +1,56 @@
+//! The configuration: seen, checked, followed.
+
+use axum::extract::{Extension, State};
+use axum::response::Response;
+
+use super::page::{Cell, Form, Page, Part, Table};
+use super::problem;
+use crate::access::caller::Caller;
+use crate::api::operations::{Checked, checked, files};
+use crate::state::Shared;
+
+pub(super) async fn page(State(shared): State<Shared>, Extension(caller): Extension<Caller>) -> Response {
+    show(&shared, &caller, None).await
+}
+
+pub(super) async fn check(State(shared): State<Shared>, Extension(caller): Extension<Caller>) -> Response {
+    match checked(&shared).await {
+        Ok(checked) => show(&shared, &caller, Some(checked)).await,
+        Err(found) => problem(&shared, &caller, &found),
+    }
+}
+
+async fn show(shared: &Shared, caller: &Caller, checked: Option<Checked>) -> Response {
+    let files = match files(shared).await {
+        Ok(configuration) => configuration.files,
+        Err(found) => return problem(shared, caller, &found),
+    };
+    let mut page = Page::new(shared, caller, "Configuration", "/configuration");
+    page.lead = "The files as they are on the disk now: without comments, secrets masked. They are followed as soon as they change.".into();
+    let form = |action, button, confirm: &str| Form {
+        action,
+        hidden: Vec::new(),
+        fields: Vec::new(),
+        button,
+        confirm: confirm.to_owned(),
+        is_dangerous: false,
+    };
+    page.parts.push(Part::Form(form("/configuration/check", "Check the files", "")));
+    page.parts.push(Part::Form(form(
+        "/configuration/reload",
+        "Read them anew",
+        "Follow the files as they are now? A file that cannot be used changes nothing.",
+    )));
+    if let Some(checked) = checked {
+        let word = if checked.usable { "They can be used" } else { "They cannot be used" };
+        page.parts.push(Part::Table(Table {
+            id: "problems",
+            title: format!("{word}: {} errors, {} warnings", checked.errors, checked.warnings),
+            head: vec!["Finding"],
+            rows: checked.problems.into_iter().map(|line| vec![Cell::code(line)]).collect(),
+            empty: "Nothing is wrong with them.".into(),
+        }));
+    }
+    page.parts.extend(files.into_iter().map(|file| Part::Text { title: file.path, text: file.text }));
+    page.answer()
+}

@@ -1,0 +1,58 @@
+//! The pages in Chromium, on a gateway with traffic and attacks, wide and narrow, light and dark.
+
+use std::time::Duration;
+
+use wicketgate_testkit::peers::chromium;
+use wicketgate_testkit::raw::{Endpoint, RawClient};
+
+use super::{PASSWORD, Site};
+
+/// The walk, with names for what is known only when it runs.
+const SCRIPT: &str = include_str!("pages.js");
+const VISIT: Duration = Duration::from_secs(120);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_page_is_walked_and_attacks_stay_text() {
+    let site = Site::start("").await;
+    let endpoint = Endpoint::plain(site.front.addr());
+    let mut clients = Vec::new();
+    for _ in 0..6 {
+        clients.push(RawClient::open(&endpoint, "/chat").await.unwrap());
+    }
+    for attack in ["<img src=x onerror=alert(1)>", "' OR 1=1 --", "<script>alert(document.cookie)</script>"] {
+        clients[0].echoes(attack).await.unwrap();
+    }
+    // The name of a field is the attacker's, and is shown with the finding.
+    let mut crafted = RawClient::open(&endpoint, "/fields").await.unwrap();
+    let named = r#"{"<img src=x onerror=console.log('struck')>": "<script>alert(1)</script>"}"#;
+    crafted.send_text(named).await.unwrap();
+    crafted.message().await.unwrap();
+    let talk = tokio::spawn(async move {
+        // As long as the browser looks.
+        loop {
+            for client in &mut clients {
+                if client.echoes("hello there").await.is_err() {
+                    return;
+                }
+            }
+            tokio::task::yield_now().await;
+        }
+    });
+    let pictures = std::env::var("WICKETGATE_PICTURES").ok();
+    let script = SCRIPT
+        .replace("ORIGIN", &serde_json::to_string(&site.origin()).unwrap())
+        .replace("PASSWORD", &serde_json::to_string(PASSWORD).unwrap())
+        .replace("PICTURES", &serde_json::to_string(&pictures).unwrap());
+    let visit = chromium::visit(&script, false, VISIT).await.unwrap();
+    talk.abort();
+    let output = &visit.output;
+    assert!(visit.status.success(), "{output}");
+    for bad in ["page error", "Content Security Policy", "struck", "is wider than", "Refused to"] {
+        assert!(!output.contains(bad), "{bad}: {output}");
+    }
+    assert!(output.contains("walked 18 pages"), "{output}");
+    assert!(output.contains("moved: true") && output.contains("pictures of an attack: 0"), "{output}");
+    assert!(output.contains("kicked: 1 sessions were told to end."), "{output}");
+    assert!(output.contains("verified: The chain holds"), "{output}");
+    assert!(output.contains("signed out"), "{output}");
+}
