@@ -327,7 +327,7 @@ pub fn link(
     dialer: Dialer,
     control: Control,
 ) -> (Link, LinkHandle, Carriers) {
-    let limits = bounds.limits(&dialer.keepalive());
+    let limits = bounds.limits(dialer.keepalive());
     let core = Session::new(role, granted.session, limits, rand::random(), Duration::ZERO);
     let state = State { core, reader: None, writer: None, flusher: None, carrier: None, dropped: false };
     let shared = Arc::new(Shared {

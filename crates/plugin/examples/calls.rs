@@ -1,6 +1,6 @@
 //! What a call costs: a component is asked about messages of several lengths, one after the other on one thread.
 //!
-//! `cargo run --release -p wicketgate-plugin --features testing --example cost [COMPONENT]`
+//! `cargo run --release -p wicketgate-plugin --features testing --example calls [COMPONENT]`
 
 use std::error::Error;
 use std::hint::black_box;
