@@ -54,10 +54,7 @@ impl Checker {
         password: Secret,
         code: &str,
     ) -> Result<(), Failure> {
-        if self.waiting.fetch_add(1, Ordering::Relaxed) >= self.most {
-            self.waiting.fetch_sub(1, Ordering::Relaxed);
-            return Err(Failure::Busy);
-        }
+        let _waits = Waits::among(&self.waiting, self.most).ok_or(Failure::Busy)?;
         let known = user.map(|user| Secret::new(user.password.reveal()));
         let place = self.places.clone().acquire_owned().await;
         let compared = tokio::task::spawn_blocking(move || {
@@ -72,7 +69,6 @@ impl Checker {
             is_right
         });
         let is_right = compared.await.unwrap_or(false);
-        self.waiting.fetch_sub(1, Ordering::Relaxed);
         let Some(user) = user.filter(|_| is_right) else { return Err(Failure::Wrong) };
         match &user.totp {
             Some(totp) if !self.take(&user.name, totp, code, SystemTime::now()) => Err(Failure::Wrong),
@@ -96,6 +92,22 @@ impl Checker {
             used.insert(user.to_owned(), step);
         }
         is_new
+    }
+}
+
+/// One of those who wait, until it is dropped: also where whoever asked has gone.
+struct Waits<'a>(&'a AtomicUsize);
+
+impl<'a> Waits<'a> {
+    fn among(all: &'a AtomicUsize, most: usize) -> Option<Self> {
+        let one = Self(all);
+        (all.fetch_add(1, Ordering::Relaxed) < most).then_some(one)
+    }
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -147,6 +159,18 @@ mod tests {
         }
         let busy = Checker { most: 0, ..Checker::new(1) };
         assert_eq!(busy.check(Some(&user), Secret::new("correct horse"), "").await, Err(Failure::Busy));
+    }
+
+    #[tokio::test]
+    async fn whoever_goes_before_the_answer_takes_no_place() {
+        let (checker, user) = (Checker::new(1), user(""));
+        for _ in 0..20 {
+            let asked = checker.check(Some(&user), Secret::new("correct horse"), "");
+            let gone = tokio::time::timeout(Duration::ZERO, asked).await;
+            assert!(gone.is_err());
+        }
+        assert_eq!(checker.waiting.load(Ordering::Relaxed), 0);
+        assert_eq!(checker.check(Some(&user), Secret::new("correct horse"), "").await, Ok(()));
     }
 
     /// The secret and a code of RFC 6238, appendix B; of its eight digits the last six.
