@@ -226,3 +226,39 @@ fn the_schema_knows_every_key_and_the_reference_names_it() {
     let silent: Vec<_> = rows.filter(|row| row.ends_with("|  |")).collect();
     assert!(silent.is_empty(), "keys without a word about them: {silent:#?}");
 }
+
+#[test]
+fn shells_take_the_completions() {
+    let folder = tempfile::tempdir().unwrap();
+    for (shell, says) in [
+        ("bash", "complete -F _wicketgate"),
+        ("zsh", "#compdef wicketgate"),
+        ("fish", "complete -c wicketgate"),
+    ] {
+        let (code, script, _) = wicketgate(folder.path(), &["completions", shell]);
+        assert!(code == 0 && script.contains(says) && script.contains("test-policy"), "{shell}");
+        fs::write(folder.path().join(shell), script).unwrap();
+    }
+    let mut bash = Command::new("bash");
+    assert!(bash.arg("-n").arg(folder.path().join("bash")).status().unwrap().success());
+}
+
+#[test]
+fn every_command_has_a_manual_page() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(wicketgate(folder.path(), &["man", "pages"]).0, 0);
+    let (_, help, _) = wicketgate(folder.path(), &["--help"]);
+    let commands = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+    let commands: Vec<_> = commands.take_while(|line| !line.is_empty()).collect();
+    assert!(commands.len() > 10, "{help}");
+    let commands = commands.iter().filter_map(|line| line.split_whitespace().next());
+    for command in commands.filter(|command| *command != "help") {
+        let page = folder.path().join(format!("pages/wicketgate-{command}.1"));
+        let page = fs::read_to_string(&page).unwrap_or_else(|error| panic!("{command}: {error}"));
+        assert!(page.contains(".SH SYNOPSIS") && page.contains(".SH DESCRIPTION"), "{command}");
+    }
+    // A folder that cannot be made is named.
+    fs::write(folder.path().join("file"), "").unwrap();
+    let (code, _, err) = wicketgate(folder.path(), &["man", "file/pages"]);
+    assert!(code == 1 && err.contains("file/pages cannot be made"), "{err}");
+}
