@@ -15,6 +15,10 @@ use std::process::{Command, Stdio};
 use generator::{Chance, message};
 use wicketgate_seclang::{Argument, Budget, Exclusions, Head, Request, RuleSet, Scratch};
 
+/// As in the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const ROUNDS: usize = 20;
 const HEADERS: &[(&[u8], &[u8])] = &[
     (b"Host", b"localhost"),

@@ -29,6 +29,7 @@ impl RuleSet {
         let mut evaluation = Evaluation::new(self, state, request, budget, scratch);
         evaluation.phase(Phase::Head);
         let quiet = evaluation.quiet();
+        evaluation.leave(&quiet);
         Baseline { state: evaluation.into_state(), quiet: Arc::new(quiet) }
     }
 

@@ -49,6 +49,11 @@ impl Macro {
         }
     }
 
+    /// Its variables that are none of rules.
+    pub(crate) fn targets(&self) -> impl Iterator<Item = &Target> {
+        self.0.iter().filter_map(|part| if let Part::Value(target) = part { Some(&**target) } else { None })
+    }
+
     /// The variables of rules in it.
     pub(crate) fn tx(&self) -> impl Iterator<Item = TxName> {
         self.0.iter().filter_map(|part| if let Part::Tx(name) = part { Some(*name) } else { None })

@@ -21,6 +21,8 @@ pub(crate) struct Rule {
     pub(crate) forms: Box<[FormId]>,
     /// Whether what its groups find is needed.
     pub(crate) captures: bool,
+    /// Whether its chain looks at what it found.
+    pub(crate) remembers: bool,
     pub(crate) sets: Vec<Set>,
     pub(crate) controls: Vec<Control>,
     pub(crate) flow: Flow,

@@ -81,6 +81,7 @@ impl Compiled {
             negated: false,
             forms: self.forms_of(place, id, defaults.iter().chain(written)),
             captures: defaults.iter().chain(written).any(|one| one.name == "capture"),
+            remembers: false,
             sets: Vec::new(),
             controls: Vec::new(),
             flow: Flow::default(),

@@ -1,10 +1,11 @@
-//! Which rules' groups are needed: those that this rule or one later in its chain names, or one that has them from elsewhere.
+//! What is needed of that which rules find: groups that this rule or one later in its chain names, or one that has them from
+//! elsewhere; values that a link of the chain looks at.
 
 use super::Compiled;
 use crate::macros::Macro;
 use crate::operator::Test;
-use crate::rule::{Change, Rule, SetName};
-use crate::target::{Collection, Target};
+use crate::rule::{Change, Rule, Set, SetName};
+use crate::target::{Collection, Single, Target};
 
 /// Groups, a bit for each.
 type Groups = u16;
@@ -46,6 +47,46 @@ pub(super) fn need_groups(compiled: &mut Compiled) {
     for (rule, needed) in compiled.rules.iter_mut().zip(needed) {
         rule.captures &= needed;
     }
+}
+
+/// Lets rules remember what they found where a link of their chain looks at it.
+pub(super) fn need_matched(compiled: &mut Compiled) {
+    let looks: Vec<bool> =
+        compiled.rules.iter().map(|rule| looks_at_matched(rule, &compiled.tests)).collect();
+    let most = compiled.rules.len();
+    for index in 0..most {
+        let follow = std::iter::successors(Some(index), |link| compiled.rules.get(*link)?.next).take(most);
+        let links: Vec<usize> = follow.collect();
+        if links.iter().any(|link| looks.get(*link) == Some(&true)) {
+            for link in links {
+                if let Some(rule) = compiled.rules.get_mut(link) {
+                    rule.remembers = true;
+                }
+            }
+        }
+    }
+}
+
+fn looks_at_matched(rule: &Rule, tests: &[Test]) -> bool {
+    let names = |text: &Macro| text.targets().any(is_matched);
+    let in_test = match rule.test.and_then(|test| tests.get(test as usize)) {
+        Some(Test::Text(_, text) | Test::Number(_, text)) => names(text),
+        _ => false,
+    };
+    let in_set = |set: &Set| {
+        matches!(&set.name, SetName::Made(name) if names(name))
+            || matches!(&set.change, Change::To(text) | Change::Add(text) | Change::Subtract(text) if names(text))
+    };
+    in_test || rule.targets.iter().any(is_matched) || rule.sets.iter().any(in_set)
+}
+
+const fn is_matched(target: &Target) -> bool {
+    matches!(
+        target.collection,
+        Collection::MatchedVars
+            | Collection::MatchedVarsNames
+            | Collection::One(Single::MatchedVar | Single::MatchedVarName)
+    )
 }
 
 /// The groups that a rule names.

@@ -77,6 +77,7 @@ pub(crate) fn compile(directives: Directives) -> Result<Compiled, LoadError> {
     }
     compiled.settle();
     chain::need_groups(&mut compiled);
+    chain::need_matched(&mut compiled);
     Ok(compiled)
 }
 

@@ -2,9 +2,10 @@
 
 use super::state::{Made, Matched};
 use super::texts::TextId;
-use super::values::{ARGUMENTS, GROUPS, groups, is_of_body};
+use super::values::{GROUPS, UNITED, groups, is_of_body};
 use super::{Evaluation, Origin, state};
 use crate::bits;
+use crate::forms::FormId;
 use crate::operator::{Phrases, Test, is_url_encoded, is_utf8, number};
 use crate::pattern::{Pattern, WornOut};
 use crate::request::{End, Source};
@@ -123,6 +124,10 @@ impl<'e> Evaluation<'e, '_> {
     ) -> bool {
         let collection = GROUPS.get(group).copied().unwrap_or(Collection::Nothing);
         let Some(value) = self.values.value(index) else { return false };
+        if !self.may_find(rule, test, value.text) {
+            return false;
+        }
+        let Some(value) = self.values.value(index) else { return false };
         let mut work = ASKED;
         let is_meant = target.selection.has(&value.name, &mut work)
             && !rule.left_out.iter().any(|target| target.means(collection, &value.name, &mut work))
@@ -152,13 +157,25 @@ impl<'e> Evaluation<'e, '_> {
         holds
     }
 
+    /// The form in which a rule looks for literals; none where it looks in several, or is not known by them.
+    fn by_literals(&self, rule: &Rule, test: u32) -> Option<FormId> {
+        let [form] = *rule.forms else { return None };
+        let by_literals = self.set.gate.asked(test as usize).is_some_and(|asked| asked.by_literals);
+        (by_literals && !rule.negated).then_some(form)
+    }
+
+    /// Whether a rule may find something in a value.
+    fn may_find(&mut self, rule: &Rule, test: u32, value: TextId) -> bool {
+        let Some(form) = self.by_literals(rule, test) else { return true };
+        let mut work = ASKED;
+        let text = self.texts.form(value, form, &self.set.forms, &mut work);
+        let likely = bits::has(self.texts.likely(text, &self.set.gate, &mut work), test as usize);
+        self.spend(work) && likely
+    }
+
     /// Whether a rule may hold for any value of a group.
     fn may_hold(&mut self, group: usize, rule: &Rule, test: u32) -> bool {
-        let by_literals = self.set.gate.asked(test as usize).is_some_and(|asked| asked.by_literals);
-        let [form] = *rule.forms else { return true };
-        if rule.negated || !by_literals || group >= ARGUMENTS {
-            return true;
-        }
+        let Some(form) = self.by_literals(rule, test).filter(|_| group < UNITED) else { return true };
         let slot = group * self.set.forms.len() + form.0 as usize;
         if let Some(Some(union)) = self.unions.get(slot) {
             return bits::has(union, test as usize);
@@ -227,16 +244,14 @@ impl<'e> Evaluation<'e, '_> {
         if !self.spend(ASKED + value.len()) {
             return false;
         }
-        let source =
-            self.origin.as_ref().map_or(Source::Other(collection.label()), |origin| origin.source.clone());
-        let seen = |source| Seen { collection, name, source };
-        let is_itself = *rule.forms == [crate::forms::FormId::ITSELF];
+        let seen = || Seen { collection, name, source: Source::Other(collection.label()) };
+        let is_itself = *rule.forms == [FormId::ITSELF];
         if is_itself
             && let Some(asked) = self.set.gate.asked(test as usize)
             && let Some(answer) = self.compare(&asked.test, value)
         {
             if answer != rule.negated {
-                self.hit(rule, test, seen(source), value, value.len());
+                self.hit(rule, test, seen(), value, value.len());
             }
             return answer != rule.negated;
         }
@@ -251,7 +266,7 @@ impl<'e> Evaluation<'e, '_> {
             if let Some(end) = self.answer(rule, test, text) {
                 holds = true;
                 let bytes = self.texts.bytes(text).to_vec();
-                self.hit(rule, test, seen(source.clone()), &bytes, end);
+                self.hit(rule, test, seen(), &bytes, end);
             }
         }
         holds
@@ -350,7 +365,7 @@ impl<'e> Evaluation<'e, '_> {
     }
 
     fn hit(&mut self, rule: &'e Rule, test: u32, seen: Seen<'_>, value: &[u8], end: usize) {
-        if self.origin.is_none() {
+        if self.tells && self.origin.is_none() {
             let around = value.get(end.saturating_sub(BEFORE)..value.len().min(end + BEHIND));
             self.origin = Some(Origin {
                 source: seen.source,
@@ -362,7 +377,9 @@ impl<'e> Evaluation<'e, '_> {
         if !self.spend(ASKED + name.len() + value.len()) {
             return;
         }
-        self.matched.push(Matched { collection, name: name.into(), value: value.into() });
+        if rule.remembers {
+            self.matched.push(Matched { collection, name: name.into(), value: value.into() });
+        }
         if rule.captures {
             self.capture(rule, test, value);
         }

@@ -19,7 +19,7 @@ use crate::rule::{Disruption, Entry, Phase, Rule};
 use crate::set::{Budget, RuleSet};
 use state::Matched;
 use texts::Texts;
-use values::{ARGUMENTS, Values};
+use values::{UNITED, Values};
 
 /// The most findings of one request that are told.
 const MAX_FOUND: usize = 64;
@@ -39,7 +39,7 @@ pub(crate) struct Evaluation<'e, 'm> {
     values: Values<'m>,
     texts: Texts<'m>,
     scratch: &'e mut Scratch,
-    /// For groups of arguments and each form the tests that may find something in any of them.
+    /// For groups of many values and each form the tests that may find something in any of them.
     unions: Vec<Option<Box<[u64]>>>,
     phase: Phase,
     /// Rules that find nothing in the head.
@@ -49,8 +49,9 @@ pub(crate) struct Evaluation<'e, 'm> {
     budget: u64,
     /// What the chain that is asked found so far.
     matched: Vec<Matched>,
-    /// Where its first link found something.
+    /// Where its first link found something, for a chain that is told.
     origin: Option<Origin>,
+    tells: bool,
 }
 
 impl<'e, 'm> Evaluation<'e, 'm> {
@@ -73,13 +74,14 @@ impl<'e, 'm> Evaluation<'e, 'm> {
             values,
             texts,
             scratch,
-            unions: vec![None; ARGUMENTS * set.forms.len()],
+            unions: vec![None; UNITED * set.forms.len()],
             phase: Phase::Head,
             quiet: None,
             left: budget,
             budget,
             matched: Vec::new(),
             origin: None,
+            tells: false,
         }
     }
 
@@ -131,6 +133,7 @@ impl<'e, 'm> Evaluation<'e, 'm> {
         self.matched.clear();
         self.origin = None;
         let set = self.set;
+        self.tells = set.rules.get(head).is_some_and(|rule| rule.told);
         let mut link = Some(head);
         let mut asked = 0;
         while let Some((at, rule)) = link.and_then(|link| Some((link, set.rules.get(link)?))) {

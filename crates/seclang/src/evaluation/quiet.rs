@@ -5,6 +5,7 @@ use super::values::{groups, is_of_body};
 use crate::bits::Bits;
 use crate::operator::Test;
 use crate::rule::{Phase, Rule};
+use crate::target::{Collection, Target};
 
 impl Evaluation<'_, '_> {
     /// The rules that find nothing in the head, whatever rules set.
@@ -23,6 +24,20 @@ impl Evaluation<'_, '_> {
         }
         self.state.end = end;
         quiet
+    }
+
+    /// Rules that need not be asked about a body: their first link looks at nothing but the head, and finds nothing there.
+    pub(crate) fn leave(&mut self, quiet: &Bits) {
+        let looks_at_head = |target: &Target| {
+            let mut groups = groups(target.collection);
+            let is_known = target.collection == Collection::Nothing || !groups.is_empty();
+            !target.counted && is_known && groups.all(|group| !is_of_body(group))
+        };
+        for (at, rule) in self.set.rules.iter().enumerate() {
+            if quiet.has(at) && !rule.targets.is_empty() && rule.targets.iter().all(looks_at_head) {
+                self.state.removed.insert(at);
+            }
+        }
     }
 
     fn finds_nothing(&mut self, rule: &Rule, test: u32) -> bool {

@@ -41,7 +41,7 @@ impl<'m> Texts<'m> {
     }
 
     pub(super) fn add(&mut self, bytes: Cow<'m, [u8]>) -> TextId {
-        let has = ByteSet::of(&bytes);
+        let has = ByteSet::of_long(&bytes);
         self.all.push(Text { bytes, has, likely: NONE, sibling: NONE });
         TextId(self.all.len() as u32 - 1)
     }
@@ -90,7 +90,10 @@ impl<'m> Texts<'m> {
             return before;
         }
         *work += text.bytes.len();
-        let mut bytes = Vec::new();
+        if transformation.leaves(&text.bytes) {
+            return before;
+        }
+        let mut bytes = Vec::with_capacity(text.bytes.len());
         transformation.apply(&text.bytes, &mut bytes);
         *work += bytes.len();
         if *bytes == *text.bytes {
@@ -106,7 +109,7 @@ impl<'m> Texts<'m> {
             }
             sibling = other.sibling;
         }
-        let has = ByteSet::of(&bytes);
+        let has = ByteSet::of_long(&bytes);
         let id = self.all.len() as u32;
         self.all.push(Text { bytes: Cow::Owned(bytes), has, likely, sibling: first });
         if let Some(value) = self.all.get_mut(value.0 as usize) {

@@ -49,8 +49,8 @@ pub(super) const GROUPS: [Collection; 21] = [
     Collection::One(Single::ArgsCombinedSize),
 ];
 
-/// So many of them are of arguments.
-pub(super) const ARGUMENTS: usize = 4;
+/// So many of them have any number of values.
+pub(super) const UNITED: usize = 8;
 
 /// The groups of a collection.
 pub(super) fn groups(collection: Collection) -> Range<usize> {

@@ -26,6 +26,8 @@ struct Inner {
     needs: Needs,
     anchored: bool,
     wider: bool,
+    /// It finds any text, from end to end.
+    whole: bool,
 }
 
 /// The states of an automaton that were needed so far, kept by whoever asks.
@@ -70,7 +72,8 @@ impl Pattern {
         let anchored = nfa.is_always_start_anchored();
         let pike = PikeVM::new_from_nfa(nfa).map_err(|_| Untranslatable::TooLarge)?;
         let needs = needs::needs(&hir);
-        Ok(Self(Arc::new(Inner { dfa, pike, needs, anchored, wider: translated.wider })))
+        let (wider, whole) = (translated.wider, pattern == "^.*$");
+        Ok(Self(Arc::new(Inner { dfa, pike, needs, anchored, wider, whole })))
     }
 
     /// What a text must have for it to find anything.
@@ -116,6 +119,9 @@ impl Pattern {
         text: &[u8],
         states: &mut GroupStates,
     ) -> Vec<Option<std::ops::Range<usize>>> {
+        if self.0.whole {
+            return vec![Some(0..text.len())];
+        }
         let cache = match states {
             Some(cache) => {
                 cache.reset(&self.0.pike);

@@ -128,6 +128,15 @@ impl Transformation {
         matches!(self, Self::Lowercase)
     }
 
+    /// Whether it is soon seen that a text stays as it is.
+    pub(crate) fn leaves(self, text: &[u8]) -> bool {
+        match self {
+            Self::CompressWhitespace => space::is_compressed(text),
+            Self::NormalizePath => !path::may_change(text),
+            _ => false,
+        }
+    }
+
     /// Writes the transformed text to `out`, which is empty. It is at most six times as long, and in most cases no longer.
     pub(crate) fn apply(self, text: &[u8], out: &mut Vec<u8>) {
         match self {

@@ -1,5 +1,10 @@
 //! Paths without steps that lead nowhere.
 
+/// Whether a text may be another one without them. What has no slash is one step.
+pub(super) fn may_change(text: &[u8]) -> bool {
+    text == b"." || memchr::memchr(b'/', text).is_some()
+}
+
 /// Without `//`, `/./` and `/x/../`.
 pub(super) fn normalize(text: &[u8], out: &mut Vec<u8>) {
     let rooted = text.first() == Some(&b'/');

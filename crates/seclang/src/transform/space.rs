@@ -16,6 +16,15 @@ pub(super) fn trim_right(text: &[u8]) -> &[u8] {
     &text[..text.len() - text.iter().rev().take_while(|byte| is_space(**byte)).count()]
 }
 
+/// Whether all white space is single spaces.
+pub(super) fn is_compressed(text: &[u8]) -> bool {
+    let mut was_space = false;
+    text.iter().all(|&byte| {
+        let after_space = std::mem::replace(&mut was_space, byte == b' ');
+        !(SPACES.has(byte) && (after_space || byte != b' '))
+    })
+}
+
 /// White space in a row becomes one space.
 pub(super) fn compress(text: &[u8], out: &mut Vec<u8>) {
     let mut in_space = false;
