@@ -12,6 +12,7 @@ use super::outline::Outline;
 use super::place::Place;
 use super::problem::{Problem, Problems, Severity};
 use super::source::Sources;
+use super::without_passwords;
 
 /// How many findings are shown; beyond these, mending the first ones is the way on.
 const MAX_SHOWN: usize = 100;
@@ -159,40 +160,10 @@ impl Report {
         let (line, marked) = source.line(place);
         let marked = marked.start - line.start..marked.end - line.start;
         Some(
-            Snippet::source(masked(&source.text[line]))
+            Snippet::source(without_passwords(&source.text[line]))
                 .line_start(place.line() as usize)
                 .path(source.path.display().to_string())
                 .annotation(kind.span(marked).label(label.map(Cow::Borrowed))),
         )
-    }
-}
-
-/// A line whose URLs show no password, as in `http://user:password@host`; as long as before, so that marks stay in place.
-fn masked(line: &str) -> Cow<'_, str> {
-    let mut shown = Cow::Borrowed(line);
-    for (start, _) in line.match_indices("://") {
-        let authority = start + 3;
-        let rest = &line[authority..];
-        let end = rest.find(|c: char| c.is_whitespace() || "/\"'?#,}".contains(c)).unwrap_or(rest.len());
-        // A password may hold the signs that end it elsewhere; what stands before the last @ is masked rather too far.
-        let Some(at) = rest[..end].rfind('@') else { continue };
-        let Some(colon) = rest[..at].find(':') else { continue };
-        shown.to_mut().replace_range(authority + colon + 1..authority + at, &"*".repeat(at - colon - 1));
-    }
-    shown
-}
-
-#[cfg(test)]
-mod tests {
-    use super::masked;
-
-    #[test]
-    fn passwords_in_urls_are_not_shown() {
-        let line = "proxy: {url: 'http://jo:pä:ss@proxy:3128/', other: http://host:80/a@b} # ws://a:b@c";
-        let want = "proxy: {url: 'http://jo:******@proxy:3128/', other: http://host:80/a@b} # ws://a:*@c";
-        // A letter of two bytes is two signs: the column that is marked is counted in bytes.
-        assert_eq!(masked(line), want);
-        assert_eq!(masked(line).len(), line.len());
-        assert_eq!(masked("url: http://user@host/ # no password"), "url: http://user@host/ # no password");
     }
 }

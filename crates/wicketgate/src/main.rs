@@ -7,6 +7,7 @@ mod supervisor;
 use std::process::ExitCode;
 
 use clap::Parser;
+use wicketgate_config::without_passwords;
 
 use command::Command;
 
@@ -24,11 +25,24 @@ pub(crate) struct Arguments {
 }
 
 fn main() -> ExitCode {
-    match Arguments::parse().command.run() {
+    match arguments().command.run() {
         Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
     }
+}
+
+/// The arguments; an error in one shows it, but no password of a URL in it.
+fn arguments() -> Arguments {
+    Arguments::try_parse().unwrap_or_else(|error| {
+        let text = error.to_string();
+        let shown = without_passwords(&text);
+        if shown == text {
+            error.exit();
+        }
+        eprint!("{shown}");
+        std::process::exit(error.exit_code());
+    })
 }

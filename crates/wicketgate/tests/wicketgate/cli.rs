@@ -56,6 +56,14 @@ fn what_init_proposes_passes_check_too() {
 }
 
 #[test]
+fn a_password_in_a_wrong_argument_is_not_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let (code, _, err) = wicketgate(folder.path(), &["doctor", "https://jo:secret@gate.example.com/"]);
+    assert_eq!(code, 2);
+    assert!(err.contains("'https://jo:******@gate.example.com/' for '[URL]': it holds a user name"), "{err}");
+}
+
+#[test]
 fn init_writes_over_nothing_unless_told_to() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("own.yaml");
