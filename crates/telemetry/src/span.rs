@@ -44,8 +44,8 @@ pub(crate) struct Ended {
     pub(crate) begun: Instant,
     pub(crate) duration: Duration,
     pub(crate) attributes: Vec<(&'static str, Value)>,
-    /// Why it failed, in a stable word, where it did.
-    pub(crate) failure: Option<&'static str>,
+    /// Why it failed, in a stable word or a status, where it did.
+    pub(crate) failure: Option<Box<str>>,
 }
 
 /// A text as a span holds it.
@@ -76,7 +76,7 @@ impl Ended {
                 ("http.response.status_code", Value::Number(502)),
                 ("url.scheme", Value::Word("https")),
             ],
-            failure: Some("refused"),
+            failure: Some("refused".into()),
         }
     }
 }

@@ -177,12 +177,12 @@ impl Span {
         }
     }
 
-    /// Says that it failed, and why.
-    pub fn fail(&mut self, why: &'static str) {
+    /// Says that it failed, and why: in a stable word, or by a status.
+    pub fn fail(&mut self, why: &str) {
         if let Some(kept) = &mut self.kept {
-            kept.failure = Some(why);
+            kept.failure = Some(text(why));
         }
-        self.word("error.type", why);
+        self.text("error.type", why);
     }
 
     fn set(&mut self, key: &'static str, value: impl FnOnce() -> Value) {

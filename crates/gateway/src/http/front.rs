@@ -324,27 +324,25 @@ async fn pass(
     let affinity = proxy.upstream.affinity(routed.scope.client_address, &parts);
     let mut span = routed.trace.child("upstream", Kind::Client);
     let method = parts.method.clone();
-    prepare(routed, proxy, &mut parts, &span)?;
+    prepare(routed, proxy, &mut parts, &mut span)?;
     let (body, passed) =
         Bounded::new(body, http.max_request_body, routed.arrival.listener.config.body_timeout);
     let sent = proxy.upstream.send(&routed.admitted, Request::from_parts(parts, body), affinity).await;
-    match sent {
+    let refused = match sent {
         Ok(response) => {
             spans::target(&mut span, proxy.upstream.name(), Some(response.body().address()));
             spans::answered(&mut span, method.as_str(), response.status().as_u16());
             drop(span);
-            finish(routed, proxy, response)
+            return finish(routed, proxy, response);
         }
-        Err(error) => Err(match passed.get() {
+        Err(error) => match passed.get() {
             Some(Passed::Length) => Refused::BodyTooLarge,
             Some(Passed::Time) => Refused::BodyLate,
-            None => {
-                spans::target(&mut span, proxy.upstream.name(), None);
-                span.fail(error.label());
-                error.into()
-            }
-        }),
-    }
+            None => error.into(),
+        },
+    };
+    spans::unanswered(&mut span, proxy.upstream.name(), refused.label());
+    Err(refused)
 }
 
 /// Makes a client's request head that of our own, which belongs to `span`.
@@ -352,14 +350,23 @@ pub(super) fn prepare(
     routed: &Routed<'_>,
     proxy: &Proxy,
     parts: &mut Parts,
-    span: &Span,
+    span: &mut Span,
 ) -> Result<(), Refused> {
+    let prepared = rewrite(routed, proxy, parts);
+    if let Err(refused) = &prepared {
+        spans::unanswered(span, proxy.upstream.name(), refused.label());
+    }
+    // Behind all that the configuration says of headers: who is told of a trace is told of ours.
+    span.write(&mut parts.headers);
+    prepared
+}
+
+fn rewrite(routed: &Routed<'_>, proxy: &Proxy, parts: &mut Parts) -> Result<(), Refused> {
     forward::to_upstream(&mut parts.headers, routed.client())?;
     forward::remove_identity(&mut parts.headers, &routed.route.identity_names);
     let edits = &proxy.config.request_headers;
     edits.apply(&mut parts.headers, &routed.scope).map_err(|_| Refused::Header)?;
     routed.route.guard.tell(&routed.admitted, &mut parts.headers)?;
-    span.write(&mut parts.headers);
     let target = proxy.config.rewrite.target(routed.scope.path, routed.scope.query);
     parts.uri = target.map_err(|_| Refused::Header)?.into();
     parts.version = Version::HTTP_11;

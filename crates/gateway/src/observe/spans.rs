@@ -51,7 +51,7 @@ pub fn request(span: &mut Span, line: &Request<'_>, scheme: &'static str) {
     }
     // What the client did wrong is no fault of the server's (semantic conventions for HTTP spans).
     if line.status >= 500 {
-        span.fail(line.reason.unwrap_or("upstream"));
+        span.fail(line.reason.unwrap_or(&line.status.to_string()));
     }
 }
 
@@ -131,9 +131,15 @@ pub fn answered(span: &mut Span, method: &str, status: u16) {
     span.word("http.request.method", self::method(method));
     span.number("http.response.status_code", status.into());
     // Of somebody else's answers, what it says of us is an error too.
-    if status >= 400 {
-        span.fail("status");
+    if span.is_kept() && status >= 400 {
+        span.fail(&status.to_string());
     }
+}
+
+/// Says of the span of a request to an upstream that there was no answer, and why.
+pub fn unanswered(span: &mut Span, upstream: &str, why: &'static str) {
+    target(span, upstream, None);
+    span.fail(why);
 }
 
 fn client(span: &mut Span, address: Option<IpAddr>) {

@@ -48,7 +48,8 @@ fn converted(span: &Ended) -> Span {
         };
         attribute(key, value)
     });
-    let status = span.failure.map(|why| Status { message: why.to_owned(), code: StatusCode::Error.into() });
+    let status =
+        span.failure.as_deref().map(|why| Status { message: why.to_owned(), code: StatusCode::Error.into() });
     Span {
         trace_id: span.trace.bytes().to_vec(),
         span_id: span.id.bytes().to_vec(),

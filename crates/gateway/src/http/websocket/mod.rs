@@ -75,7 +75,7 @@ async fn dial(
 ) -> Result<Result<Dialled, Response<Body>>, Refused> {
     let affinity = proxy.upstream.affinity(routed.scope.client_address, &parts);
     let mut span = routed.trace.child("upstream", Kind::Client);
-    prepare(routed, proxy, &mut parts, &span)?;
+    prepare(routed, proxy, &mut parts, &mut span)?;
     let offer = Offer { subprotocols, extensions: terms.offer() };
     let opened = proxy.upstream.open(&routed.admitted, parts, &offer, affinity).await;
     let (target, status) = match &opened {

@@ -103,7 +103,7 @@ async fn what_is_refused_or_fails_says_why() {
     assert_eq!(line["trace_id"], refused["trace"]);
     assert_eq!(stage.request(&stage.outer(), "/broken", "").await, 503);
     let broken = collector.spans("GET chat", 2).await.unwrap().remove(1);
-    has(&broken, &json!({"http.response.status_code": 503, "error.type": "upstream"}));
+    has(&broken, &json!({"http.response.status_code": 503, "error.type": "503"}));
     let upstream = collector.spans("upstream", 1).await.unwrap().remove(0);
     assert_eq!((&upstream["failed"], &broken["failed"]), (&true.into(), &true.into()));
     // A method that nobody knows does not make a name of its own.
