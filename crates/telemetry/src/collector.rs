@@ -97,7 +97,7 @@ fn headers(raw: Table<At<RawSecret>>, place: Place, problems: &mut Problems) -> 
             (Ok(name), Ok(_)) => headers.push((name, value)),
             _ => {
                 let what = format!("`{}` and its value are no header of HTTP", name.value);
-                problems.error(name.place, what, "give a name without spaces, and printable ASCII");
+                problems.secret_error(name.place, what, "give a name without spaces, and printable ASCII");
             }
         }
     }
