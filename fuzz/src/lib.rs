@@ -57,6 +57,8 @@ pub const TARGETS: &[(&str, Entry)] = &[
     ("seclang_rules", wicketgate_seclang::fuzz::rules),
     // A text, as every transformation makes it.
     ("seclang_transformations", wicketgate_seclang::fuzz::transformations),
+    // Headers of the trace context, as any peer may send them.
+    ("trace_context", wicketgate_gateway::fuzz::trace_context),
 ];
 
 /// Targets of which there is a corpus, and that are left out of this build.

@@ -29,6 +29,7 @@ const GENERATED: &[Generated] = &[
     Generated { path: "docs/reference/configuration.md", program: GATEWAY, arguments: &["reference"] },
     Generated { path: "docs/reference/agent.md", program: GATEWAY, arguments: &["reference", "agent"] },
     Generated { path: "docs/reference/client.md", program: GATEWAY, arguments: &["reference", "client"] },
+    Generated { path: "docs/reference/refusals.md", program: GATEWAY, arguments: &["reference", "refusals"] },
     Generated { path: "docs/reference/wicketgate.schema.json", program: GATEWAY, arguments: &["schema"] },
     Generated {
         path: "docs/reference/audit-events.md",

@@ -236,6 +236,7 @@ impl Event<'_> {
             subject: who.subject.and_then(text),
             method: who.method.and_then(text),
             token_id: who.token_id.and_then(text),
+            trace_id: who.trace.map(|trace| trace.to_string()),
             ..Record::default()
         };
         match self {

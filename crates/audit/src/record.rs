@@ -168,6 +168,8 @@ record! {
     "received" received: Option<u64>,
     /// How often the session was without a carrier.
     "breaks" breaks: Option<u64>,
+    /// The trace of the request, in 32 hexadecimal digits, where requests are traced.
+    "trace_id" trace_id: Option<String>,
 }
 
 /// The longest text in a record, in bytes; what is longer is cut.

@@ -24,7 +24,8 @@ pub struct EventInfo {
 pub const ALL: &[&str] = &["timestamp", "event", "process"];
 
 /// The fields that say whom an event is about, as far as that is known.
-pub const WHO: &[&str] = &["listener", "client", "route", "session", "subject", "method", "token_id"];
+pub const WHO: &[&str] =
+    &["listener", "client", "route", "session", "subject", "method", "token_id", "trace_id"];
 
 const fn event(
     name: &'static str,
@@ -262,6 +263,8 @@ mod tests {
     use std::collections::BTreeSet;
     use std::time::Duration;
 
+    use wicketgate_telemetry::TraceId;
+
     use super::*;
     use crate::cell::Cell;
     use crate::event::{About, Content, Event, Finding, Outcome, RequestFinding, Selector};
@@ -350,6 +353,7 @@ mod tests {
             subject: Some("ann"),
             method: Some("m"),
             token_id: Some("t"),
+            trace: Some(TraceId::random()),
         };
         let mut seen = BTreeSet::new();
         for event in all() {

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use wicketgate_telemetry::TraceId;
+
 /// Whom an event is about, as far as that is known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Who<'a> {
@@ -19,4 +21,6 @@ pub struct Who<'a> {
     pub method: Option<&'a str>,
     /// The credential, by a name that gives nothing away.
     pub token_id: Option<&'a str>,
+    /// The trace of the request, where requests are traced.
+    pub trace: Option<TraceId>,
 }

@@ -3,6 +3,8 @@
 use crate::config::{self, Style};
 use crate::listener::fuzz_proxy_header;
 
+pub use wicketgate_telemetry::fuzz::trace_context;
+
 /// Reads a configuration and shows its problems. Nothing outside the bytes is read.
 pub fn config(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };

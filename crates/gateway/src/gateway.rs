@@ -15,6 +15,7 @@ use wicketgate_admission::{Changes, Counts, Guard, Limits, Lost, Standing};
 use wicketgate_audit::Audit;
 use wicketgate_policy::Policy;
 use wicketgate_relay::broker::Broker;
+use wicketgate_telemetry::{Telemetry, Tracer};
 use wicketgate_wire::Budget;
 
 use crate::capture::Captures;
@@ -106,6 +107,10 @@ pub struct Shared {
     pub metrics: Metrics,
     /// Takes audit records.
     pub audit: Audit,
+    /// What is sent to a collector.
+    pub telemetry: Telemetry,
+    /// What begins traces.
+    pub tracer: Tracer,
     /// Every connection's and session's task.
     pub tracker: TaskTracker,
     /// Cancelled when no connection is accepted any more, and each ends after what it has to do.
@@ -132,7 +137,7 @@ impl Shared {
     ///
     /// # Errors
     /// An upstream that cannot be started.
-    pub fn new(config: &Config, audit: Audit) -> Result<Self, UpstreamError> {
+    pub fn new(config: &Config, audit: Audit, telemetry: Telemetry) -> Result<Self, UpstreamError> {
         let (metrics, changes) = (Metrics::default(), Changes::default());
         let LimitsConfig { assembly_memory, inflate_memory, .. } = config.limits;
         let bytes = |limit: u64| usize::try_from(limit).unwrap_or(usize::MAX);
@@ -147,6 +152,8 @@ impl Shared {
             findings: Arc::default(),
             metrics,
             audit,
+            tracer: telemetry.tracer(),
+            telemetry,
             tracker: TaskTracker::new(),
             draining: CancellationToken::new(),
             ending: CancellationToken::new(),
@@ -366,7 +373,7 @@ impl Snapshot {
     /// Why it would not.
     pub fn holds(&self, route: &Route, live: &Live) -> Result<(), Lost> {
         route.guard.holds(&live.standing)?;
-        let Way { listener, chain } = &live.way;
+        let Way { listener, chain, .. } = &live.way;
         self.still_accepts(listener, chain.as_deref()).then_some(()).ok_or(Lost::Revoked)
     }
 

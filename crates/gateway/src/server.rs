@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 use wicketgate_audit::Audit;
 use wicketgate_relay::carrier::Kind;
+use wicketgate_telemetry::Telemetry;
 
 use crate::config::{Config, DrainConfig};
 use crate::gateway::{SPREAD, Shared};
@@ -18,6 +19,7 @@ use crate::http;
 use crate::listener::{
     self, BindAddress, BindError, BoundSocket, Handover, HandoverError, Inherited, Intake, Listener, Offer,
 };
+use crate::operate::metrics;
 use crate::pump::End;
 use crate::sessions::end_spread;
 use crate::tls::acme::{self, AcmeConfig, AcmeKeeper};
@@ -75,19 +77,26 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts to serve; connections and sessions run on these threads, and audit records go to `audit`. Sockets of a process that offers them for
+    /// Starts to serve; connections and sessions run on these threads, audit records go to `audit`, traces and metrics to `telemetry`. Sockets of a process that offers them for
     /// handover are taken over, and that process is told to drain.
     ///
     /// # Errors
     /// What cannot be had, with a remedy; then nothing is served, and a process before goes on.
-    pub fn start(config: &Config, data: Workers, audit: Audit) -> Result<Self, StartError> {
+    pub fn start(
+        config: &Config,
+        data: Workers,
+        audit: Audit,
+        telemetry: Telemetry,
+    ) -> Result<Self, StartError> {
         let control = Handle::current();
         let _in_data = data.first().enter();
         let handover = config.runtime.handover.clone();
         let mut takeover = handover.as_deref().map(Handover::take).transpose()?.flatten();
         let inherited = takeover.as_mut().map(|takeover| std::mem::take(&mut takeover.sockets));
         let mut inherited = Inherited::new(inherited.unwrap_or_default());
-        let shared = Arc::new(Shared::new(config, audit.clone())?);
+        let shared = Arc::new(Shared::new(config, audit.clone(), telemetry)?);
+        let source = Arc::downgrade(&shared);
+        shared.telemetry.watch(Box::new(move || metrics::text(&*source.upgrade()?).ok()));
         let mut server = Self {
             intake: Intake::new(config.limits.connections, data.clone(), audit),
             doors: Vec::new(),

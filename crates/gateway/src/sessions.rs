@@ -10,6 +10,7 @@ use wicketgate_admission::Standing;
 use wicketgate_admission::identity::Identity;
 use wicketgate_audit::Who;
 use wicketgate_policy::Facts;
+use wicketgate_telemetry::TraceId;
 
 use crate::pump::{Control, End, Order};
 use crate::tls::Chain;
@@ -41,6 +42,7 @@ impl Live {
             client: self.standing.client().address,
             route: Some(&self.route),
             session: Some(self.id),
+            trace: self.way.trace,
             ..who(identity)
         }
     }
@@ -87,6 +89,8 @@ pub struct Way {
     pub listener: Arc<str>,
     /// The client's certificates, where it showed some.
     pub chain: Option<Arc<Chain>>,
+    /// The trace of the request that the session began with, where requests are traced.
+    pub trace: Option<TraceId>,
 }
 
 /// All live sessions.
@@ -186,7 +190,7 @@ mod tests {
     use super::*;
 
     fn way() -> Way {
-        Way { listener: "l".into(), chain: None }
+        Way { listener: "l".into(), chain: None, trace: None }
     }
 
     #[test]

@@ -191,6 +191,15 @@ const PEERS: &[Peer] = &[
         },
         sets: TEST,
     },
+    // The messages of OTLP, for a receiver of traces and metrics.
+    Peer {
+        name: "opentelemetry",
+        source: Source::Pypi {
+            distributions: &["opentelemetry-proto==1.45.2", "protobuf==7.36.2"],
+            programs: &[],
+        },
+        sets: TEST,
+    },
     // Debian's Node is too old for undici's WebSocket over HTTP/2.
     Peer {
         name: "node",

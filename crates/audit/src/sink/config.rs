@@ -324,7 +324,11 @@ impl RawOtlp {
                 (Ok(name), Ok(_)) => headers.push((name, value)),
                 _ => {
                     let what = format!("`{}` and its value are no header of HTTP", name.value);
-                    problems.error(name.place, what, "give a name without spaces, and printable ASCII");
+                    problems.secret_error(
+                        name.place,
+                        what,
+                        "give a name without spaces, and printable ASCII",
+                    );
                 }
             }
         }

@@ -128,7 +128,7 @@ fn log(record: &Record) -> Value {
             }
         })
         .collect();
-    json!({
+    let mut log = json!({
         "timeUnixNano": nanos,
         "observedTimeUnixNano": nanos,
         "severityNumber": number,
@@ -136,5 +136,10 @@ fn log(record: &Record) -> Value {
         "eventName": record.event,
         "body": { "stringValue": record.event },
         "attributes": attributes,
-    })
+    });
+    // Where OpenTelemetry looks for it; its bytes are in hexadecimal digits in this encoding.
+    if let Some(trace) = &record.trace_id {
+        log["traceId"] = trace.as_str().into();
+    }
+    log
 }

@@ -15,7 +15,7 @@ use crate::record::{FIELDS, FieldInfo};
 /// Says in the file's head whose it is: `wgau`.
 const APPLICATION: i64 = 0x7767_6175;
 /// The number of the schema below. A change of it needs a new number and a way from the old one.
-const SCHEMA: i64 = 2;
+const SCHEMA: i64 = 3;
 /// How long another process may hold the file: a gateway that takes over from this one writes it too.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The log of changes is cut back to this when it has been written into the file, in bytes.

@@ -213,7 +213,7 @@ fn a_store_of_an_earlier_version_is_read_as_it_is_and_extended_when_it_is_writte
     let (_dir, path, store) = filled(3);
     drop(store);
     let earlier = Connection::open(&path).unwrap();
-    for field in ["private_session", "agent", "services", "breaks"] {
+    for field in ["private_session", "agent", "services", "breaks", "trace_id"] {
         earlier.execute_batch(&format!("ALTER TABLE record DROP COLUMN {field}")).unwrap();
     }
     earlier.pragma_update(None, "user_version", 1).unwrap();

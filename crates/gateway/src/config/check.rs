@@ -199,6 +199,10 @@ pub(super) fn check(raw: RawConfig, names: &Names, problems: &mut Problems) -> O
             "give `audit.store` a `recipient`: `wicketgate audit key` makes one",
         );
     }
+    let telemetry = raw.telemetry.and_then(|telemetry| {
+        let place = telemetry.place;
+        whole(telemetry)?.check(place, problems)
+    });
     let drain = whole(raw.drain).map(|drain| drain.check(problems));
     let runtime = whole(raw.runtime).map(|runtime| runtime.check(problems));
     let limits = whole(raw.limits).map(|limits| {
@@ -221,6 +225,7 @@ pub(super) fn check(raw: RawConfig, names: &Names, problems: &mut Problems) -> O
         console,
         log: log?,
         audit: audit?,
+        telemetry,
         drain: drain?,
         runtime: runtime?,
         limits: limits?,

@@ -8,6 +8,7 @@ use wicketgate_audit::RawAudit;
 use wicketgate_config::{At, Item, OneOrMany};
 use wicketgate_policy::RawPolicy;
 use wicketgate_relay::config::RawRelay;
+use wicketgate_telemetry::RawTelemetry;
 
 use super::section::{RawDrain, RawLimits, RawLog, RawRuntime};
 use crate::admin::config::RawAdmin;
@@ -51,6 +52,8 @@ pub struct RawConfig {
     pub log: Item<RawLog>,
     /// Where audit records are kept, and who gets them beside `log.audit`.
     pub audit: Item<RawAudit>,
+    /// Traces and metrics for an OpenTelemetry collector. Without this key nothing is traced, and nothing sent.
+    pub telemetry: Option<Item<RawTelemetry>>,
     /// How a stop or a reload treats sessions that are open.
     pub drain: Item<RawDrain>,
     /// The process itself.

@@ -21,6 +21,7 @@ use wicketgate_admission::revocation::RevocationsConfig;
 use wicketgate_audit::AuditConfig;
 use wicketgate_policy::Policy;
 use wicketgate_relay::config::RelayConfig;
+use wicketgate_telemetry::TelemetryConfig;
 
 use crate::listener::config::ListenerConfig;
 use crate::route::RouteTable;
@@ -61,6 +62,8 @@ pub struct Config {
     pub log: LogConfig,
     /// Where audit records are kept, and who gets them beside `log.audit`.
     pub audit: AuditConfig,
+    /// What is sent to an OpenTelemetry collector, if anything is.
+    pub telemetry: Option<TelemetryConfig>,
     /// How a stop or a reload treats open sessions.
     pub drain: DrainConfig,
     /// The process itself.

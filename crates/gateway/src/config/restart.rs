@@ -16,6 +16,7 @@ impl Config {
             ("console", console),
             ("log", self.log != next.log),
             ("audit", self.audit != next.audit),
+            ("telemetry", self.telemetry != next.telemetry),
             ("limits.connections", self.limits.connections != next.limits.connections),
             ("limits.pictures", self.limits.pictures != next.limits.pictures),
             ("limits.tracked", self.limits.tracked != next.limits.tracked),
@@ -48,6 +49,7 @@ mod tests {
             ("admin: {bind: 127.0.0.1:2}", &["admin"]),
             ("log: {format: text, level: debug}\nruntime: {threads: 99}", &["runtime.threads", "log"]),
             ("audit: {sinks: [{name: a, lines: stdout}]}", &["audit"]),
+            ("telemetry: {otlp: {url: 'http://127.0.0.1:1'}, traces: on}", &["telemetry"]),
             ("runtime: {handover: /run/x.sock}", &["runtime.handover"]),
         ] {
             assert_eq!(first.needing_restart(&config(more)), expected, "{more}");

@@ -49,7 +49,7 @@ impl Arrival {
 
     /// What a session keeps of how it came.
     pub fn way(&self) -> Way {
-        Way { listener: self.listener.config.name.clone(), chain: self.chain.clone() }
+        Way { listener: self.listener.config.name.clone(), chain: self.chain.clone(), trace: None }
     }
 
     /// Who asks with these headers: the connection's other end, or the client that it speaks for as a trusted proxy.

@@ -15,6 +15,7 @@ use wicketgate_admission::identity::{Denied, Identity};
 use wicketgate_admission::{Admitted, Asked, Refusal, Rejected, RequestFinding, Step, handshake};
 use wicketgate_audit::{Event, Who};
 use wicketgate_config::Enforcement;
+use wicketgate_telemetry::{Kind, Parent, Span, Trace};
 
 use super::body::{Answer, Bounded, Passed};
 use super::connection::Arrival;
@@ -23,7 +24,7 @@ use super::ticket::{self, Wish};
 use super::websocket::Opening;
 use super::{forward, websocket};
 use crate::gateway::{Proxy, Route, Shared, Target};
-use crate::observe::{Metrics, access};
+use crate::observe::{Metrics, access, spans};
 use crate::route::config::HttpConfig;
 use crate::route::{Facts, Scope, normalise_host, normalise_path};
 use crate::sessions::who;
@@ -34,6 +35,7 @@ pub(super) struct Routed<'a> {
     pub(super) arrival: &'a Arc<Arrival>,
     pub(super) route: &'a Arc<Route>,
     pub(super) admitted: Admitted,
+    pub(super) trace: Trace,
     /// The host as the client wrote it.
     pub(super) host: Option<HeaderValue>,
     pub(super) scope: Scope<'a>,
@@ -57,11 +59,11 @@ pub(super) async fn answer(
     request: Request<Incoming>,
 ) -> Response<Answer> {
     let start = Instant::now();
-    let mut line = Line::new(&request, arrival.peer);
+    let mut line = Line::new(&request, &arrival, &shared);
     let answered = serve(&shared, &arrival, request, &mut line).await;
     line.tell_findings(&shared, &arrival, answered.as_ref().err());
     let (mut response, reason) = match answered {
-        Ok(response) => (response, ""),
+        Ok(response) => (response, None),
         Err(refused) => {
             shared.metrics.refused(refused.label());
             tracing::debug!(reason = refused.label(), "{refused}");
@@ -70,7 +72,7 @@ pub(super) async fn answer(
                 let event = Event::Refused { reason: refused.label(), status };
                 shared.audit.log(&event, &line.who(&arrival));
             }
-            (refusal_response(&refused), refused.label())
+            (refusal_response(&refused), Some(refused.label()))
         }
     };
     line.finish(&shared.metrics, &arrival, response.status(), reason, start);
@@ -83,7 +85,7 @@ pub(super) async fn answer(
     response
 }
 
-/// What the access log and audit events will say: what is taken before the request is changed, and what is found out on the
+/// What the access log, audit events and the request's span will say: what is taken before the request is changed, and what is found out on the
 /// way.
 pub(super) struct Line {
     method: Method,
@@ -91,6 +93,11 @@ pub(super) struct Line {
     host: String,
     /// The client's address, once trusted proxies' headers are read.
     client: Option<IpAddr>,
+    /// Whether the client's side is TLS.
+    secure: bool,
+    pub(super) trace: Trace,
+    /// The request's own.
+    span: Span,
     pub(super) route: Option<Arc<Route>>,
     /// Who asks, once that is proved.
     pub(super) identity: Option<Arc<Identity>>,
@@ -99,13 +106,21 @@ pub(super) struct Line {
 }
 
 impl Line {
-    fn new(request: &Request<Incoming>, peer: Option<IpAddr>) -> Self {
+    fn new(request: &Request<Incoming>, arrival: &Arrival, shared: &Shared) -> Self {
         let host = raw_host(request.uri().authority().map(|a| a.as_str()), request.headers());
+        // Only who is believed about clients is believed about traces.
+        let parent = || arrival.is_trusted_proxy().then(|| Parent::read(request.headers())).flatten();
+        let trace = shared.tracer.begin(parent);
+        let mut span = trace.request();
+        spans::begun(&mut span, request, host, &arrival.listener.config.name);
         Self {
             method: request.method().clone(),
             path: request.uri().path().to_owned(),
             host: host.to_owned(),
-            client: peer,
+            client: arrival.peer,
+            secure: arrival.secure,
+            span,
+            trace,
             route: None,
             identity: None,
             findings: Vec::new(),
@@ -124,6 +139,7 @@ impl Line {
             listener: Some(&arrival.listener.config.name),
             client: self.client,
             route: self.route.as_deref().map(|route| &*route.name),
+            trace: self.trace.id(),
             ..who(self.identity.as_deref())
         }
     }
@@ -148,12 +164,20 @@ impl Line {
         }
     }
 
-    fn finish(&self, metrics: &Metrics, arrival: &Arrival, status: StatusCode, reason: &str, start: Instant) {
+    fn finish(
+        mut self,
+        metrics: &Metrics,
+        arrival: &Arrival,
+        status: StatusCode,
+        reason: Option<&'static str>,
+        start: Instant,
+    ) {
+        let duration = start.elapsed();
         match &self.route {
-            Some(route) => route.metrics.answered(status),
+            Some(route) => route.metrics.answered(status, duration, self.trace.kept()),
             None => metrics.unrouted(status),
         }
-        access::Request {
+        let line = access::Request {
             listener: &arrival.listener.config.name,
             client: self.client,
             route: self.route.as_deref().map(|route| &*route.name),
@@ -162,9 +186,12 @@ impl Line {
             path: &self.path,
             status: status.as_u16(),
             reason,
-            duration: start.elapsed(),
-        }
-        .log();
+            duration,
+            trace: self.trace.id(),
+        };
+        line.log();
+        let scheme = if self.secure { "https" } else { "http" };
+        spans::request(&mut self.span, &line, scheme);
     }
 }
 
@@ -191,7 +218,7 @@ async fn serve(
         return Ok(Response::new(Answer::text(answer)));
     }
     let client = arrival.client(&parts.headers)?;
-    line.client = client.address;
+    (line.client, line.secure) = (client.address, client.secure);
     let protocol = parts.extensions.get::<Protocol>().map(|protocol| protocol.as_str().to_owned());
     let handshake = handshake(&parts, protocol.as_deref())?;
     if parts.method == Method::CONNECT && !handshake.is_upgrade() {
@@ -214,11 +241,15 @@ async fn serve(
     let route = snapshot.routes.find(&facts).ok_or(Refused::NoRoute)?;
     line.route = Some(route.clone());
     let asked = Asked { route: &route.name, host: name.as_deref().unwrap_or_default(), path: &path };
+    let mut span = line.trace.child("admission", Kind::Internal);
     let judged = route.guard.admit(&mut parts, handshake, &client, asked, &mut line.findings).await;
+    spans::judged(&mut span, &judged);
+    drop(span);
     let admitted = match judged.map_err(|rejected| line.rejected(rejected))? {
         Step::Admitted(admitted) => admitted,
         Step::FirstMessage(unproven) => {
-            let opening = Opening { shared, arrival, route, host: host.clone(), client, asked };
+            let trace = line.trace.clone();
+            let opening = Opening { shared, arrival, route, host: host.clone(), client, asked, trace };
             return websocket::open_unproven(opening, parts, unproven);
         }
     };
@@ -235,7 +266,8 @@ async fn serve(
         query: uri.query(),
         route: &route.name,
     };
-    let routed = Routed { shared, arrival, route, admitted, host: host.clone(), scope };
+    let trace = line.trace.clone();
+    let routed = Routed { shared, arrival, route, admitted, trace, host: host.clone(), scope };
     match (&route.target, routed.admitted.upgrade().is_some()) {
         (Target::Redirect(redirect), _) => {
             let location = redirect.location(&scope).map_err(|_| Refused::Header)?;
@@ -290,22 +322,46 @@ async fn pass(
         return Err(Refused::BodyTooLarge);
     }
     let affinity = proxy.upstream.affinity(routed.scope.client_address, &parts);
-    prepare(routed, proxy, &mut parts)?;
+    let mut span = routed.trace.child("upstream", Kind::Client);
+    let method = parts.method.clone();
+    prepare(routed, proxy, &mut parts, &mut span)?;
     let (body, passed) =
         Bounded::new(body, http.max_request_body, routed.arrival.listener.config.body_timeout);
     let sent = proxy.upstream.send(&routed.admitted, Request::from_parts(parts, body), affinity).await;
-    match sent {
-        Ok(response) => finish(routed, proxy, response),
-        Err(error) => Err(match passed.get() {
+    let refused = match sent {
+        Ok(response) => {
+            spans::target(&mut span, proxy.upstream.name(), Some(response.body().address()));
+            spans::answered(&mut span, method.as_str(), response.status().as_u16());
+            drop(span);
+            return finish(routed, proxy, response);
+        }
+        Err(error) => match passed.get() {
             Some(Passed::Length) => Refused::BodyTooLarge,
             Some(Passed::Time) => Refused::BodyLate,
             None => error.into(),
-        }),
-    }
+        },
+    };
+    spans::unanswered(&mut span, proxy.upstream.name(), refused.label());
+    Err(refused)
 }
 
-/// Makes a client's request head that of our own.
-pub(super) fn prepare(routed: &Routed<'_>, proxy: &Proxy, parts: &mut Parts) -> Result<(), Refused> {
+/// Makes a client's request head that of our own, which belongs to `span`.
+pub(super) fn prepare(
+    routed: &Routed<'_>,
+    proxy: &Proxy,
+    parts: &mut Parts,
+    span: &mut Span,
+) -> Result<(), Refused> {
+    let prepared = rewrite(routed, proxy, parts);
+    if let Err(refused) = &prepared {
+        spans::unanswered(span, proxy.upstream.name(), refused.label());
+    }
+    // Behind all that the configuration says of headers: who is told of a trace is told of ours.
+    span.write(&mut parts.headers);
+    prepared
+}
+
+fn rewrite(routed: &Routed<'_>, proxy: &Proxy, parts: &mut Parts) -> Result<(), Refused> {
     forward::to_upstream(&mut parts.headers, routed.client())?;
     forward::remove_identity(&mut parts.headers, &routed.route.identity_names);
     let edits = &proxy.config.request_headers;

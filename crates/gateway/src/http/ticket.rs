@@ -6,11 +6,13 @@ use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Response, StatusCode, Uri};
 use url::form_urlencoded;
 use wicketgate_admission::{Asked, Client, Handshake, Step};
+use wicketgate_telemetry::Kind;
 
 use super::body::Answer;
 use super::front::Line;
 use super::refusal::Refused;
 use crate::gateway::Snapshot;
+use crate::observe::spans;
 use crate::route::{Facts, normalise_path};
 
 /// Where tickets are to be had, on every host. Nothing at this path goes to any route.
@@ -54,7 +56,10 @@ pub(super) async fn issue(
     uri.path_and_query = Some(target);
     parts.uri = Uri::from_parts(uri).map_err(|_| Refused::TicketPath)?;
     let asked = Asked { route: &route.name, host: host.unwrap_or_default(), path: &path };
+    let mut span = line.trace.child("admission", Kind::Internal);
     let judged = route.guard.admit(&mut parts, handshake, client, asked, &mut line.findings).await;
+    spans::judged(&mut span, &judged);
+    drop(span);
     let Step::Admitted(admitted) = judged.map_err(|rejected| line.rejected(rejected))? else {
         // Only a WebSocket has a first message.
         return Err(Refused::NoWebSocket);

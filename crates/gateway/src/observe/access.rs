@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use tracing::info;
+use wicketgate_telemetry::TraceId;
 
 use crate::pump::{Side, Summary};
 
@@ -27,10 +28,12 @@ pub struct Request<'a> {
     pub path: &'a str,
     /// The answer.
     pub status: u16,
-    /// Why it was refused or failed; empty where it was not.
-    pub reason: &'a str,
+    /// Why it was refused or failed, where it was.
+    pub reason: Option<&'static str>,
     /// From the end of its head to the head of the answer.
     pub duration: Duration,
+    /// Its trace, where requests are traced.
+    pub trace: Option<TraceId>,
 }
 
 impl Request<'_> {
@@ -46,8 +49,9 @@ impl Request<'_> {
             method = self.method,
             path = self.path,
             status = self.status,
-            reason = (!self.reason.is_empty()).then_some(self.reason),
+            reason = self.reason,
             duration_us = micros(self.duration),
+            trace_id = self.trace.map(tracing::field::display),
         );
     }
 }
@@ -67,6 +71,8 @@ pub struct Session<'a> {
     pub target: &'a str,
     /// How it went.
     pub summary: &'a Summary,
+    /// The trace of the request that it began with, where requests are traced.
+    pub trace: Option<TraceId>,
 }
 
 impl Session<'_> {
@@ -90,6 +96,7 @@ impl Session<'_> {
             code = end.code().0,
             closed_by = end.by().map_or("gateway", Side::label),
             reason = end.label(),
+            trace_id = self.trace.map(tracing::field::display),
         );
     }
 }

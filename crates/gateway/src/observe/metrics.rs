@@ -1,20 +1,24 @@
 //! Metrics in the Prometheus text format. Handles are resolved when a route is built, never per message.
 
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::{Duration, SystemTime};
 
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::exemplar::HistogramWithExemplars;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::metrics::histogram::exponential_buckets;
 use prometheus_client::registry::Registry;
 use wicketgate_admission::Fill;
 use wicketgate_audit::Place;
 use wicketgate_policy::{Direction, Finding};
 use wicketgate_relay::broker::Figures;
+use wicketgate_telemetry::TraceId;
 
 use super::relay::RelayMetrics;
+use super::telemetry::TelemetryMetrics;
 use crate::pump::{End, Side, SideTraffic, Summary, Traffic};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -82,6 +86,28 @@ struct PlaceLabel {
     place: String,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CertificateLabel {
+    listener: String,
+    file: String,
+}
+
+/// The label of an exemplar: by this name, those who show exemplars find its trace.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TraceLabel {
+    trace_id: String,
+}
+
+type Histogram = HistogramWithExemplars<TraceLabel>;
+type Durations = Family<RouteLabel, Histogram, fn() -> Histogram>;
+
+/// Counts a time, with the trace that it was seen in as an example.
+fn observe(histogram: &Histogram, time: Duration, trace: Option<TraceId>) {
+    let label = trace.map(|trace| TraceLabel { trace_id: trace.to_string() });
+    let now = label.is_some().then(SystemTime::now);
+    histogram.observe(time.as_secs_f64(), label, now);
+}
+
 /// A route's handles.
 #[derive(Debug)]
 pub struct RouteMetrics {
@@ -92,14 +118,15 @@ pub struct RouteMetrics {
     /// What they have sent.
     pub traffic: Arc<Traffic>,
     duration: Histogram,
+    request_duration: Histogram,
 }
 
 impl RouteMetrics {
-    /// Counts a finished session.
-    pub fn session_ended(&self, summary: &Summary) {
+    /// Counts a finished session, with its trace where that is kept.
+    pub fn session_ended(&self, summary: &Summary, trace: Option<TraceId>) {
         let end = summary.end;
         let by = end.by().map_or("gateway", Side::label);
-        self.duration.observe(summary.duration.as_secs_f64());
+        observe(&self.duration, summary.duration, trace);
         let label = EndLabel { route: self.route.clone(), end: End::label(end), by };
         self.all.ended.get_or_create(&label).inc();
     }
@@ -128,8 +155,9 @@ impl RouteMetrics {
         self.all.findings.get_or_create(&label).inc();
     }
 
-    /// Counts an answered request.
-    pub fn answered(&self, status: http::StatusCode) {
+    /// Counts an answered request, with its trace where that is kept.
+    pub fn answered(&self, status: http::StatusCode, took: Duration, trace: Option<TraceId>) {
+        observe(&self.request_duration, took, trace);
         let label = StatusLabel { route: self.route.clone(), status: status.as_u16() };
         self.all.requests.get_or_create(&label).inc();
     }
@@ -158,6 +186,7 @@ struct Families {
     audit_dropped: Family<PlaceLabel, Counter>,
     audit_waiting: Family<PlaceLabel, Gauge<u64, AtomicU64>>,
     audit_failing: Family<PlaceLabel, Gauge>,
+    certificates: Family<CertificateLabel, Gauge<f64, AtomicU64>>,
 }
 
 /// All metrics of the gateway.
@@ -165,8 +194,11 @@ struct Families {
 pub struct Metrics {
     registry: Registry,
     all: Arc<Families>,
-    durations: Family<RouteLabel, Histogram, fn() -> Histogram>,
+    durations: Durations,
+    request_durations: Durations,
     relay: RelayMetrics,
+    telemetry: TelemetryMetrics,
+    gathering: Mutex<()>,
     /// The counters of refusals by reason, for whoever asks in between scrapes: a family does not tell what it holds.
     refusals: RwLock<Vec<(&'static str, Counter)>>,
     assembly: Gauge<u64, AtomicU64>,
@@ -178,10 +210,15 @@ fn durations() -> Histogram {
     Histogram::new(exponential_buckets(0.1, 4.0, 10))
 }
 
+fn request_durations() -> Histogram {
+    Histogram::new(exponential_buckets(0.0005, 4.0, 9))
+}
+
 impl Default for Metrics {
     fn default() -> Self {
         let all = Arc::new(Families::default());
-        let durations = Family::new_with_constructor(durations as fn() -> Histogram);
+        let durations: Durations = Family::new_with_constructor(durations);
+        let request_durations: Durations = Family::new_with_constructor(request_durations);
         let (assembly, inflate, pictures) = (Gauge::default(), Gauge::default(), Gauge::default());
         let mut registry = Registry::with_prefix("wicketgate");
         registry.register("connections_open", "Client connections open now", all.connections.clone());
@@ -192,6 +229,11 @@ impl Default for Metrics {
         );
         registry.register("reloads", "Configuration reloads, by outcome", all.reloads.clone());
         registry.register("requests", "HTTP requests answered, upgrades among them", all.requests.clone());
+        registry.register(
+            "request_duration_seconds",
+            "From the end of a request's head to the head of its answer",
+            request_durations.clone(),
+        );
         registry.register("sessions_open", "WebSocket sessions open now", all.sessions.clone());
         registry.register(
             "sessions_ended",
@@ -245,11 +287,29 @@ impl Default for Metrics {
         register_audit(&mut registry, &all);
         let relay = RelayMetrics::default();
         relay.register(&mut registry);
+        let telemetry = TelemetryMetrics::default();
+        telemetry.register(&mut registry);
+        registry.register(
+            "certificate_expiry_seconds",
+            "Time until a certificate that a listener shows expires; negative where it has",
+            all.certificates.clone(),
+        );
         registry.register("assembly_bytes", "Memory held by unfinished messages", assembly.clone());
         registry.register("inflate_bytes", "Memory held by inflation", inflate.clone());
         registry.register("picture_bytes", "Memory held by pictures that are to be marked", pictures.clone());
-        let refusals = RwLock::default();
-        Self { registry, all, durations, relay, refusals, assembly, inflate, pictures }
+        Self {
+            registry,
+            all,
+            durations,
+            request_durations,
+            relay,
+            telemetry,
+            gathering: Mutex::default(),
+            refusals: RwLock::default(),
+            assembly,
+            inflate,
+            pictures,
+        }
     }
 }
 
@@ -300,6 +360,7 @@ impl Metrics {
                 upstream: traffic(Side::Upstream.label()),
             }),
             duration: self.durations.get_or_create_owned(&label),
+            request_duration: self.request_durations.get_or_create_owned(&label),
             route,
         }
     }
@@ -310,8 +371,9 @@ impl Metrics {
         self.all.requests.get_or_create(&label).inc();
     }
 
-    /// Counts a refusal.
+    /// Counts a refusal; `reason` is one of [`super::reasons`].
     pub fn refused(&self, reason: &'static str) {
+        debug_assert!(super::reasons::is_known(reason), "`{reason}` is not in the table of reasons");
         {
             let known = self.refusals.read().unwrap_or_else(PoisonError::into_inner);
             if let Some((_, counter)) = known.iter().find(|(known, _)| *known == reason) {
@@ -371,6 +433,27 @@ impl Metrics {
     /// Notes what private sessions there are and were. Only ever asked by one at a time.
     pub fn relayed(&self, figures: &Figures) {
         self.relay.note(figures);
+    }
+
+    /// Notes what became of what is sent to a collector. Only ever asked by one at a time.
+    pub fn exported(&self, figures: &wicketgate_telemetry::Figures) {
+        self.telemetry.note(figures);
+    }
+
+    /// Notes for how many seconds a certificate is still valid.
+    pub fn certificate(&self, listener: &str, file: &str, left: f64) {
+        let label = CertificateLabel { listener: listener.to_owned(), file: file.to_owned() };
+        self.all.certificates.get_or_create(&label).set(left);
+    }
+
+    /// Forgets the certificates that there were: what is not shown any more is no metric either.
+    pub fn forget_certificates(&self) {
+        self.all.certificates.clear();
+    }
+
+    /// The right to bring all metrics up to date, which one has at a time.
+    pub fn gathering(&self) -> MutexGuard<'_, ()> {
+        self.gathering.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Everything, as text.

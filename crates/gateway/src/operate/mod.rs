@@ -2,6 +2,7 @@
 
 pub mod certificates;
 pub mod kick;
+pub mod metrics;
 pub mod places;
 pub mod relay;
 pub mod revocations;

@@ -13,10 +13,11 @@ use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
+use super::address::Address;
 use super::error::UpstreamError;
 use super::http1::Lease;
 use super::http2::Received;
-use super::target::Pick;
+use super::target::{Pick, Target};
 
 /// Any error of a request body.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -101,6 +102,7 @@ where
 /// dropped before.
 pub struct Body {
     source: Source,
+    from: Arc<Target>,
     held: Option<Held>,
     stall: Duration,
     timer: Pin<Box<Sleep>>,
@@ -123,16 +125,17 @@ impl Body {
     /// A body that holds its target until it has ended; without a lease, its connection is not used again.
     pub(super) fn new(source: Source, pick: Pick, lease: Option<Lease>, stall: Duration) -> Self {
         let timer = Box::pin(sleep(stall));
-        let mut body = Self { source, held: Some(Held { pick, lease }), stall, timer, timing: false };
+        let from = pick.target();
+        let mut body = Self { source, from, held: Some(Held { pick, lease }), stall, timer, timing: false };
         if body.is_end_stream() {
             body.finish();
         }
         body
     }
 
-    /// The target that answers.
-    pub fn target(&self) -> Option<&Pick> {
-        self.held.as_ref().map(|held| &held.pick)
+    /// Where the target is that answers.
+    pub fn address(&self) -> &Address {
+        self.from.address()
     }
 
     fn finish(&mut self) {

@@ -122,6 +122,13 @@ impl Pick {
     }
 }
 
+impl Pick {
+    /// The target, for whoever outlives the pick.
+    pub(super) fn target(&self) -> Arc<Target> {
+        self.0.clone()
+    }
+}
+
 impl Deref for Pick {
     type Target = Target;
     fn deref(&self) -> &Target {

@@ -302,6 +302,7 @@ impl Origin {
             subject: party.map(|(name, _)| name),
             method: party.map(|_| "relay"),
             token_id: party.map(|(_, serial)| serial),
+            trace: None,
         }
     }
 }

@@ -6,6 +6,7 @@
 mod apache;
 mod caddy;
 pub mod chromium;
+pub mod collector;
 pub mod dnsmasq;
 mod envoy;
 mod haproxy;

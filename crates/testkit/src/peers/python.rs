@@ -1,4 +1,4 @@
-//! Python scripts in the environment that `cargo xtask peers` makes: websockets, aiohttp, h2.
+//! Python scripts in the environment that `cargo xtask peers` makes: websockets, aiohttp, h2, OpenTelemetry's messages.
 
 use std::{path::Path, process::Command};
 

@@ -93,9 +93,9 @@ pub(crate) enum Command {
     Completions(completions::Completions),
     /// Write manual pages, one for each command.
     Man(man::Man),
-    /// Print the reference of a configuration in Markdown.
+    /// Print a reference in Markdown.
     #[command(hide = true)]
-    Reference(schema::Schema),
+    Reference(reference::Reference),
 }
 
 impl Command {
@@ -124,7 +124,7 @@ impl Command {
             Self::Schema(schema) => schema.run(),
             Self::Completions(completions) => completions.run(),
             Self::Man(man) => man.run(),
-            Self::Reference(schema) => reference::run(schema.of),
+            Self::Reference(reference) => reference.run(),
         }
     }
 }

@@ -1,29 +1,55 @@
-//! `wicketgate reference`: the reference of a configuration, out of its JSON Schema.
+//! `wicketgate reference`: the reference of a configuration, out of its JSON Schema, and of reasons, out of their table.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::ExitCode;
 
+use clap::{Args, ValueEnum};
 use serde_json::{Map, Value};
+use wicketgate_gateway::observe::reasons;
 
 use super::schema::Of;
+
+/// Print a reference in Markdown.
+#[derive(Args)]
+pub(crate) struct Reference {
+    /// Of what.
+    #[arg(value_enum, default_value = "gateway")]
+    of: What,
+}
+
+/// What there is a reference of.
+#[derive(Clone, Copy, ValueEnum)]
+enum What {
+    /// The configuration of a gateway.
+    Gateway,
+    /// That of an agent of the relay.
+    Agent,
+    /// That of a client of the relay.
+    Client,
+    /// Why something is refused.
+    Refusals,
+}
 
 /// How deep keys stand in keys.
 const MAX_DEPTH: usize = 8;
 
-pub(super) fn run(of: Of) -> anyhow::Result<ExitCode> {
-    let title = match of {
-        Of::Gateway => "Configuration reference",
-        Of::Agent => "Configuration of an agent: reference",
-        Of::Client => "Configuration of a client: reference",
-    };
-    std::io::stdout().write_all(markdown(title, &of.schema()).as_bytes())?;
-    Ok(ExitCode::SUCCESS)
+impl Reference {
+    pub(super) fn run(&self) -> anyhow::Result<ExitCode> {
+        let text = match self.of {
+            What::Gateway => markdown("Configuration reference", &Of::Gateway.schema()),
+            What::Agent => markdown("Configuration of an agent: reference", &Of::Agent.schema()),
+            What::Client => markdown("Configuration of a client: reference", &Of::Client.schema()),
+            What::Refusals => reasons::markdown(),
+        };
+        std::io::stdout().write_all(text.as_bytes())?;
+        Ok(ExitCode::SUCCESS)
+    }
 }
 
 /// One section for each key of the file, with a table of all keys below it.
 fn markdown(title: &str, schema: &Value) -> String {
-    let reference = Reference { root: schema };
+    let reference = Pointers { root: schema };
     let mut out =
         format!("# {title}\n\nGenerated from the types by `wicketgate reference`; do not edit.\n\n");
     let _ = writeln!(out, "{}", text(schema));
@@ -43,11 +69,11 @@ fn markdown(title: &str, schema: &Value) -> String {
     out
 }
 
-struct Reference<'a> {
+struct Pointers<'a> {
     root: &'a Value,
 }
 
-impl<'a> Reference<'a> {
+impl<'a> Pointers<'a> {
     /// The rows for all keys below `value`, each named by its path. What stands in itself is shown once: `around` are the
     /// objects that `value` is in.
     fn rows(&self, value: &'a Value, path: &str, around: &mut Vec<&'a Value>, rows: &mut Vec<String>) {

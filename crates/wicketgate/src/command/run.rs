@@ -16,6 +16,7 @@ use wicketgate_gateway::admin::Admin;
 use wicketgate_gateway::config::{AdminConfig, Config, ConfigWatch, ConsoleConfig, Report, RuntimeConfig};
 use wicketgate_gateway::server::{Cause, Server};
 use wicketgate_gateway::workers::{DataPlane, Workers};
+use wicketgate_telemetry::Telemetry;
 
 use super::configuration::{BAD_CONFIGURATION, ConfigPath};
 use super::successor::Successor;
@@ -40,17 +41,20 @@ impl Run {
         };
         let logs = logs::init(&config.log)?;
         let audit = logs::audit(&config)?;
+        let telemetry = Telemetry::start(config.telemetry.as_ref()).context("telemetry cannot be started")?;
         let data = DataPlane::start(config.runtime.threads)?;
         // What is not traffic runs here, so that it never takes the data plane's time.
         let control = Builder::new_current_thread().enable_all().build()?;
-        let cut_off = control.block_on(async {
+        let ended = control.block_on(async {
             // Before anything is served: a signal must not meet a process that does not know it yet.
             let signals = Signals::new().context("signals cannot be received")?;
             // Before a process that serves already is told to drain.
             let admin = config.admin.as_ref().map(|admin| listen(admin, &config.runtime)).transpose()?;
             let console =
                 config.console.as_ref().map(|console| open(console, &config.runtime)).transpose()?;
-            let server = Server::start(&config, data.workers(), audit.clone())?;
+            let server = Server::start(&config, data.workers(), audit.clone(), telemetry.clone())?;
+            // Whose last metrics are still to be sent when nothing is served any more.
+            let shared = server.shared.clone();
             audit.wait(&Event::Started { version: env!("CARGO_PKG_VERSION") }, &Who::default()).await;
             if let Some(admin) = &admin {
                 tracing::info!(listener = "admin", address = %admin.address()?, "listening");
@@ -72,14 +76,16 @@ impl Run {
             supervisor.tell(Word::Ready);
             let workers = data.workers();
             tokio::select! {
-                cut_off = operate(server, source, signals, operators, report, &logs, &supervisor) => cut_off,
+                cut_off = operate(server, source, signals, operators, report, &logs, &supervisor) =>
+                    cut_off.map(|cut_off| (cut_off, shared)),
                 never = supervisor.keep_alive(async || answer(&workers).await) => match never {},
             }
         });
         drop(data);
+        telemetry.close(LAST_SPANS);
         audit.close(LAST_WORDS);
         drop(logs);
-        Ok(match cut_off? {
+        Ok(match ended?.0 {
             0 => ExitCode::SUCCESS,
             _ => ExitCode::FAILURE,
         })
@@ -91,6 +97,9 @@ const COUNT: Duration = Duration::from_secs(5);
 
 /// How long audit records that still wait may take at the end.
 pub(super) const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// How long traces and metrics that still wait may take at the end.
+const LAST_SPANS: Duration = Duration::from_secs(2);
 
 /// The operator's listener. Where there may be a successor, it shares the address with us for a while.
 fn listen(config: &AdminConfig, runtime: &RuntimeConfig) -> anyhow::Result<Admin> {

@@ -489,8 +489,18 @@ async fn the_metrics_reference_is_complete() {
         .replace("/var/log/wicketgate/audit.log", "stdout")
         .replace("127.0.0.1:9090", &admin.addr().to_string())
         .replace("    upstream: backend\n", "    upstream: backend\n    policy: observed\n");
+    // A certificate to be shown, and a collector that nobody is at.
+    let (authority, nobody) = (Authority::new().unwrap(), Port::free().unwrap());
+    let shown = authority.localhost().unwrap().combined_file;
+    let tls = format!(
+        "listeners:\n  - {{name: tls, bind: 127.0.0.1:0, tls: {{certificates: [{{cert: {0}, key: {0}}}]}}}}",
+        shown.display()
+    );
+    let config = config.replacen("listeners:", &tls, 1);
+    let telemetry =
+        format!("telemetry: {{otlp: {{url: 'http://{}'}}, traces: on, metrics: on}}", nobody.addr());
     let observed = "{name: observed, format: text, mode: observe, to_upstream: [{deny: [{types: [text]}]}]}";
-    let config = format!("{config}\npolicies: [{observed}]\n");
+    let config = format!("{config}\npolicies: [{observed}]\n{telemetry}\n");
     let gateway = Gateway::start(BINARY, &config, Ready::Line("127.0.0.1:".into())).await.unwrap();
     let line = gateway.log("\"listener\":\"local\"").await.unwrap();
     let line: serde_json::Value = serde_json::from_str(&line).unwrap();

@@ -13,6 +13,7 @@ use wicketgate_admission::authentication::FirstMessageConfig;
 use wicketgate_admission::identity::{Denied, Identity};
 use wicketgate_admission::{Asked, Client, Refusal, Unproven};
 use wicketgate_audit::{Event, Who};
+use wicketgate_telemetry::{Kind, Trace};
 use wicketgate_wire::handshake::{AnswerError, Token};
 use wicketgate_wire::{
     Close, CloseCode, DataKind, Event as Frame, FrameLimits, Header, Opcode, Role, Rsv, Scanner, Violation,
@@ -28,6 +29,7 @@ use crate::http::connection::Arrival;
 use crate::http::front::Routed;
 use crate::http::refusal::Refused;
 use crate::net::Stream;
+use crate::observe::spans;
 use crate::route::Scope;
 
 /// A request that was routed, and whose client is still unknown.
@@ -39,6 +41,7 @@ pub(in crate::http) struct Opening<'a> {
     pub(in crate::http) host: Option<HeaderValue>,
     pub(in crate::http) client: Client,
     pub(in crate::http) asked: Asked<'a>,
+    pub(in crate::http) trace: Trace,
 }
 
 /// Answers the client, and goes on when its first message is there.
@@ -47,7 +50,7 @@ pub(in crate::http) fn open(
     mut parts: Parts,
     unproven: Unproven,
 ) -> Result<Response<Answer>, Refused> {
-    let Opening { shared, arrival, route, host, client, asked } = opening;
+    let Opening { shared, arrival, route, host, client, asked, trace } = opening;
     if !matches!(&route.target, Target::Proxy(proxy) if proxy.websocket.is_some()) {
         return Err(Refused::NoWebSocket);
     }
@@ -68,6 +71,7 @@ pub(in crate::http) fn open(
         name: asked.host.to_owned(),
         path: asked.path.to_owned(),
         chosen,
+        trace,
     };
     shared.tracker.spawn(waiting.run(on_upgrade, parts, unproven));
     Ok(response)
@@ -84,6 +88,7 @@ struct Waiting {
     path: String,
     /// The subprotocol that the client was told.
     chosen: Option<Token>,
+    trace: Trace,
 }
 
 /// Why a session ends before it has begun.
@@ -163,8 +168,11 @@ impl Waiting {
         let snapshot = self.shared.snapshot();
         let route = snapshot.route(&self.route.name).ok_or(Refused::NoRoute)?;
         let asked = Asked { route: &route.name, host: &self.name, path: &self.path };
-        let proving = route.guard.prove(unproven, &token, &parts, &self.client, asked);
-        let admitted = proving.await.map_err(|rejected| {
+        let mut span = self.trace.child("admission", Kind::Internal);
+        let judged = route.guard.prove(unproven, &token, &parts, &self.client, asked).await;
+        spans::concluded(&mut span, judged.as_ref());
+        drop(span);
+        let admitted = judged.map_err(|rejected| {
             *identity = rejected.identity;
             refused(rejected.refusal)
         })?;
@@ -180,7 +188,8 @@ impl Waiting {
             route: &route.name,
         };
         let (shared, arrival) = (&self.shared, &self.arrival);
-        let routed = Routed { shared, arrival, route, admitted, host: self.host.clone(), scope };
+        let (host, trace) = (self.host.clone(), self.trace.clone());
+        let routed = Routed { shared, arrival, route, admitted, trace, host, scope };
         let session = self.dial(routed, proxy, parts).await?;
         if let Some(reply) = &config.reply {
             let sent = stream.write_all(&text(reply)).await;
@@ -213,6 +222,7 @@ impl Waiting {
             listener: Some(&self.arrival.listener.config.name),
             client: self.client.address,
             route: Some(&self.route.name),
+            trace: self.trace.id(),
             ..crate::sessions::who(identity)
         }
     }
@@ -224,6 +234,9 @@ impl Waiting {
         }
         tracing::debug!(reason = failure.label(), "{failure}");
         self.shared.metrics.refused(failure.label());
+        let mut span = self.trace.child(&format!("session {}", self.route.name), Kind::Internal);
+        spans::unopened(&mut span, &self.route.name, failure.label(), failure.code().0);
+        drop(span);
         let event = Event::Refused { reason: failure.label(), status: None };
         self.shared.audit.log(&event, &self.who(identity));
         let mut close = Vec::with_capacity(Close::MAX_FRAME);

@@ -13,6 +13,7 @@ use http::Response;
 use http::request::Parts;
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
+use wicketgate_telemetry::Kind;
 use wicketgate_wire::handshake::Token;
 
 pub(super) use self::first_message::{Opening, open as open_unproven};
@@ -24,6 +25,7 @@ use super::forward;
 use super::front::{Routed, edit_response, finish, prepare};
 use super::refusal::Refused;
 use crate::gateway::Proxy;
+use crate::observe::spans;
 use crate::pump::config::WebSocketConfig;
 use crate::upstream::{Body, Offer, Opened, WebSocket};
 
@@ -72,9 +74,24 @@ async fn dial(
     subprotocols: Vec<Token>,
 ) -> Result<Result<Dialled, Response<Body>>, Refused> {
     let affinity = proxy.upstream.affinity(routed.scope.client_address, &parts);
-    prepare(routed, proxy, &mut parts)?;
+    let mut span = routed.trace.child("upstream", Kind::Client);
+    prepare(routed, proxy, &mut parts, &mut span)?;
     let offer = Offer { subprotocols, extensions: terms.offer() };
-    match proxy.upstream.open(&routed.admitted, parts, &offer, affinity).await? {
+    let opened = proxy.upstream.open(&routed.admitted, parts, &offer, affinity).await;
+    let (target, status) = match &opened {
+        Ok(Opened::WebSocket(socket)) => (Some(socket.target.address()), Some(socket.response.status)),
+        Ok(Opened::Refused(response)) => (Some(response.body().address()), Some(response.status())),
+        Err(_) => (None, None),
+    };
+    spans::target(&mut span, proxy.upstream.name(), target);
+    if let Some(status) = status {
+        spans::answered(&mut span, "GET", status.as_u16());
+    }
+    if let Err(error) = &opened {
+        span.fail(error.label());
+    }
+    drop(span);
+    match opened? {
         Opened::WebSocket(socket) => {
             let extensions = terms.settle(&socket.extensions)?;
             Ok(Ok(Dialled { socket, extensions, config }))

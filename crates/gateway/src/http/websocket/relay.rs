@@ -17,6 +17,7 @@ use crate::http::body::Answer;
 use crate::http::carrier::Held;
 use crate::http::front::Routed;
 use crate::http::refusal::Refused;
+use crate::sessions::Way;
 
 /// Answers an endpoint's handshake, and hands its byte stream to the broker.
 pub(in crate::http) fn relay(
@@ -37,8 +38,9 @@ pub(in crate::http) fn relay(
     // Some firewalls take the masks off; nobody else may.
     let unmasked = routed.arrival.is_trusted_proxy();
     let SessionRight { standing, slots, .. } = routed.admitted.into_session();
+    let way = Way { trace: routed.trace.id(), ..routed.arrival.way() };
     let held = Held {
-        registered: routed.shared.sessions.register(&routed.route.name, routed.arrival.way(), None, standing),
+        registered: routed.shared.sessions.register(&routed.route.name, way, None, standing),
         shared: routed.shared.clone(),
         route: routed.route.clone(),
         broker: broker.clone(),

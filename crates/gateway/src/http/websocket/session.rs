@@ -12,6 +12,7 @@ use wicketgate_admission::limits::IdentityRates;
 use wicketgate_admission::{SessionRight, Slots};
 use wicketgate_audit::{Audit, Event};
 use wicketgate_policy::Policy;
+use wicketgate_telemetry::{Kind, Span, Trace};
 
 use super::report::report;
 use super::{Dialled, renewal};
@@ -21,9 +22,9 @@ use crate::http::connection::Arrival;
 use crate::http::front::Routed;
 use crate::http::patience::Patient;
 use crate::net::Stream;
-use crate::observe::access;
+use crate::observe::{access, spans};
 use crate::pump::{self, End, Ends, Inspector, Order, Peer, Side, Summary};
-use crate::sessions::Registered;
+use crate::sessions::{Registered, Way};
 use crate::upstream::Pick;
 
 /// How long a client's connection may take to become a WebSocket after our answer.
@@ -39,6 +40,9 @@ pub(super) struct Session {
     arrival: Arc<Arrival>,
     route: Arc<Route>,
     registered: Registered,
+    trace: Trace,
+    /// The session's own.
+    span: Span,
 }
 
 impl Session {
@@ -46,6 +50,8 @@ impl Session {
         let SessionRight { standing, slots, rates } = routed.admitted.into_session();
         let subprotocol = dialled.socket.subprotocol.as_ref().map(|token| token.as_str().into());
         let sessions = &routed.shared.sessions;
+        let (trace, name) = (routed.trace, &routed.route.name);
+        let way = Way { trace: trace.id(), ..routed.arrival.way() };
         Self {
             shared: routed.shared.clone(),
             rates,
@@ -54,7 +60,9 @@ impl Session {
             dialled,
             arrival: routed.arrival.clone(),
             route: routed.route.clone(),
-            registered: sessions.register(&routed.route.name, routed.arrival.way(), subprotocol, standing),
+            registered: sessions.register(name, way, subprotocol, standing),
+            span: trace.child(&format!("session {name}"), Kind::Internal),
+            trace,
         }
     }
 
@@ -78,7 +86,7 @@ impl Session {
 
     /// What the pump needs, and what is left to do behind it. Everything else is let go.
     fn into_ends(self: Box<Self>, stream: Stream, early: Bytes) -> (Ends, Record) {
-        let Self { shared, rates, slots, policy, dialled, arrival, route, registered } = *self;
+        let Self { shared, rates, slots, policy, dialled, arrival, route, registered, trace, span } = *self;
         let Dialled { socket, extensions, config } = dialled;
         let live = registered.live().clone();
         let tap = Tap::new(shared.captures.clone(), live.id, live.route.clone(), live.subprotocol.clone());
@@ -114,6 +122,8 @@ impl Session {
             route,
             registered,
             target: socket.target,
+            trace,
+            span,
             _slots: slots,
             _recheck: recheck,
         };
@@ -128,6 +138,8 @@ struct Record {
     route: Arc<Route>,
     registered: Registered,
     target: Pick,
+    trace: Trace,
+    span: Span,
     /// Given back when the session has ended.
     _slots: Slots,
     /// Asks about the client's credential, where somebody has to be asked.
@@ -135,18 +147,21 @@ struct Record {
 }
 
 impl Record {
-    async fn finish(&self, summary: &Summary) {
+    async fn finish(mut self, summary: &Summary) {
         self.route.metrics.sessions.dec();
-        self.route.metrics.session_ended(summary);
-        access::Session {
+        self.route.metrics.session_ended(summary, self.trace.kept());
+        let line = access::Session {
             id: self.registered.id,
             listener: &self.arrival.listener.config.name,
             client: self.registered.standing.client().address,
             route: &self.route.name,
             target: self.target.address().as_str(),
             summary,
-        }
-        .log();
+            trace: self.trace.id(),
+        };
+        line.log();
+        spans::session(&mut self.span, &line, self.registered.subprotocol.as_deref());
+        drop(std::mem::take(&mut self.span));
         let event = Event::Closed {
             reason: summary.end.label(),
             code: summary.end.code().0,

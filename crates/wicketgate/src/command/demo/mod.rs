@@ -17,6 +17,7 @@ use wicketgate_gateway::config::{self, Config, Style};
 use wicketgate_gateway::listener::BindAddress;
 use wicketgate_gateway::server::{Cause, Server, StartError};
 use wicketgate_gateway::workers::{DataPlane, Workers};
+use wicketgate_telemetry::Telemetry;
 
 use self::backend::Backend;
 use self::files::Files;
@@ -80,7 +81,7 @@ impl Demo {
             let text = files.configuration(port, room)?;
             let (config, _) = config::parse("demo/wicketgate.yaml", &text, &|_| None)
                 .map_err(|report| anyhow!("{}", report.render(Style::Plain)))?;
-            match Server::start(&config, data.clone(), logs::audit(&config)?) {
+            match Server::start(&config, data.clone(), logs::audit(&config)?, Telemetry::default()) {
                 Ok(server) => return Ok((server, config)),
                 Err(StartError::Bind(error)) if error.source.kind() == std::io::ErrorKind::AddrInUse => {
                     taken = Some(error);
