@@ -159,7 +159,7 @@ impl Report {
         let (line, marked) = source.line(place);
         let marked = marked.start - line.start..marked.end - line.start;
         Some(
-            Snippet::source(masked(&source.text[line]))
+            Snippet::source(without_passwords(&source.text[line]))
                 .line_start(place.line() as usize)
                 .path(source.path.display().to_string())
                 .annotation(kind.span(marked).label(label.map(Cow::Borrowed))),
@@ -167,8 +167,8 @@ impl Report {
     }
 }
 
-/// A line whose URLs show no password, as in `http://user:password@host`; as long as before, so that marks stay in place.
-fn masked(line: &str) -> Cow<'_, str> {
+/// A text whose URLs show no password, as in `http://user:password@host`; as long as before, so that marks stay in place.
+pub fn without_passwords(line: &str) -> Cow<'_, str> {
     let mut shown = Cow::Borrowed(line);
     for (start, _) in line.match_indices("://") {
         let authority = start + 3;
@@ -184,15 +184,18 @@ fn masked(line: &str) -> Cow<'_, str> {
 
 #[cfg(test)]
 mod tests {
-    use super::masked;
+    use super::without_passwords;
 
     #[test]
     fn passwords_in_urls_are_not_shown() {
         let line = "proxy: {url: 'http://jo:pä:ss@proxy:3128/', other: http://host:80/a@b} # ws://a:b@c";
         let want = "proxy: {url: 'http://jo:******@proxy:3128/', other: http://host:80/a@b} # ws://a:*@c";
         // A letter of two bytes is two signs: the column that is marked is counted in bytes.
-        assert_eq!(masked(line), want);
-        assert_eq!(masked(line).len(), line.len());
-        assert_eq!(masked("url: http://user@host/ # no password"), "url: http://user@host/ # no password");
+        assert_eq!(without_passwords(line), want);
+        assert_eq!(without_passwords(line).len(), line.len());
+        assert_eq!(
+            without_passwords("url: http://user@host/ # no password"),
+            "url: http://user@host/ # no password"
+        );
     }
 }
