@@ -11,7 +11,7 @@ use wicketgate_admission::identity::Identity;
 use wicketgate_audit::Who;
 use wicketgate_policy::Facts;
 
-use crate::pump::{Control, End, Order};
+use crate::pump::{Control, End, Moved, Order};
 use crate::tls::Chain;
 
 /// A live session, as seen from outside its task.
@@ -31,6 +31,8 @@ pub struct Live {
     pub standing: Standing,
     /// Where orders to it go.
     pub control: Arc<Control>,
+    /// What it has moved.
+    pub moved: Arc<Moved>,
 }
 
 impl Live {
@@ -144,6 +146,7 @@ impl Sessions {
             subprotocol,
             standing,
             control: Arc::default(),
+            moved: Arc::default(),
         });
         self.lock().insert(id, live.clone());
         Registered { live, sessions: Arc::downgrade(self) }

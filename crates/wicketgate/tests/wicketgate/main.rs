@@ -16,4 +16,5 @@ mod packs;
 mod peers;
 mod relay;
 mod supervised;
+mod support;
 mod watermark;
