@@ -1,10 +1,14 @@
 //! `cargo xtask package`: a Debian package, and the list of what is in it.
 
+use std::collections::BTreeSet;
+use std::env;
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
+use serde_json::Value;
 
 use crate::{
     peers,
@@ -19,15 +23,24 @@ pub(crate) struct Arguments {
     /// A Debian revision, as in 0.1.0-2
     #[arg(long, default_value = "1")]
     revision: String,
+    /// The file of the package
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Takes the program as it was built before, whatever features it has, and makes no bill of materials: for tests
+    #[arg(long)]
+    built: bool,
 }
 
 /// Builds the program, its manual pages and completions, the package, and its bill of materials, into `target/package`.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    peers::install(&["package"])?;
-    let Arguments { profile, revision } = arguments;
-    shell::run(&mut cargo(&["build", "--locked", "--package", "wicketgate", "--profile", profile]))?;
+    let Arguments { profile, revision, output, built } = arguments;
+    peers::install(&["cargo-deb"])?;
     let folder = target().join("package");
     fs::create_dir_all(&folder)?;
+    if !built {
+        peers::install(&["package"])?;
+        build(profile)?;
+    }
     let program = target().join(match profile.as_str() {
         "dev" => "debug",
         other => other,
@@ -38,30 +51,96 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         let script = read(Command::new(&program).args(["completions", shell]))?;
         fs::write(folder.join(file), script)?;
     }
-    let package = folder.join("wicketgate.deb");
+    let package = output.clone().unwrap_or_else(|| folder.join("wicketgate.deb"));
     let mut deb = peer("cargo-deb");
-    deb.args(["--no-build", "--no-strip", "--package", "wicketgate", "--profile", profile])
+    deb.args(["--no-build", "--package", "wicketgate", "--profile", profile])
         .args(["--deb-revision", revision, "--output"])
-        .arg(&package);
+        .arg(&package)
+        .env("SOURCE_DATE_EPOCH", epoch()?);
+    // What tests install is the same but for its size.
+    deb.args(if *built { &["--strip", "--fast"][..] } else { &["--no-strip"] });
     shell::run(&mut deb)?;
-    bill()?;
+    if !built {
+        bill(&folder.join("wicketgate.cdx.json"))?;
+    }
     eprintln!("package: {}", package.display());
     Ok(())
 }
 
+/// Builds it so that it is the same wherever this folder and Cargo's own are.
+fn build(profile: &str) -> Result<()> {
+    let home = env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| env::home_dir().map(|home| home.join(".cargo")));
+    let mut places = vec![(root(), "wicketgate")];
+    places.extend(home.map(|home| (home, "cargo")));
+    let maps = |flag: &str| {
+        let maps = places.iter().map(|(place, name)| format!("{flag}{}={name}", place.display()));
+        maps.collect::<Vec<_>>().join(" ")
+    };
+    let also = |name: &str, flags: String| match env::var(name) {
+        Ok(more) => format!("{more} {flags}"),
+        Err(_) => flags,
+    };
+    let mut build = cargo(&["build", "--locked", "--package", "wicketgate", "--profile", profile]);
+    build
+        .env("RUSTFLAGS", also("RUSTFLAGS", maps("--remap-path-prefix=")))
+        .env("CFLAGS", also("CFLAGS", maps("-ffile-prefix-map=")))
+        .env("SOURCE_DATE_EPOCH", epoch()?);
+    shell::run(&mut build)
+}
+
+/// The time that files in the package have: that of the last commit, unless the environment says another.
+fn epoch() -> Result<String> {
+    if let Ok(epoch) = env::var("SOURCE_DATE_EPOCH") {
+        return Ok(epoch);
+    }
+    let commit = read(Command::new("git").args(["log", "-1", "--format=%ct"]).current_dir(root()))?;
+    Ok(commit.trim().to_owned())
+}
+
 /// What it is made of, in CycloneDX.
-fn bill() -> Result<()> {
+fn bill(to: &Path) -> Result<()> {
     let name = "wicketgate.cdx";
     let mut list = peer("cargo-cyclonedx");
     list.args(["cyclonedx", "--format", "json", "--override-filename", name, "--manifest-path"])
-        .arg(root().join("crates/wicketgate/Cargo.toml"));
+        .arg(root().join("crates/wicketgate/Cargo.toml"))
+        .env("SOURCE_DATE_EPOCH", epoch()?);
     shell::run(&mut list)?;
     // It stands beside each crate's manifest.
     let written = root().join(format!("crates/wicketgate/{name}.json"));
     let bill = fs::read(&written).with_context(|| format!("{} was not written", written.display()))?;
-    fs::write(target().join("package").join(format!("{name}.json")), bill)?;
-    fs::remove_file(written)?;
+    for folder in fs::read_dir(root().join("crates"))?.chain(fs::read_dir(root())?) {
+        let _ = fs::remove_file(folder?.path().join(format!("{name}.json")));
+    }
+    compare(&bill)?;
+    fs::write(to, bill)?;
     Ok(())
+}
+
+/// Every crate that the program is built of has to be in its bill of materials, in its version.
+fn compare(bill: &[u8]) -> Result<()> {
+    let bill: Value = serde_json::from_slice(bill).context("the bill of materials is no JSON")?;
+    ensure!(bill["bomFormat"] == "CycloneDX", "the bill of materials is none of CycloneDX");
+    let components = bill["components"].as_array().context("the bill of materials lists nothing")?;
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let listed: BTreeSet<(String, String)> =
+        components.iter().map(|component| (text(&component["name"]), text(&component["version"]))).collect();
+    let missing: Vec<_> = crates()?.difference(&listed).cloned().collect();
+    ensure!(missing.is_empty(), "the bill of materials has not {missing:?}");
+    eprintln!("package: a bill of {} components", listed.len());
+    Ok(())
+}
+
+/// The crates that the program is linked with, as Cargo resolves them.
+fn crates() -> Result<BTreeSet<(String, String)>> {
+    let tree = ["tree", "--locked", "--package", "wicketgate", "--edges", "normal,no-proc-macro"];
+    let lines = read(cargo(&tree).args(["--prefix", "none", "--format", "{p}"]))?;
+    let named = lines.lines().filter_map(|line| {
+        let (name, rest) = line.split_once(" v")?;
+        let version = rest.split(' ').next()?;
+        (name != "wicketgate").then(|| (name.to_owned(), version.to_owned()))
+    });
+    Ok(named.collect())
 }
 
 /// A program that `peers` has built.

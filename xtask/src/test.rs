@@ -10,7 +10,8 @@ use crate::{
 
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// Also the long ones: Autobahn's limits and compression cases, load, restarts, the FIPS module
+    /// Also the long ones: Autobahn's limits and compression cases, load, restarts, the Debian package and the container image, the FIPS
+    /// module
     #[arg(long)]
     all: bool,
     /// Passed on to `cargo test`
@@ -19,11 +20,12 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    peers::install(&["test"])?;
+    peers::install(if arguments.all { &["test", "all"] } else { &["test"] })?;
     let mut command = cargo(&["test", "--locked", "--workspace", "--features", COMPONENTS]);
     command.args(&arguments.rest).env("WICKETGATE_PEERS", peers::folder());
     if arguments.all {
-        command.env("WICKETGATE_TEST_ALL", "1");
+        // They make packages with this program.
+        command.env("WICKETGATE_TEST_ALL", "1").env("WICKETGATE_XTASK", std::env::current_exe()?);
     }
     shell::run(&mut command)?;
     if arguments.all { fips() } else { Ok(()) }

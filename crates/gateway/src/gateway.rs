@@ -103,6 +103,8 @@ pub struct Shared {
     pub captures: Arc<Captures>,
     /// The latest findings in them.
     pub findings: Arc<Findings>,
+    /// When the process began to serve.
+    pub since: SystemTime,
     /// All metrics.
     pub metrics: Metrics,
     /// Takes audit records.
@@ -150,6 +152,7 @@ impl Shared {
             sessions: Arc::default(),
             captures: Arc::default(),
             findings: Arc::default(),
+            since: SystemTime::now(),
             metrics,
             audit,
             tracer: telemetry.tracer(),

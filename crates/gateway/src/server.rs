@@ -18,6 +18,7 @@ use crate::gateway::{SPREAD, Shared};
 use crate::http;
 use crate::listener::{
     self, BindAddress, BindError, BoundSocket, Handover, HandoverError, Inherited, Intake, Listener, Offer,
+    Offers,
 };
 use crate::operate::metrics;
 use crate::pump::End;
@@ -66,8 +67,8 @@ pub struct Server {
     doors: Vec<Door>,
     drain: DrainConfig,
     handover: Option<PathBuf>,
-    /// Ends when the offer to a successor is withdrawn.
-    offer: Option<CancellationToken>,
+    /// Ends when the offer to a successor is withdrawn; what is offered.
+    offer: Option<(CancellationToken, Offers)>,
     /// Cancelled when a successor has taken the sockets over.
     taken: CancellationToken,
     _files: FileWatcher,
@@ -242,14 +243,15 @@ impl Server {
 
     /// Offers the sockets that are listened at now to a successor.
     fn offer_sockets(&mut self) -> Result<(), StartError> {
-        if let Some(last) = self.offer.take() {
-            last.cancel();
-        }
         let Some(path) = &self.handover else { return Ok(()) };
         let offers = self.doors.iter().map(|door| door.socket.offer()).collect::<io::Result<Vec<Offer>>>()?;
-        let handover = Handover::listen(path, offers)?;
+        if let Some((_, last)) = &self.offer {
+            return Ok(last.replace(offers)?);
+        }
+        let offers = Offers::new(offers);
+        let handover = Handover::listen(path, offers.clone())?;
         let (stop, taken) = (CancellationToken::new(), self.taken.clone());
-        self.offer = Some(stop.clone());
+        self.offer = Some((stop.clone(), offers));
         self.data.first().spawn(async move {
             if handover.taken(stop).await {
                 taken.cancel();
@@ -268,7 +270,7 @@ impl Server {
     pub async fn drain(mut self, cause: Cause) -> usize {
         let DrainConfig { timeout } = self.drain;
         let deadline = Instant::now() + timeout;
-        if let Some(offer) = self.offer.take() {
+        if let Some((offer, _)) = self.offer.take() {
             offer.cancel();
         }
         self.acme.clear();

@@ -12,7 +12,7 @@ use wicketgate_audit::Who;
 use wicketgate_policy::Facts;
 use wicketgate_telemetry::TraceId;
 
-use crate::pump::{Control, End, Order};
+use crate::pump::{Control, End, Moved, Order};
 use crate::tls::Chain;
 
 /// A live session, as seen from outside its task.
@@ -32,6 +32,8 @@ pub struct Live {
     pub standing: Standing,
     /// Where orders to it go.
     pub control: Arc<Control>,
+    /// What it has moved.
+    pub moved: Arc<Moved>,
 }
 
 impl Live {
@@ -148,6 +150,7 @@ impl Sessions {
             subprotocol,
             standing,
             control: Arc::default(),
+            moved: Arc::default(),
         });
         self.lock().insert(id, live.clone());
         Registered { live, sessions: Arc::downgrade(self) }

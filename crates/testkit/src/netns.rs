@@ -130,6 +130,11 @@ impl Host {
         self.space.command(command)
     }
 
+    /// Does this in a thread that is on it: sockets, threads and programs that it makes are there too.
+    pub fn inside<T: Send>(&self, work: impl FnOnce() -> T + Send) -> Result<T> {
+        self.space.there(|| Ok(work()))
+    }
+
     /// Connects from it; the socket stays there.
     pub fn connect(&self, addr: SocketAddr) -> Result<std::net::TcpStream> {
         self.space.there(move || std::net::TcpStream::connect(addr))

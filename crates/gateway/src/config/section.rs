@@ -24,6 +24,9 @@ pub struct RawLog {
     pub access: At<String>,
     /// Where audit events go (who was admitted, refused, closed, kicked): `stdout`, `stderr`, `off`, or the path of a file.
     pub audit: At<String>,
+    /// How many of the latest lines the admin listener shows, at `/log`, for `wicketgate support-bundle`; those of requests and audit
+    /// events are not among them. 0 to 10000, 0: none. At most 1 KiB of memory each.
+    pub recent: At<u32>,
 }
 
 impl Default for RawLog {
@@ -33,6 +36,7 @@ impl Default for RawLog {
             level: LogLevel::Info,
             access: At::nowhere("stdout".into()),
             audit: At::nowhere("stdout".into()),
+            recent: At::nowhere(500),
         }
     }
 }
@@ -74,6 +78,8 @@ pub struct LogConfig {
     pub access: LogSink,
     /// Where audit events go.
     pub audit: LogSink,
+    /// How many of the latest lines are kept to be shown.
+    pub recent: usize,
 }
 
 /// Where lines of one kind go.
@@ -94,7 +100,8 @@ impl RawLog {
     pub fn check(self, problems: &mut Problems) -> LogConfig {
         let access = sink("access log", self.access, problems);
         let audit = sink("audit log", self.audit, problems);
-        LogConfig { format: self.format, level: self.level, access, audit }
+        let recent = problems.in_range("recent", &self.recent, 0..=10_000) as usize;
+        LogConfig { format: self.format, level: self.level, access, audit, recent }
     }
 }
 

@@ -1,9 +1,10 @@
 //! The files of a configuration, to be shown: without comments and variables' values, secrets masked.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 use std::path::Path;
 
-use wicketgate_config::{Content, Node, Problems, Report, Sources};
+use wicketgate_config::{Content, Node, Problems, Report, Sources, without_passwords};
 
 /// A file of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
@@ -14,8 +15,12 @@ pub struct ShownFile {
     pub text: String,
 }
 
-/// Keys whose text is never shown: whatever holds a secret stands under one of them. A test compares them with the types.
-const MASKED: [&str; 4] = ["headers", "value", "password", "secret"];
+/// Keys whose text is never shown: whatever holds a secret stands under one of them. A test compares them with the types. What is
+/// set in requests may be what an upstream knows the gateway by.
+const MASKED: [&str; 6] = ["headers", "request_headers", "response_headers", "value", "password", "secret"];
+
+/// What names of keys hold whose text is not shown, where it is one.
+const NAMED: [&str; 5] = ["password", "pepper", "secret", "token", "totp"];
 
 /// All files of a configuration that was read.
 pub fn view(report: &Report) -> Vec<ShownFile> {
@@ -47,6 +52,8 @@ fn write(node: &Node, depth: usize, is_masked: bool, out: &mut String) {
             let text = scalar.text.as_str();
             let is_variable = text.starts_with("${") && text.ends_with('}') && !text[2..].contains('$');
             let text = if is_masked && !is_variable && !scalar.is_null() { "***" } else { text };
+            let text = without_passwords(text);
+            let text = &*without_query(&text);
             let is_plain = scalar.plain && text != "***" && !text.contains('\n');
             match is_plain {
                 true => drop(writeln!(out, " {text}")),
@@ -66,6 +73,17 @@ fn write(node: &Node, depth: usize, is_masked: bool, out: &mut String) {
             out.push_str(if depth == 0 { "" } else { "\n" });
             map(node, depth, "", is_masked, out);
         }
+    }
+}
+
+/// A URL's query may hold a token.
+fn without_query(text: &str) -> Cow<'_, str> {
+    let after = text.split_once("://").and_then(|(_, rest)| rest.split_once('?'));
+    match after {
+        Some((_, query)) if !query.is_empty() => {
+            Cow::Owned(format!("{}***", &text[..text.len() - query.len()]))
+        }
+        _ => Cow::Borrowed(text),
     }
 }
 
@@ -91,7 +109,10 @@ fn map(node: &Node, depth: usize, first: &str, is_masked: bool, out: &mut String
             false => drop(write!(out, "{}", serde_json::Value::from(entry.key.as_str()))),
         }
         out.push(':');
-        let is_masked = is_masked || MASKED.contains(&entry.key.as_str());
+        // A secret that stands where none is read, as in a configuration that is wrong.
+        let is_text = matches!(&entry.value, Some(Node { content: Content::Scalar(_), .. }));
+        let is_named = |key: &str| NAMED.iter().any(|name| key.to_ascii_lowercase().contains(name));
+        let is_masked = is_masked || MASKED.contains(&entry.key.as_str()) || is_text && is_named(&entry.key);
         match &entry.value {
             Some(value) => write(value, depth + 1, is_masked, out),
             None => out.push('\n'),
@@ -110,10 +131,14 @@ mod tests {
                     admin:\n  bind: 127.0.0.1:1 # hunter3\n  token: {value: \"${TOKEN:-hunter4}\"}\n\
                     routes:\n- name: a\n  respond: {status: 200, body: 'x: y'}\n- {}\n\
                     audit: {sinks: [{otlp: {headers: {api-key: hunter6}}}]}\n\
-                    authentication: [{name: j, jwt: {secret: {value: \"hunter5${X}\"}}}]\n";
+                    authentication: [{name: j, jwt: {secret: {value: \"hunter5${X}\"}}}]\n\
+                    wrong: {token: hunter10, ticket_secret: hunter11}\n\
+                    more: {request_headers: {set: {x-key: hunter9}}}\n\
+                    gateway: {proxy: 'http://jo:hunter7@proxy:3128/?key=hunter8'}\n";
         let shown = masked(Path::new("a.yaml"), text.into()).unwrap();
         assert!(!shown.contains("hunter"), "{shown}");
         assert!(shown.contains("value: \"***\"") && shown.contains("${TOKEN}"), "{shown}");
+        assert!(shown.contains("http://jo:*******@proxy:3128/?***"), "{shown}");
         assert!(shown.contains("routes:\n  - name: a\n    respond:\n      status: 200\n"), "{shown}");
         assert!(masked(Path::new("a.yaml"), "a: [".into()).is_none());
         // What is shown is YAML with the same keys.

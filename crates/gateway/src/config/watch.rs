@@ -13,6 +13,9 @@ use super::Report;
 /// An editor writes in several steps: the change is told when nothing has happened for this long.
 const QUIET: Duration = Duration::from_millis(250);
 
+/// The link that Kubernetes turns to a folder with a ConfigMap's new files: the files are links through it, and stay as they are.
+const KUBERNETES: &str = "..data";
+
 /// Watches the folders of a configuration's files: editors and deployments put new files in the old ones' place.
 #[derive(Debug)]
 pub struct ConfigWatch {
@@ -32,6 +35,7 @@ impl ConfigWatch {
         let concerns = move |path: &PathBuf| {
             path.file_name().is_some_and(|name| names.contains(name))
                 || path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml")
+                || path.file_name().is_some_and(|name| name == KUBERNETES)
         };
         let (tell, events) = channel(1);
         let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {

@@ -13,6 +13,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
     SendFlags,
@@ -75,6 +76,34 @@ impl BoundSocket {
     }
 }
 
+/// The sockets that are offered to a successor: those of the configuration that is followed now.
+#[derive(Clone, Debug)]
+pub struct Offers(Arc<ArcSwap<Vec<Offer>>>);
+
+impl Offers {
+    /// These.
+    pub fn new(offers: Vec<Offer>) -> Self {
+        Self(Arc::new(ArcSwap::from_pointee(offers)))
+    }
+
+    /// These from now on; the socket at which successors ask stays as it is.
+    ///
+    /// # Errors
+    /// When there are more than 253; then those before stay.
+    pub fn replace(&self, offers: Vec<Offer>) -> Result<(), HandoverError> {
+        check_count(&offers)?;
+        self.0.store(Arc::new(offers));
+        Ok(())
+    }
+}
+
+fn check_count(offers: &[Offer]) -> Result<(), HandoverError> {
+    match offers.len() {
+        0..=SOCKETS_MAX => Ok(()),
+        _ => Err(HandoverError::Protocol("more than 253 listening sockets")),
+    }
+}
+
 /// Sockets taken over, and the connection to their old process, which serves until told.
 #[derive(Debug)]
 pub struct Takeover {
@@ -102,7 +131,7 @@ impl Takeover {
 pub struct Handover {
     listener: tokio::net::UnixListener,
     file: SocketFile,
-    offers: Arc<Vec<Offer>>,
+    offers: Offers,
 }
 
 impl Handover {
@@ -138,13 +167,11 @@ impl Handover {
     ///
     /// # Errors
     /// When the path is in use by a living process or cannot be bound, or there are more than 253 sockets.
-    pub fn listen(path: &Path, offers: Vec<Offer>) -> Result<Self, HandoverError> {
-        if offers.len() > SOCKETS_MAX {
-            return Err(HandoverError::Protocol("more than 253 listening sockets"));
-        }
+    pub fn listen(path: &Path, offers: Offers) -> Result<Self, HandoverError> {
+        check_count(&offers.0.load())?;
         let (socket, file) = listen_unix(path, 0o600, 4)?;
         let listener = tokio::net::UnixListener::from_std(OwnedFd::from(socket).into())?;
-        Ok(Self { listener, file, offers: Arc::new(offers) })
+        Ok(Self { listener, file, offers })
     }
 
     /// Waits until a successor serves; false when `stop` came first. Drain then.
@@ -155,7 +182,7 @@ impl Handover {
         loop {
             let attempt = async {
                 let peer = listener.accept().await?.0.into_std()?;
-                let copies = offers.clone();
+                let copies = offers.0.load_full();
                 tokio::task::spawn_blocking(move || give(peer, &copies)).await.map_err(io::Error::other)?
             };
             let given = tokio::select! {
@@ -167,7 +194,12 @@ impl Handover {
                 Ok(mut peer) => {
                     // The successor listens at this path next.
                     drop((listener, file));
-                    offers.iter().filter_map(|offer| offer.file.as_ref()).for_each(|file| file.keep());
+                    offers
+                        .0
+                        .load()
+                        .iter()
+                        .filter_map(|offer| offer.file.as_ref())
+                        .for_each(|file| file.keep());
                     if let Err(error) = peer.write_all(DRAINING) {
                         tracing::warn!(%error, "the successor went away when we said that we drain");
                     }
@@ -295,8 +327,8 @@ mod tests {
         serde_saphyr::from_str::<RawListener>(&yaml).unwrap().check(&mut Problems::default())
     }
 
-    fn offers(sockets: &[BoundSocket]) -> Vec<Offer> {
-        sockets.iter().map(|socket| socket.offer().unwrap()).collect()
+    fn offers(sockets: &[BoundSocket]) -> Offers {
+        Offers::new(sockets.iter().map(|socket| socket.offer().unwrap()).collect())
     }
 
     fn bind_all(config: &ListenerConfig, inherited: &mut Inherited) -> Vec<BoundSocket> {
@@ -374,6 +406,23 @@ mod tests {
         assert!(!serving.await.unwrap());
         assert!(!path.exists());
         assert!(folder.path().join("w.sock").exists(), "the listener's file stays with the listener");
+    }
+
+    #[tokio::test]
+    async fn what_is_offered_can_be_replaced_while_a_successor_is_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let (config, path) = (config(folder.path()), folder.path().join("handover"));
+        let old = bind_all(&config, &mut Inherited::default());
+        let offered = offers(&old[..1]);
+        let handover = Handover::listen(&path, offered.clone()).unwrap();
+        let serving = tokio::spawn(handover.taken(CancellationToken::new()));
+        for some in [&old[..], &old[1..]] {
+            offered.replace(some.iter().map(|socket| socket.offer().unwrap()).collect()).unwrap();
+            let again = path.clone();
+            let taken = tokio::task::spawn_blocking(move || Handover::take(&again)).await.unwrap();
+            assert_eq!(taken.unwrap().unwrap().sockets.len(), some.len());
+        }
+        assert!(!serving.is_finished());
     }
 
     #[test]

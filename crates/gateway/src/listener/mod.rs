@@ -16,6 +16,6 @@ pub use address::BindAddress;
 pub use bind::{BindError, BoundSocket, Inherited, SocketFile, listen_unix};
 pub use config::{ListenerConfig, Protocol, RawListener};
 pub use connection::{Accepted, ClientAddress, Refusal, TlsFacts};
-pub use handover::{Handover, HandoverError, Offer, Takeover};
+pub use handover::{Handover, HandoverError, Offer, Offers, Takeover};
 pub use limits::Permit;
 pub(crate) use proxy_protocol::fuzz_proxy_header;

@@ -1,13 +1,16 @@
 //! What an operator sees and does, whoever asks for it: the admin listener and the console have the same answers.
 
+pub mod busiest;
 pub mod certificates;
 pub mod kick;
 pub mod metrics;
 pub mod places;
+pub mod process;
 pub mod relay;
 pub mod revocations;
 mod selector;
 pub mod sessions;
+pub mod status;
 pub mod traffic;
 
 use std::time::SystemTime;

@@ -20,4 +20,4 @@ pub use flow::Counters;
 pub use inspector::{Inspector, Report};
 pub use renew::Renew;
 pub use session::{Ends, Peer, Summary, run};
-pub use traffic::{SideTraffic, Traffic};
+pub use traffic::{Moved, SentBySide, SideTraffic, Traffic};

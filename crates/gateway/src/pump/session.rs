@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use tokio::io::AsyncWrite;
@@ -21,7 +21,7 @@ use super::inflate::Inflation;
 use super::inspector::Inspector;
 use super::lane::{Lane, Port, Rules};
 use super::renew::Renew;
-use super::traffic::Traffic;
+use super::traffic::{Moved, Traffic};
 use crate::net::Stream;
 
 /// How often shared counters are brought up to date.
@@ -64,6 +64,8 @@ pub struct Ends {
     pub inflate: Arc<Budget>,
     /// Where the route's traffic is counted.
     pub traffic: Arc<Traffic>,
+    /// Where the session's own is.
+    pub moved: Arc<Moved>,
     /// What all sessions of the client's identity have used together, where it has one.
     pub rates: Option<SharedRates>,
 }
@@ -87,7 +89,7 @@ pub fn run(ends: Ends) -> impl Future<Output = Summary> + Send {
     let mut session = Session::new(ends);
     async move {
         let end = poll_fn(|cx| session.poll(cx)).await;
-        session.count();
+        session.count(session.started.elapsed());
         Summary {
             end,
             client: session.up.flow.counters(),
@@ -127,6 +129,7 @@ struct Session {
     first_close: Option<(Side, Duration)>,
     closing: Option<Closing>,
     traffic: Arc<Traffic>,
+    moved: Arc<Moved>,
     /// What `traffic` has of both sides, and since when.
     counted: (Counters, Counters),
     counted_at: Duration,
@@ -145,6 +148,7 @@ impl Session {
             assembly,
             inflate,
             traffic,
+            moved,
             rates,
         } = ends;
         let inflation = |from, own: Option<Params>, other| {
@@ -173,6 +177,7 @@ impl Session {
             first_close: None,
             closing: None,
             traffic,
+            moved,
             counted: (Counters::default(), Counters::default()),
             counted_at: Duration::ZERO,
         }
@@ -226,8 +231,7 @@ impl Session {
             self.last_message = now;
         }
         if now > self.counted_at + COUNT_EVERY {
-            self.counted_at = now;
-            self.count();
+            self.count(now);
         }
         self.note_close(now);
         match (up, down) {
@@ -241,11 +245,13 @@ impl Session {
     }
 
     /// Brings the shared counters up to date.
-    fn count(&mut self) {
-        let now = (self.up.flow.counters(), self.down.flow.counters());
-        self.traffic.client.add(now.0, self.counted.0);
-        self.traffic.upstream.add(now.1, self.counted.1);
-        self.counted = now;
+    fn count(&mut self, now: Duration) {
+        let counters = (self.up.flow.counters(), self.down.flow.counters());
+        self.traffic.client.add(counters.0, self.counted.0);
+        self.traffic.upstream.add(counters.1, self.counted.1);
+        let elapsed = now.saturating_sub(self.counted_at);
+        self.moved.note(counters, self.counted, elapsed, SystemTime::now());
+        (self.counted, self.counted_at) = (counters, now);
     }
 
     fn messages(&self) -> u64 {

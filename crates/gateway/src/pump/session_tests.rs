@@ -70,6 +70,7 @@ fn rig_between(
         assembly: budget.clone(),
         inflate: budget.clone(),
         traffic: Arc::default(),
+        moved: Arc::default(),
         rates,
     };
     Rig { client, upstream, control, budget, task: tokio::spawn(run(ends)) }

@@ -24,10 +24,13 @@ mod revoke;
 mod run;
 mod schema;
 mod sessions;
+mod status;
 mod successor;
+mod support;
 mod table;
 mod test_policy;
 mod throughput;
+mod top;
 mod watermark;
 
 use std::process::ExitCode;
@@ -52,6 +55,14 @@ pub(crate) enum Command {
     Console(console::Console),
     /// Try it: a chat room, the gateway before it with a certificate made on the spot, and a page that talks through it.
     Demo(demo::Demo),
+    /// Say whether the running gateway serves.
+    ///
+    /// Exit code 0: it does; 1: it drains, cannot write its audit store, or does not answer; 2: the configuration cannot be used.
+    Status(status::Status),
+    /// Show what goes through the running gateway, as it does.
+    Top(top::Top),
+    /// Collect what whoever helps you has to know into an archive, without secrets.
+    SupportBundle(support::SupportBundle),
     /// List the live sessions of the running gateway, or end some.
     Sessions(sessions::Sessions),
     /// Revoke a credential or a subject: the running gateway refuses it from now on, and ends its sessions.
@@ -108,6 +119,9 @@ impl Command {
             Self::Key(key) => key.run(),
             Self::Console(console) => console.run(),
             Self::Demo(demo) => demo.run(),
+            Self::Status(status) => status.run(),
+            Self::Top(top) => top.run(),
+            Self::SupportBundle(bundle) => bundle.run(),
             Self::Sessions(sessions) => sessions.run(),
             Self::Revoke(revoke) => revoke.run(),
             Self::TestPolicy(test) => test.run(),

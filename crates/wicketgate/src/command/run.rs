@@ -59,6 +59,7 @@ impl Run {
             if let Some(admin) = &admin {
                 tracing::info!(listener = "admin", address = %admin.address()?, "listening");
             }
+            let admin = admin.map(|admin| admin.show(logs.recent()));
             let admin = admin.map(|admin| tokio::spawn(admin.serve(server.shared.clone())));
             let (control, wishes) = Control::new();
             let console = console.map(|console| {
@@ -202,7 +203,7 @@ async fn operate(
                 tracing::info!("a new process serves now");
                 // The operator's questions are for the new one.
                 operators.leave();
-                let cut_off = drain(server, Cause::Successor, signals.stop, None).await;
+                let cut_off = drain(server, Cause::Successor, signals.stop, Some(supervisor)).await;
                 return cut_off.inspect(|sessions| stopped(&audit, "handover", *sessions));
             }
         };
@@ -264,7 +265,7 @@ fn reload(server: &mut Server, source: &Source) -> Option<(Config, Report)> {
 }
 
 /// Drains, until that is done or a second signal comes; gives the number of sessions that were cut off. `supervisor` hears how far
-/// it is: none where the process that it asks after is another by now.
+/// it is.
 pub(super) async fn drain(
     server: Server,
     cause: Cause,
@@ -272,18 +273,23 @@ pub(super) async fn drain(
     supervisor: Option<&Supervisor>,
 ) -> anyhow::Result<usize> {
     let (shared, until) = (server.shared.clone(), Instant::now() + server.drain_timeout());
+    let who = match cause {
+        Cause::Stop => String::new(),
+        Cause::Successor => format!("the process before this one, {}, is ", std::process::id()),
+    };
     let count_down = async {
         let mut ticks = interval_at(Instant::now() + COUNT, COUNT);
         loop {
+            let (sessions, left) = (shared.sessions.len(), until.duration_since(Instant::now()).as_secs());
+            if let Some(supervisor) = supervisor {
+                supervisor.tell(Word::Status(&format!("{who}draining: {sessions} sessions, {left}s left")));
+            }
             ticks.tick().await;
             let (sessions, left) = (shared.sessions.len(), until.duration_since(Instant::now()).as_secs());
             tracing::info!(sessions, "draining, {left}s left");
-            if let Some(supervisor) = supervisor {
-                supervisor.tell(Word::Status(&format!("draining: {sessions} sessions, {left}s left")));
-            }
         }
     };
-    tokio::select! {
+    let drained = tokio::select! {
         never = count_down => never,
         cut_off = server.drain(cause) => {
             match cut_off {
@@ -296,7 +302,12 @@ pub(super) async fn drain(
             tracing::warn!(signal, "stopped at once");
             Ok(1)
         }
+    };
+    // The process that serves in its place has nothing to say.
+    if let (Cause::Successor, Some(supervisor)) = (cause, supervisor) {
+        supervisor.tell(Word::Status(""));
     }
+    drained
 }
 
 fn announce(server: &Server) {

@@ -17,6 +17,6 @@ pub(super) fn print<const N: usize>(titles: [&str; N], rows: Vec<[String; N]>) -
 }
 
 /// What peers have said may hold what moves a terminal's cursor.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }

@@ -17,4 +17,5 @@ mod peers;
 mod relay;
 mod supervised;
 mod telemetry;
+mod support;
 mod watermark;

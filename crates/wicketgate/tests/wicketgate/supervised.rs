@@ -157,6 +157,9 @@ drain: {{timeout: 20s}}
         }
     }
     gateway.process().line("a new process serves now", PATIENCE).await.unwrap();
+    let told =
+        format!("STATUS=the process before this one, {}, is draining: 1 sessions, ", gateway.process().id());
+    manager.waits_for(&told).await;
     // Who is there goes on, and who comes is served by the other.
     session.echoes("after").await.unwrap();
     let mut next = RawClient::open(&endpoint, "/").await.unwrap();

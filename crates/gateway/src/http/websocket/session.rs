@@ -115,6 +115,7 @@ impl Session {
             rates: rates.map(IdentityRates::begin),
             renew,
             traffic: route.metrics.traffic.clone(),
+            moved: live.moved.clone(),
         };
         let record = Record {
             audit: shared.audit.clone(),

@@ -54,9 +54,9 @@ impl Demo {
         let room = backend.address()?;
         tokio::spawn(backend.serve());
         let (server, config) = self.start(&files, room, &data)?;
-        let _logs = logs::init(&config.log)?;
+        let logs = logs::init(&config.log)?;
         let admin = config.admin.as_ref().context("the demonstration has an admin listener")?;
-        let admin = Admin::bind(admin, false)?;
+        let admin = Admin::bind(admin, false)?.show(logs.recent());
         let metrics = admin.address()?;
         tokio::spawn(admin.serve(server.shared.clone()));
         let (_, page) = server.addresses().pop().context("the demonstration has a listener")?;

@@ -23,7 +23,7 @@ const PACE: Duration = Duration::from_millis(100);
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Sessions that echo until they are told to stop, or end.
-pub(super) struct Load {
+pub(crate) struct Load {
     sessions: JoinSet<(Fate, Instant)>,
     echoes: Vec<Arc<AtomicU64>>,
     /// One more whenever a session has got an echo.
@@ -34,7 +34,7 @@ pub(super) struct Load {
 
 /// How a session came to its end.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Fate {
+pub(crate) enum Fate {
     /// It closed, as it was told to, with 1000 both ways.
     Finished,
     /// The gateway closed it with this code.
@@ -45,7 +45,7 @@ pub(super) enum Fate {
 
 impl Load {
     /// Opens so many sessions at this target; each has echoed once.
-    pub(super) async fn start(endpoint: &Endpoint, target: &str, count: usize) -> Self {
+    pub(crate) async fn start(endpoint: &Endpoint, target: &str, count: usize) -> Self {
         let mut load = Self::none();
         for _ in 0..count {
             load.open(endpoint, target).await;
@@ -54,23 +54,23 @@ impl Load {
     }
 
     /// No session yet.
-    pub(super) fn none() -> Self {
+    pub(crate) fn none() -> Self {
         let (tick, stop) = (watch::Sender::new(0), watch::Sender::new(false));
         Self { sessions: JoinSet::new(), echoes: Vec::new(), tick, stop, pace: PACE }
     }
 
     /// With so long between two messages of one session.
-    pub(super) fn pace(self, pace: Duration) -> Self {
+    pub(crate) fn pace(self, pace: Duration) -> Self {
         Self { pace, ..self }
     }
 
     /// Opens one more.
-    pub(super) async fn open(&mut self, endpoint: &Endpoint, target: &str) {
+    pub(crate) async fn open(&mut self, endpoint: &Endpoint, target: &str) {
         self.join(RawClient::open(endpoint, target).await.unwrap()).await;
     }
 
     /// Takes in one that is open; it has echoed once.
-    pub(super) async fn join(&mut self, mut client: RawClient) {
+    pub(crate) async fn join(&mut self, mut client: RawClient) {
         client.echoes("first").await.unwrap();
         let echoes = Arc::new(AtomicU64::new(0));
         self.echoes.push(echoes.clone());
@@ -82,7 +82,7 @@ impl Load {
     }
 
     /// Waits until every session has sent a message from now on and got it back.
-    pub(super) async fn round(&self) {
+    pub(crate) async fn round(&self) {
         let count = |echoes: &Arc<AtomicU64>| echoes.load(Relaxed);
         let before: Vec<u64> = self.echoes.iter().map(count).collect();
         let mut tick = self.tick.subscribe();
@@ -94,13 +94,13 @@ impl Load {
     }
 
     /// Closes every session that is still there; how many met which fate, and when each of them ended.
-    pub(super) async fn finish(self) -> Fates {
+    pub(crate) async fn finish(self) -> Fates {
         self.stop.send_replace(true);
         self.ended().await
     }
 
     /// Waits until every session has ended by itself.
-    pub(super) async fn ended(mut self) -> Fates {
+    pub(crate) async fn ended(mut self) -> Fates {
         let mut fates = Fates::default();
         while let Some(ended) =
             timeout(PATIENCE, self.sessions.join_next()).await.expect("a session does not end")
@@ -115,7 +115,7 @@ impl Load {
 
 /// How many sessions met which fate, and when they ended.
 #[derive(Debug, Default)]
-pub(super) struct Fates {
+pub(crate) struct Fates {
     counts: BTreeMap<Fate, usize>,
     times: Vec<Instant>,
 }
@@ -123,12 +123,12 @@ pub(super) struct Fates {
 impl Fates {
     /// All of them met this one.
     #[track_caller]
-    pub(super) fn all(&self, count: usize, fate: Fate) {
+    pub(crate) fn all(&self, count: usize, fate: Fate) {
         assert_eq!(self.counts, BTreeMap::from([(fate, count)]));
     }
 
     /// From the first end to the last.
-    pub(super) fn spread(&self) -> Duration {
+    pub(crate) fn spread(&self) -> Duration {
         let (first, last) = (self.times.iter().min().unwrap(), self.times.iter().max().unwrap());
         *last - *first
     }

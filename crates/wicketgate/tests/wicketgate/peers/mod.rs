@@ -9,11 +9,12 @@ mod flood;
 mod http;
 mod init;
 mod intermediaries;
-mod load;
+pub(crate) mod load;
 mod memory;
 mod oidc;
 mod policies;
 mod reload;
+mod upgrade;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -35,7 +36,7 @@ fn binary() -> PathBuf {
 }
 
 /// Whether the long tests run too (`cargo xtask test --all`); where not, says what is left out.
-fn all(left_out: &str) -> bool {
+pub(crate) fn all(left_out: &str) -> bool {
     let all = std::env::var_os("WICKETGATE_TEST_ALL").is_some();
     if !all {
         println!("left out without WICKETGATE_TEST_ALL=1: {left_out}");

@@ -169,7 +169,7 @@ async fn a_successor_takes_over_and_no_session_is_lost() {
 }
 
 /// Connects, echoes and closes over and over; how often it could, which is always.
-async fn visit(ws: Endpoint, wss: Endpoint, stop: watch::Receiver<bool>) -> usize {
+pub(super) async fn visit(ws: Endpoint, wss: Endpoint, stop: watch::Receiver<bool>) -> usize {
     let mut visits = 0;
     while !*stop.borrow() {
         for endpoint in [&ws, &wss] {

@@ -1,21 +1,14 @@
-//! What stands in `deploy/` for other programs: they take it, and it speaks of metrics that there are.
+//! Alert rules and the dashboard: Prometheus takes them, and they speak of metrics that there are.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
 use wicketgate_testkit::dir::Dir;
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
-
-fn read(path: &str) -> String {
-    fs::read_to_string(root().join(path)).unwrap()
-}
+use super::{read, root};
 
 fn promtool(arguments: &[&str], folder: &Path) {
     let output = Command::new("promtool").args(arguments).current_dir(folder).output().unwrap();
