@@ -1,7 +1,10 @@
 //! What an operator sees and does, whoever asks for it: the admin listener and the console have the same answers.
 
 pub mod certificates;
+pub mod doctor;
+pub mod findings;
 pub mod kick;
+pub mod messages;
 pub mod places;
 pub mod relay;
 pub mod revocations;

@@ -8,6 +8,7 @@ mod session;
 mod terms;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use http::Response;
 use http::request::Parts;
@@ -74,8 +75,10 @@ async fn dial(
     let affinity = proxy.upstream.affinity(routed.scope.client_address, &parts);
     prepare(routed, proxy, &mut parts)?;
     let offer = Offer { subprotocols, extensions: terms.offer() };
+    let began = Instant::now();
     match proxy.upstream.open(&routed.admitted, parts, &offer, affinity).await? {
         Opened::WebSocket(socket) => {
+            routed.route.latencies.handshake.note(began.elapsed());
             let extensions = terms.settle(&socket.extensions)?;
             Ok(Ok(Dialled { socket, extensions, config }))
         }
