@@ -1,6 +1,7 @@
 //! Wicketgate under load: its configuration for the comparison, and how it is run.
 
-use std::net::SocketAddr;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::Command;
 
@@ -24,18 +25,48 @@ pub(crate) enum Inspection {
     Policy,
 }
 
+/// Who stands beside the traffic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Operator {
+    /// Nobody: there is no console.
+    None,
+    /// A console at which nobody looks.
+    Console,
+    /// Somebody who looks on at the route's messages.
+    Watching,
+}
+
 /// A running gateway. Dropping it ends it.
 pub(crate) struct Gateway {
     running: gateway::Gateway,
     port: Port,
+    /// Where the console listens, if there is one.
+    _console: Option<Port>,
 }
 
 impl Gateway {
-    pub(crate) async fn start(setup: &Setup, tls: bool, inspection: Inspection) -> Result<Self> {
+    pub(crate) async fn start(
+        setup: &Setup,
+        tls: bool,
+        inspection: Inspection,
+        operator: Operator,
+    ) -> Result<Self> {
         let port = Port::free()?;
-        let config = config(setup, port.addr(), tls, inspection);
-        let running = gateway::Gateway::start(&setup.wicketgate, &config, Ready::port(port.addr())).await?;
-        Ok(Self { running, port })
+        let console = (operator != Operator::None).then(Port::free).transpose()?;
+        let mut config = config(setup, port.addr(), tls, inspection);
+        let mut ready = vec![port.addr()];
+        if let Some(console) = &console {
+            config.push_str(&format!(
+                "console: {{bind: \"{}\", tokens: [{{name: bench, scope: operate, token: {{value: {TOKEN}}}}}]}}\n",
+                console.addr()
+            ));
+            ready.push(console.addr());
+        }
+        let running = gateway::Gateway::start(&setup.wicketgate, &config, Ready::Ports(ready)).await?;
+        if let (Operator::Watching, Some(console)) = (operator, &console) {
+            watch(console.addr())?;
+        }
+        Ok(Self { running, port, _console: console })
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -45,6 +76,24 @@ impl Gateway {
     pub(crate) fn usage(&self) -> Result<Usage> {
         self.running.usage()
     }
+}
+
+/// The token of whoever looks on.
+const TOKEN: &str = "bench-0123456789abcdef0123456789abcdef";
+
+/// Looks on at the route's messages until the gateway ends.
+fn watch(console: SocketAddr) -> Result<()> {
+    let mut stream = TcpStream::connect(console)?;
+    write!(
+        stream,
+        "GET /api/v1/messages?route=echo HTTP/1.1\r\nHost: {console}\r\nAuthorization: Bearer {TOKEN}\r\n\r\n"
+    )?;
+    let mut buffer = vec![0; 64 << 10];
+    let read = stream.read(&mut buffer)?;
+    let head = String::from_utf8_lossy(buffer.get(..read).unwrap_or_default());
+    ensure!(head.starts_with("HTTP/1.1 200"), "nobody may look on: {head}");
+    std::thread::spawn(move || while stream.read(&mut buffer).is_ok_and(|read| read > 0) {});
+    Ok(())
 }
 
 /// What the binary says of itself.

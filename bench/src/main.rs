@@ -73,7 +73,7 @@ struct Run {
     /// Cells to measure, such as ws-64-1, wss-64k-2, ws-1k-8-deflate, wss-sessions, ws-idle [default: all]
     #[arg(long, value_delimiter = ',')]
     cells: Vec<Cell>,
-    /// Who takes part [default: all but direct]
+    /// Who takes part [default: all but direct and those with a console]
     #[arg(long, value_delimiter = ',')]
     peers: Vec<Peer>,
     /// Turns of every contender in every cell
@@ -137,7 +137,7 @@ impl Run {
     fn peers(&self) -> Vec<Peer> {
         let mut peers = self.peers.clone();
         if peers.is_empty() {
-            peers = Peer::value_variants().iter().copied().filter(|peer| *peer != Peer::Direct).collect();
+            peers = Peer::value_variants().iter().copied().filter(|peer| peer.is_usual()).collect();
         }
         peers.sort();
         peers.dedup();

@@ -12,7 +12,7 @@ use wicketgate_testkit::peers::{Hop, Intermediary, Proxy};
 use wicketgate_testkit::process::Usage;
 
 use crate::cell::Cell;
-use crate::gateway::{self, Gateway, Inspection};
+use crate::gateway::{self, Gateway, Inspection, Operator};
 use crate::setup::Setup;
 
 /// Silence that every proxy allows, longer than any cell is.
@@ -30,6 +30,10 @@ pub(crate) enum Peer {
     WicketgateDeflate,
     /// Wicketgate in message mode with JSON, a schema and the guard; where messages are JSON
     WicketgatePolicy,
+    /// Wicketgate in message mode, with a console
+    WicketgateConsole,
+    /// Wicketgate in message mode, with somebody at the console who looks on at the messages
+    WicketgateWatched,
     /// nginx with its default buffers
     Nginx,
     /// nginx with buffers of 64 KiB
@@ -69,10 +73,17 @@ impl Peer {
         !self.is_wicketgate() && !matches!(self, Self::Floor | Self::Direct)
     }
 
+    /// Whether it takes part where nobody is chosen.
+    pub(crate) fn is_usual(self) -> bool {
+        !matches!(self, Self::Direct | Self::WicketgateConsole | Self::WicketgateWatched)
+    }
+
     /// Whether the cell says something about it.
     pub(crate) fn takes(self, cell: &Cell) -> bool {
         match self {
-            Self::WicketgateMessages => !cell.is_compressed(),
+            Self::WicketgateMessages | Self::WicketgateConsole | Self::WicketgateWatched => {
+                !cell.is_compressed()
+            }
             Self::WicketgateDeflate => cell.is_compressed(),
             Self::WicketgatePolicy => cell.is_json(),
             Self::Direct => !cell.tls,
@@ -91,7 +102,7 @@ impl Peer {
     pub(crate) fn start(self, setup: &Setup, tls: bool, runtime: &Runtime) -> Result<Running> {
         let started = async {
             if let Some(inspection) = self.inspection() {
-                return Gateway::start(setup, tls, inspection).await.map(Running::Gateway);
+                return Gateway::start(setup, tls, inspection, self.operator()).await.map(Running::Gateway);
             }
             let Some(intermediary) = self.intermediary() else { return Ok(Running::Direct(setup.backend)) };
             let mut hop = Hop::plain(setup.backend).workers(setup.workers).idle(IDLE);
@@ -109,10 +120,20 @@ impl Peer {
     fn inspection(self) -> Option<Inspection> {
         match self {
             Self::Wicketgate => Some(Inspection::Headers),
-            Self::WicketgateMessages => Some(Inspection::Messages),
+            Self::WicketgateMessages | Self::WicketgateConsole | Self::WicketgateWatched => {
+                Some(Inspection::Messages)
+            }
             Self::WicketgateDeflate => Some(Inspection::Inflated),
             Self::WicketgatePolicy => Some(Inspection::Policy),
             _ => None,
+        }
+    }
+
+    fn operator(self) -> Operator {
+        match self {
+            Self::WicketgateConsole => Operator::Console,
+            Self::WicketgateWatched => Operator::Watching,
+            _ => Operator::None,
         }
     }
 

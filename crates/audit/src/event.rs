@@ -47,6 +47,11 @@ pub enum Event<'a> {
         /// Of which route.
         selector: Selector<'a>,
     },
+    /// An operator began to look on at messages.
+    Watched {
+        /// Of which route or session.
+        selector: Selector<'a>,
+    },
     /// An operator revoked a credential or subject.
     Revoked {
         /// Which one.
@@ -210,6 +215,7 @@ impl Event<'_> {
             Self::Renewed => "session.renewed",
             Self::Kicked { .. } => "session.kicked",
             Self::Captured { .. } => "message.captured",
+            Self::Watched { .. } => "message.watched",
             Self::Revoked { .. } => "credential.revoked",
             Self::SignedIn => "console.signed_in",
             Self::SignedOut => "console.signed_out",
@@ -253,7 +259,9 @@ impl Event<'_> {
             Self::Kicked { selector, sessions } => {
                 Record { sessions: Some(*sessions as u64), ..selector.on(record) }
             }
-            Self::Captured { selector } | Self::Revoked { selector } => selector.on(record),
+            Self::Captured { selector } | Self::Watched { selector } | Self::Revoked { selector } => {
+                selector.on(record)
+            }
             Self::Finding(finding) => finding.on(record),
             Self::RequestFinding(finding) => finding.on(record),
             Self::Recorded { message, verdict, content } => {

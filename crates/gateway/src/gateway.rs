@@ -20,6 +20,7 @@ use wicketgate_wire::Budget;
 
 use crate::capture::Captures;
 use crate::config::{Config, LimitsConfig};
+use crate::latency::Latencies;
 use crate::observe::{Findings, Metrics, RouteMetrics};
 use crate::pictures::Pool;
 use crate::pump::config::WebSocketConfig;
@@ -45,6 +46,8 @@ pub struct Route {
     pub identity_names: Arc<[HeaderName]>,
     /// Its metric handles.
     pub metrics: RouteMetrics,
+    /// What its sessions wait for.
+    pub latencies: Arc<Latencies>,
 }
 
 /// What becomes of a route's requests.
@@ -251,6 +254,8 @@ struct Behind<'a> {
     upstreams: &'a [Arc<Upstream>],
     policies: &'a [Policy],
     relay: Option<&'a Arc<Broker>>,
+    /// Those of the route of this name in the last configuration.
+    latencies: Arc<Latencies>,
 }
 
 /// The policy of this name; the trivial one where none is named.
@@ -312,8 +317,14 @@ impl Snapshot {
                 let own = route.admission.limits.unwrap_or_default();
                 let limits = Limits::new(counts, config.limits.admission, &route.name, own);
                 let guard = Guard::new(&route.admission, &methods, limits, revocations.clone());
-                let behind =
-                    Behind { upstreams: &upstreams, policies: &config.policies, relay: relay.as_ref() };
+                let latencies =
+                    last.and_then(|last| last.route(&route.name)).map(|last| last.latencies.clone());
+                let behind = Behind {
+                    upstreams: &upstreams,
+                    policies: &config.policies,
+                    relay: relay.as_ref(),
+                    latencies: latencies.unwrap_or_default(),
+                };
                 Route::build(route, guard, names.clone(), &behind, metrics)
             })
             .map(Arc::new)
@@ -428,7 +439,7 @@ impl Route {
         config: &Arc<RouteConfig>,
         guard: Guard,
         identity_names: Arc<[HeaderName]>,
-        Behind { upstreams, policies, relay }: &Behind<'_>,
+        Behind { upstreams, policies, relay, latencies }: &Behind<'_>,
         metrics: &Metrics,
     ) -> Option<Self> {
         let policy = match &config.action {
@@ -454,6 +465,7 @@ impl Route {
             target,
             identity_names,
             metrics: metrics.route(&config.name),
+            latencies: latencies.clone(),
         })
     }
 }

@@ -7,6 +7,7 @@ pub mod console;
 pub mod fuzz;
 pub mod gateway;
 pub mod http;
+pub mod latency;
 pub mod listener;
 pub mod net;
 pub mod observe;

@@ -7,6 +7,7 @@ mod component;
 mod condition;
 mod config;
 mod cover;
+mod exclusion;
 mod facts;
 pub mod fields;
 mod finding;
@@ -28,6 +29,7 @@ mod view;
 
 pub use config::{RawBounds, RawPolicy};
 pub use cover::{Covered, Uncovered};
+pub use exclusion::{About, Exclusion, Unexcluded};
 pub use facts::{Facts, Identity};
 pub use finding::{Action, Enforcement, Finding, masked};
 pub use listen::Heard;

@@ -64,6 +64,20 @@ pub enum Keep {
     Whole(Vec<u8>),
 }
 
+impl Verdict {
+    /// What becomes of the message, in the word for logs and audit. What becomes of it where a picture cannot be marked, a
+    /// finding says.
+    pub const fn label(&self) -> &'static str {
+        match self {
+            Self::Forward(_) => "forwarded",
+            Self::Rewrite(..) | Self::Mark(_) => "rewritten",
+            Self::Drop => "dropped",
+            Self::Reply(_) => "replied",
+            Self::Close(_) => "closed",
+        }
+    }
+}
+
 impl Outcome {
     pub(crate) fn pass() -> Self {
         Self::of(Verdict::Forward(Forward(())), Vec::new())

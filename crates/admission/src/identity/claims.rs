@@ -56,6 +56,11 @@ const MAX_NAME: usize = 256;
 const MAX_DATE: f64 = 253_402_300_799.0;
 
 impl RequiredClaim {
+    /// A claim, by its name or a JSON pointer to it, that has to have one of these values; with none of them, any.
+    pub fn new(name: &str, values: Vec<String>) -> Self {
+        Self { name: name.into(), values }
+    }
+
     /// Reads a mapping from claims to their values; what is wrong goes to `problems`.
     pub fn check(table: Table<OneOrMany<String>>, problems: &mut Problems) -> Vec<Self> {
         let check = |(name, OneOrMany(mut values)): (wicketgate_config::At<String>, OneOrMany<String>)| {
@@ -71,7 +76,8 @@ impl RequiredClaim {
         table.0.into_iter().map(check).collect()
     }
 
-    fn is_met(&self, claims: &Claims) -> bool {
+    /// Whether the claims have it.
+    pub fn is_met(&self, claims: &Claims) -> bool {
         match find(claims, &self.name) {
             None | Some(Value::Null) => false,
             Some(found) => self.values.is_empty() || self.values.iter().any(|wanted| says(found, wanted)),

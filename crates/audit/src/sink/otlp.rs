@@ -110,7 +110,7 @@ fn log(record: &Record) -> Value {
     let (number, text) = match record.event {
         "audit.lost" => (17, "ERROR"),
         "admission.refused" | "message.finding" | "session.kicked" | "message.captured"
-        | "credential.revoked" => (13, "WARN"),
+        | "message.watched" | "credential.revoked" => (13, "WARN"),
         _ => (9, "INFO"),
     };
     let attributes: Vec<Value> = FIELDS

@@ -86,7 +86,7 @@ fn severity(event: &str) -> u32 {
     match event {
         "audit.lost" => 3,
         "admission.refused" | "message.finding" | "session.kicked" | "message.captured"
-        | "credential.revoked" => 4,
+        | "message.watched" | "credential.revoked" => 4,
         _ => 6,
     }
 }

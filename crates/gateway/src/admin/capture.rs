@@ -5,14 +5,12 @@ use std::sync::Arc;
 use http::StatusCode;
 use serde::Serialize;
 use wicketgate_audit::{Event, Selector, Who};
-use wicketgate_learn::Redactor;
-use wicketgate_learn::line::Line;
 use wicketgate_policy::fields::Path;
 
 use super::answer::{Answer, json, text};
 use crate::capture::{Bounds, Wanted};
-use crate::gateway::{Shared, Target};
-use crate::pump::config::Mode;
+use crate::gateway::Shared;
+use crate::operate::messages::{self, Unseen};
 
 /// Paths of secret fields that one capture may name.
 const MAX_SECRETS: usize = 100;
@@ -70,20 +68,13 @@ pub(super) async fn start(shared: &Shared, query: Option<&str>) -> Answer {
     let Some(name) = query.route else {
         return text(StatusCode::BAD_REQUEST, "say which route\n");
     };
-    let snapshot = shared.snapshot();
-    let route = snapshot.route(&name);
-    let Some(Target::Proxy(proxy)) = route.map(|route| &route.target) else {
-        return text(
-            StatusCode::NOT_FOUND,
-            format!("there is no route `{name}` that leads to an upstream\n"),
-        );
+    let redactor = match messages::redactor(&shared.snapshot(), &name, query.secrets) {
+        Ok(redactor) => redactor,
+        Err(unseen @ Unseen::Apart) => return text(StatusCode::CONFLICT, format!("{unseen}\n")),
+        Err(unseen) => return text(StatusCode::NOT_FOUND, format!("{unseen}\n")),
     };
-    if proxy.config.websocket.as_ref().is_none_or(|websocket| websocket.mode != Mode::Messages) {
-        let why = "the route does not put messages together: set `websocket.mode: messages`, or a policy\n";
-        return text(StatusCode::CONFLICT, why);
-    }
-    let wanted = Wanted { route: Arc::from(&*name), every: query.every.unwrap_or(1).max(1) };
-    let redactor = Redactor::new(proxy.policy.clone(), query.secrets);
+    let every = query.every.unwrap_or(1).max(1);
+    let wanted = Wanted { every, ..Wanted::all_of(Arc::from(&*name)) };
     let Some(id) = shared.captures.start(wanted, Bounds::default(), redactor) else {
         return text(StatusCode::CONFLICT, "another capture runs\n");
     };
@@ -100,7 +91,7 @@ pub(super) fn take(shared: &Shared, query: Option<&str>) -> Answer {
     let Some(batch) = shared.captures.take(id) else {
         return text(StatusCode::NOT_FOUND, "this capture does not run any more\n");
     };
-    let lines = batch.lines.iter().map(Line::write).collect();
+    let lines = batch.copies.iter().map(|copy| copy.line.write()).collect();
     json(&Taken { lines, dropped: batch.dropped, left_out: batch.left_out })
 }
 

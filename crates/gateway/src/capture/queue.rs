@@ -1,4 +1,4 @@
-//! What was captured and not asked for yet, within bounds.
+//! What was copied and not asked for yet, within bounds.
 
 use std::time::Duration;
 
@@ -26,35 +26,47 @@ impl Default for Bounds {
     }
 }
 
+/// A copy of a message.
+#[derive(Clone, Debug)]
+pub struct Copied {
+    /// The message.
+    pub line: Line,
+    /// What became of it, in a word.
+    pub verdict: &'static str,
+}
+
 /// Messages in the order in which they came.
 #[derive(Debug)]
 pub(super) struct Queue {
     bounds: Bounds,
-    lines: Vec<Line>,
+    copies: Vec<Copied>,
     bytes: usize,
-    dropped: u64,
 }
 
 impl Queue {
     pub(super) const fn new(bounds: Bounds) -> Self {
-        Self { bounds, lines: Vec::new(), bytes: 0, dropped: 0 }
+        Self { bounds, copies: Vec::new(), bytes: 0 }
     }
 
-    /// Adds a message of this length where there is room for it; `copy` makes the copy.
-    pub(super) fn push(&mut self, length: usize, copy: impl FnOnce() -> Line) {
+    /// Adds a message of this length where there is room for it; `copy` makes the copy. Whether there was.
+    pub(super) fn push(&mut self, length: usize, copy: impl FnOnce() -> Copied) -> bool {
         let bytes = self.bytes.saturating_add(length).saturating_add(OVERHEAD);
-        let is_full = self.lines.len() >= self.bounds.messages || bytes > self.bounds.bytes;
-        if is_full || length > self.bounds.message {
-            self.dropped += 1;
-            return;
+        if self.is_full() || bytes > self.bounds.bytes || length > self.bounds.message {
+            return false;
         }
         self.bytes = bytes;
-        self.lines.push(copy());
+        self.copies.push(copy());
+        true
     }
 
-    /// All of them, and how many were dropped.
-    pub(super) fn take(&mut self) -> (Vec<Line>, u64) {
+    /// Whether not even an empty message finds room.
+    pub(super) const fn is_full(&self) -> bool {
+        self.copies.len() >= self.bounds.messages || self.bytes + OVERHEAD > self.bounds.bytes
+    }
+
+    /// All of them.
+    pub(super) fn take(&mut self) -> Vec<Copied> {
         self.bytes = 0;
-        (std::mem::take(&mut self.lines), std::mem::take(&mut self.dropped))
+        std::mem::take(&mut self.copies)
     }
 }

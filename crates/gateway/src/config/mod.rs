@@ -2,6 +2,7 @@
 //!
 //! [`load`] reads the raw keys of each file (`file`) and checks them into the typed [`Config`] (`check`). Each part's raw and typed forms stand beside the code that uses them.
 
+mod changes;
 mod check;
 mod file;
 mod load;
@@ -30,6 +31,7 @@ use crate::upstream::config::UpstreamConfig;
 
 pub use crate::admin::config::AdminConfig;
 pub use crate::console::ConsoleConfig;
+pub use changes::{FileChange, Moment, PartChange};
 pub use file::RawConfig;
 pub use load::{load, parse};
 pub use section::{DrainConfig, LimitsConfig, LogConfig, LogFormat, LogLevel, LogSink, RuntimeConfig};

@@ -24,14 +24,23 @@ const NAMED: [&str; 5] = ["password", "pepper", "secret", "token", "totp"];
 
 /// All files of a configuration that was read.
 pub fn view(report: &Report) -> Vec<ShownFile> {
-    let shown = |path: &Path| {
-        let text = match super::load::read_file(path) {
-            Ok(text) => masked(path, text).unwrap_or_else(|| "# this is no YAML\n".into()),
-            Err(_) => "# this cannot be read any more\n".into(),
-        };
-        ShownFile { path: path.display().to_string(), text }
+    report.files().map(|path| shown(path, super::load::read_file(path).ok())).collect()
+}
+
+/// A file that says this, or that cannot be read.
+pub(super) fn shown(path: &Path, text: Option<String>) -> ShownFile {
+    let text = match text {
+        Some(text) => masked(path, text).unwrap_or_else(|| "# this is no YAML\n".into()),
+        None => "# this cannot be read any more\n".into(),
     };
-    report.files().map(shown).collect()
+    ShownFile { path: path.display().to_string(), text }
+}
+
+/// A part of what is shown, as text.
+pub(super) fn text(node: &Node) -> String {
+    let mut out = String::new();
+    write(node, 0, false, &mut out);
+    out
 }
 
 /// What a file says. Comments are left out: nobody can say whether they hold a secret.

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::uri::Authority;
@@ -9,6 +10,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use wicketgate_config::{At, Item, Problems, Time};
 
+use super::limits::{ConsoleLimits, MessagesConfig, RawConsoleLimits, RawMessages};
+use super::openid::{OpenIdConfig, RawOpenId};
 use super::user::{RawToken, RawUser, Token, User};
 use crate::tls::config::{RawServerTls, ServerTlsConfig};
 
@@ -26,6 +29,8 @@ pub struct RawConsole {
     pub tls: Option<At<RawServerTls>>,
     /// Who signs in. At most 1000.
     pub users: Vec<Item<RawUser>>,
+    /// Who signs in elsewhere, by OpenID Connect.
+    pub openid: Option<Item<RawOpenId>>,
     /// Tokens for programs, at the API. At most 1000.
     pub tokens: Vec<Item<RawToken>>,
     /// Sign-ins.
@@ -41,6 +46,10 @@ pub struct RawConsole {
     pub connections: At<u32>,
     /// How many of the latest findings are kept to be shown, 0 to 100000, at most about 3 KiB each: 3 MB at the default.
     pub findings: At<u32>,
+    /// Live messages.
+    pub messages: Item<RawMessages>,
+    /// How much is taken and given at once.
+    pub limits: Item<RawConsoleLimits>,
 }
 
 /// Sign-ins.
@@ -63,6 +72,7 @@ impl Default for RawConsole {
             hosts: Vec::new(),
             tls: None,
             users: Vec::new(),
+            openid: None,
             tokens: Vec::new(),
             sign_in: Item::default(),
             session_lifetime: At::nowhere(Time::secs(12 * 3600)),
@@ -70,6 +80,8 @@ impl Default for RawConsole {
             sessions: At::nowhere(256),
             connections: At::nowhere(128),
             findings: At::nowhere(1000),
+            messages: Item::default(),
+            limits: Item::default(),
         }
     }
 }
@@ -91,6 +103,8 @@ pub struct ConsoleConfig {
     pub tls: Option<ServerTlsConfig>,
     /// Who signs in.
     pub users: Vec<User>,
+    /// Who signs in elsewhere.
+    pub openid: Option<Arc<OpenIdConfig>>,
     /// Tokens for programs.
     pub tokens: Vec<Token>,
     /// Sign-ins.
@@ -105,6 +119,10 @@ pub struct ConsoleConfig {
     pub connections: usize,
     /// How many of the latest findings are kept.
     pub findings: usize,
+    /// Live messages.
+    pub messages: MessagesConfig,
+    /// How much is taken and given at once.
+    pub limits: ConsoleLimits,
 }
 
 /// Sign-ins.
@@ -140,11 +158,11 @@ impl RawConsole {
                 problems.error(place, format!("more than {MAX_CALLERS} {what}"), "remove some");
             }
         }
-        if self.users.is_empty() && self.tokens.is_empty() {
+        if self.users.is_empty() && self.tokens.is_empty() && self.openid.is_none() {
             problems.error(
                 place,
                 "nobody could use the console",
-                "list somebody under `users`: `wicketgate console user NAME` writes the lines",
+                "list somebody under `users`: `wicketgate console user NAME` writes the lines; or give `openid`",
             );
         }
         let hosts = check_hosts(self.hosts, problems);
@@ -176,6 +194,7 @@ impl RawConsole {
             hosts,
             tls,
             users: self.users.into_iter().filter_map(|user| user.value.check(problems)).collect(),
+            openid: self.openid.and_then(|openid| openid.value.check(problems)).map(Arc::new),
             tokens: self.tokens.into_iter().filter_map(|token| token.value.check(problems)).collect(),
             sign_in: self.sign_in.value.check(problems),
             session_lifetime: problems.in_range("session_lifetime", &self.session_lifetime, SIGNED_IN).0,
@@ -183,6 +202,8 @@ impl RawConsole {
             sessions: problems.in_range("sessions", &self.sessions, 1..=10_000) as usize,
             connections: problems.in_range("connections", &self.connections, 4..=4096) as usize,
             findings: problems.in_range("findings", &self.findings, 0..=100_000) as usize,
+            messages: self.messages.value.check(problems),
+            limits: self.limits.value.check(problems),
         };
         Some(config)
     }
@@ -202,7 +223,11 @@ impl ConsoleConfig {
     /// Whether `next` differs in what is read once, when the process starts.
     pub fn needs_restart(&self, next: &Self) -> bool {
         let files = |config: &Self| config.tls.as_ref().map(|tls| tls.resolver.files().to_vec());
-        self.bind != next.bind || self.connections != next.connections || files(self) != files(next)
+        self.bind != next.bind
+            || self.connections != next.connections
+            || self.limits != next.limits
+            || self.messages.watchers != next.messages.watchers
+            || files(self) != files(next)
     }
 
     /// Whether a browser may ask for this host: `Host` as it was sent. `own`: where the console listens.

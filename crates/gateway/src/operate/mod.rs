@@ -2,8 +2,11 @@
 
 pub mod busiest;
 pub mod certificates;
+pub mod doctor;
+pub mod findings;
 pub mod kick;
 pub mod metrics;
+pub mod messages;
 pub mod places;
 pub mod process;
 pub mod relay;

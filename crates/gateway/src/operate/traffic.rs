@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::gateway::Shared;
+use crate::latency::Counts;
 use crate::pump::SideTraffic;
 
 /// The gateway in figures.
@@ -40,6 +41,23 @@ pub struct RouteTraffic {
     pub from_clients: Sent,
     /// What upstreams have sent.
     pub from_upstreams: Sent,
+    /// How long the upstream's handshake took.
+    pub handshake: Took,
+    /// How long the judging of a message took, of one in 64.
+    pub judging: Took,
+}
+
+/// How long something took since the process started, at most a quarter too much.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
+pub struct Took {
+    /// How often.
+    pub count: u64,
+    /// Half of them within so many seconds; none where there were none.
+    pub p50: Option<f64>,
+    /// Nine of ten.
+    pub p90: Option<f64>,
+    /// Ninety-nine of a hundred.
+    pub p99: Option<f64>,
 }
 
 /// What one side has sent since the process started.
@@ -77,6 +95,14 @@ pub struct AuditPlace {
     pub failing: bool,
 }
 
+impl Took {
+    /// As it was counted.
+    pub fn of(counts: &Counts) -> Self {
+        let within = |percent| counts.percentile(percent).map(|time| time.as_secs_f64());
+        Self { count: counts.total(), p50: within(50), p90: within(90), p99: within(99) }
+    }
+}
+
 impl Sent {
     fn of(side: &SideTraffic) -> Self {
         Self { messages: side.messages.get(), dropped: side.dropped.get(), bytes: side.bytes.get() }
@@ -92,6 +118,8 @@ impl Overview {
             sessions: route.metrics.sessions.get(),
             from_clients: Sent::of(&route.metrics.traffic.client),
             from_upstreams: Sent::of(&route.metrics.traffic.upstream),
+            handshake: Took::of(&route.latencies.handshake.counts()),
+            judging: Took::of(&route.latencies.judging.counts()),
         });
         let routes = routes.collect();
         let refusals = shared.metrics.refusals().into_iter();

@@ -11,6 +11,7 @@ use wicketgate_policy::{DataKind, Direction, Facts, Message, Outcome, Pictures, 
 use crate::pictures::{Marking, Pool};
 
 use crate::capture::Tap;
+use crate::latency::{Latencies, Sampler};
 
 /// Takes what was found in a message, or is to be recorded of it; must not block. The message goes on no sooner than the ticket
 /// says, where there is one.
@@ -29,6 +30,8 @@ pub struct Inspector {
     pictures: Arc<Pool>,
     /// Where messages are captured; none where nobody could ask for it.
     tap: Option<Tap>,
+    latencies: Arc<Latencies>,
+    sampler: Sampler,
 }
 
 impl Inspector {
@@ -39,8 +42,10 @@ impl Inspector {
         report: Report,
         pictures: Arc<Pool>,
         tap: Option<Tap>,
+        latencies: Arc<Latencies>,
     ) -> Self {
-        Self { began: BEGINNING.elapsed(), policy, session: Session::new(facts), report, pictures, tap }
+        let (began, session) = (BEGINNING.elapsed(), Session::new(facts));
+        Self { began, policy, session, report, pictures, tap, latencies, sampler: Sampler::default() }
     }
 
     /// Has the session's messages judged by another policy from now on.
@@ -61,14 +66,22 @@ impl Inspector {
         now: Duration,
         awaited: &mut Vec<Ticket>,
     ) -> Verdict {
-        if let Some(tap) = &self.tap {
-            tap.note(direction, &message);
-        }
         if self.policy.name().is_some() {
             let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
             self.session.at(self.began + now, unix);
         }
-        let outcome = self.policy.judge(&mut self.session, direction, message);
+        let outcome = match self.sampler.is_next() {
+            false => self.policy.judge(&mut self.session, direction, message),
+            true => {
+                let began = std::time::Instant::now();
+                let outcome = self.policy.judge(&mut self.session, direction, message);
+                self.latencies.judging.note(began.elapsed());
+                outcome
+            }
+        };
+        if let Some(tap) = &mut self.tap {
+            tap.note(direction, &message, &outcome.verdict);
+        }
         if outcome.keep.is_some() || !outcome.findings.is_empty() {
             awaited.extend((self.report)(direction, &message, &outcome));
         }

@@ -63,6 +63,7 @@ fn rig_between(
                 time: Duration::from_secs(60),
             })),
             None,
+            Arc::default(),
         ),
         until: None,
         renew: None,

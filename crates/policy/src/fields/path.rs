@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use wicketgate_config::{At, OneOrMany, Problems};
 
-use super::view::{Field, Fields};
+use super::view::{Field, Fields, is_plain};
 
 /// Which fields are meant: `order.items[0].price`, `items[*].price`, `*.id`, `**.password`, `["a.b"]`, or `$` for the
 /// whole message.
@@ -61,6 +61,22 @@ impl Path {
             );
         };
         path.map_err(told).ok()
+    }
+
+    /// The same path for every entry of a list that it leads through.
+    pub(crate) fn widened(&self) -> String {
+        let mut text = String::new();
+        for step in &self.steps {
+            let dot = if text.is_empty() { "" } else { "." };
+            match step {
+                Step::Key(key) if is_plain(key) => text.extend([dot, key]),
+                Step::Key(key) => text.extend(["[", &serde_json::Value::from(&**key).to_string(), "]"]),
+                Step::Index(_) => text.push_str("[*]"),
+                Step::Each => text.extend([dot, "*"]),
+                Step::Deep => text.extend([dot, "**"]),
+            }
+        }
+        if text.is_empty() { "$".into() } else { text }
     }
 
     /// The path without its last name, and that name; none where it ends in no name, or begins nowhere.

@@ -39,6 +39,11 @@ impl GuardStep {
         Self { guard: Arc::new(guard), exclusions }
     }
 
+    /// Whether there is a rule of this id.
+    pub(super) fn has_rule(&self, id: &str) -> bool {
+        self.guard.exclusion(&[], &[id]).is_ok()
+    }
+
     pub(super) fn judge(&self, view: &View<'_>) -> Effect {
         SCAN.with_borrow_mut(|scan| {
             scan.reset();

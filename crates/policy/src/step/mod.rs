@@ -44,6 +44,7 @@ use self::replay::Replay;
 use self::schema::Schema;
 use self::watermark::Watermark;
 use crate::condition::Condition;
+use crate::exclusion::Excludes;
 use crate::fields::Path;
 use crate::finding::{Action, Enforcement, Hit};
 use crate::message::Direction;
@@ -205,6 +206,24 @@ impl Step {
     pub(crate) fn redacted(&self) -> impl Iterator<Item = &Path> {
         let redact = if let Work::Redact(redact) = &self.work { Some(redact) } else { None };
         redact.into_iter().flat_map(Redact::whole_paths)
+    }
+
+    /// What it can leave out of what it looks for; none where it cannot.
+    pub(crate) const fn excludes(&self) -> Option<Excludes> {
+        match self.work {
+            Work::Guard(_) => Some(Excludes::Guard),
+            Work::Crs(_) => Some(Excludes::Crs),
+            _ => None,
+        }
+    }
+
+    /// Whether it asks this rule, by the name that findings have for it.
+    pub(crate) fn has_rule(&self, rule: &str) -> bool {
+        match &self.work {
+            Work::Guard(guard) => guard.has_rule(rule),
+            Work::Crs(crs) => crs.has_rule(rule),
+            _ => false,
+        }
     }
 
     /// Judges one message.

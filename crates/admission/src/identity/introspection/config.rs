@@ -8,7 +8,7 @@ use serde::Deserialize;
 use wicketgate_config::{At, OneOrMany, Problems, Size, Table, Time};
 
 use crate::credential::{MAX_CREDENTIAL, Place, RawPlace};
-use crate::fetch::{Endpoint, FetchConfig, RawFetch};
+use crate::fetch::{Endpoint, FetchConfig, RawFetch, basic};
 use crate::identity::claims::{ClaimRules, RequiredClaim};
 use crate::secret::{RawSecret, Secret};
 
@@ -188,7 +188,7 @@ fn check_credentials(raw: At<RawCredentials>, problems: &mut Problems) -> Option
     let text = match raw.value {
         RawCredentials::Client(RawClient { id, secret }) => {
             let secret = RawSecret::check(secret, "the client's secret", 1, problems)?;
-            basic(&id, secret.reveal())
+            basic(&id, &secret).reveal().to_owned()
         }
         RawCredentials::Bearer(token) => {
             let token = RawSecret::check(At { value: token, place }, "the bearer token", 1, problems)?;
@@ -201,22 +201,4 @@ fn check_credentials(raw: At<RawCredentials>, problems: &mut Problems) -> Option
         return None;
     }
     Some(Secret::new(text))
-}
-
-/// RFC 6749 section 2.3.1: both are form-encoded first, since an id may have a colon.
-fn basic(id: &str, secret: &str) -> String {
-    use base64::Engine;
-    use base64::engine::general_purpose::STANDARD;
-    let encode = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
-    format!("Basic {}", STANDARD.encode(format!("{}:{}", encode(id), encode(secret))))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_client_is_encoded_as_the_standard_says() {
-        assert_eq!(basic("gate", "a:b c"), "Basic Z2F0ZTphJTNBYitj");
-    }
 }

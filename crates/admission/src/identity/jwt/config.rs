@@ -9,6 +9,7 @@ use wicketgate_config::{At, OneOrMany, Place as Where, Problems, Size, Table, Ti
 
 use super::algorithm::Algorithm;
 use super::cache::Times;
+use super::discovery::document_of;
 use super::source::read_file;
 use crate::credential::{MAX_CREDENTIAL, Place, RawPlace};
 use crate::fetch::{Endpoint, FetchConfig, RawFetch};
@@ -278,7 +279,7 @@ fn check_keys(
     match raw {
         RawKeys::Discovery => {
             let fetch = fetch.check(place, problems)?;
-            let document = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
+            let document = document_of(issuer);
             let document = At { value: document, place: issuer.place };
             Some(KeysConfig::Discovery(fetch.endpoint(&document, problems)?, fetch))
         }

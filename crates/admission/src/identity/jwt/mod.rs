@@ -6,6 +6,7 @@
 mod algorithm;
 mod cache;
 mod config;
+mod discovery;
 mod keyset;
 mod source;
 #[cfg(test)]
@@ -18,6 +19,7 @@ use std::time::SystemTime;
 pub use algorithm::Algorithm;
 pub use cache::Times;
 pub use config::{JwtConfig, KeysConfig, RawJwt, RawKeys};
+pub use discovery::Provider;
 
 use self::cache::KeyCache;
 use self::keyset::{KeySet, Unverified};

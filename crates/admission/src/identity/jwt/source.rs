@@ -2,8 +2,7 @@
 
 use std::path::PathBuf;
 
-use serde::Deserialize;
-
+use super::discovery::Provider;
 use super::keyset::KeySet;
 use crate::fetch::{Endpoint, FetchConfig, Fetcher};
 use crate::file::{self, Stamp};
@@ -57,8 +56,8 @@ impl Source {
         match &mut self.place {
             Place::Url(fetcher, endpoint) => fetch_jwks(fetcher, endpoint, max_keys).await.map(Some),
             Place::Discovery { fetcher, issuer, document, allow_http } => {
-                let found = discover(fetcher, issuer, document, *allow_http).await?;
-                fetch_jwks(fetcher, &found, max_keys).await.map(Some)
+                let found = Provider::discover(fetcher, issuer, document, *allow_http).await?;
+                fetch_jwks(fetcher, &found.keys, max_keys).await.map(Some)
             }
             Place::File { path, read } => {
                 let (file, last) = (path.clone(), *read);
@@ -77,27 +76,6 @@ async fn fetch_jwks(fetcher: &Fetcher, endpoint: &Endpoint, max_keys: usize) -> 
     let told = |error: &dyn std::fmt::Display| format!("{endpoint}: {error}");
     let text = fetcher.get(endpoint).await.map_err(|error| told(&error))?;
     KeySet::from_jwks(&text, max_keys).map_err(|error| told(&error))
-}
-
-/// OpenID Connect Discovery 1.0, sections 4.2 and 4.3.
-async fn discover(
-    fetcher: &Fetcher,
-    issuer: &str,
-    document: &Endpoint,
-    allow_http: bool,
-) -> Result<Endpoint, String> {
-    #[derive(Deserialize)]
-    struct Document {
-        issuer: String,
-        jwks_uri: String,
-    }
-    let text = fetcher.get(document).await.map_err(|error| format!("{document}: {error}"))?;
-    let found: Document = serde_json::from_slice(&text)
-        .map_err(|error| format!("{document}: no discovery document ({error})"))?;
-    if found.issuer != issuer {
-        return Err(format!("{document}: it is another issuer's"));
-    }
-    Endpoint::parse(&found.jwks_uri, allow_http).map_err(|why| format!("{document}: `jwks_uri`: {why}"))
 }
 
 /// The keys in a file, and what tells this file from the next; `None` where it is the last one.

@@ -8,6 +8,7 @@ mod session;
 mod terms;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use http::Response;
 use http::request::Parts;
@@ -77,6 +78,7 @@ async fn dial(
     let mut span = routed.trace.child("upstream", Kind::Client);
     prepare(routed, proxy, &mut parts, &mut span)?;
     let offer = Offer { subprotocols, extensions: terms.offer() };
+    let began = Instant::now();
     let opened = proxy.upstream.open(&routed.admitted, parts, &offer, affinity).await;
     let (target, status) = match &opened {
         Ok(Opened::WebSocket(socket)) => (Some(socket.target.address()), Some(socket.response.status)),
@@ -93,6 +95,7 @@ async fn dial(
     drop(span);
     match opened? {
         Opened::WebSocket(socket) => {
+            routed.route.latencies.handshake.note(began.elapsed());
             let extensions = terms.settle(&socket.extensions)?;
             Ok(Ok(Dialled { socket, extensions, config }))
         }

@@ -107,6 +107,7 @@ impl Session {
                 report(&shared, &live, &route),
                 shared.pictures.clone(),
                 Some(tap),
+                route.latencies.clone(),
             ),
             until: route.until(&registered.standing),
             control: registered.control.clone(),

@@ -58,6 +58,11 @@ impl Crs {
         Self(Arc::new(Inner { set, baseline, excluded, budget }))
     }
 
+    /// Whether there is a rule of this number.
+    pub(super) fn has_rule(&self, number: &str) -> bool {
+        number.parse().is_ok_and(|number| self.0.set.mask(&[number], &[]).is_ok())
+    }
+
     pub(super) fn judge(&self, view: &View<'_>) -> Effect {
         let inner = &*self.0;
         let seen: Vec<Seen<'_>> = view.fields.all().filter_map(|field| inner.see(&field)).collect();

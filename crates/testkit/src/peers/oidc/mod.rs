@@ -14,7 +14,7 @@ use crate::{
 
 /// A running provider on a free port of 127.0.0.1, over plain HTTP. Dropping it ends it.
 ///
-/// Every client name but `browser` is a service that may ask for tokens of its own name, and introspect and revoke
+/// Every client name but `browser` and `console` is a service that may ask for tokens of its own name, and introspect and revoke
 /// all others, with the secret of [`OidcProvider::client_secret`].
 #[derive(Debug)]
 pub struct OidcProvider {
@@ -103,6 +103,8 @@ impl TokenRequest {
 impl OidcProvider {
     /// The public client that takes authorization codes with PKCE, see [`OidcProvider::allow_redirects`].
     pub const BROWSER: &str = "browser";
+    /// A client that takes authorization codes with PKCE and the secret, see [`OidcProvider::allow_redirects`].
+    pub const CONSOLE: &str = "console";
     /// A client for who introspects tokens.
     pub const GATEWAY: &str = "gateway";
 
@@ -168,7 +170,12 @@ impl OidcProvider {
         self.command("revoke", json!({"token": token})).await.map(drop)
     }
 
-    /// Where the browser's client may be sent back to: these URIs exactly.
+    /// Has the claim `groups` of somebody hold these, where the scope `groups` is asked for.
+    pub async fn set_groups(&self, account: &str, all: &[&str]) -> Result<()> {
+        self.command("groups", json!({"account": account, "all": all})).await.map(drop)
+    }
+
+    /// Where the clients that take codes may be sent back to: these URIs exactly.
     pub async fn allow_redirects(&self, uris: &[&str]) -> Result<()> {
         self.command("redirects", json!({"uris": uris})).await.map(drop)
     }

@@ -26,13 +26,20 @@ const served = (indicator) => {
 };
 const life = (_, token) => token.resourceServer?.accessTokenTTL ?? 600;
 
-// Clients: "browser" is public, for authorization codes; every other name is a service with the one secret.
+// Clients: "browser" is public, for authorization codes, "console" takes them with the one secret, with which every other name is a
+// service.
 
 let redirects = [];
+const groups = new Map();
 const client = (id) => id === "browser"
   ? {
       client_id: id, redirect_uris: redirects, token_endpoint_auth_method: "none",
       grant_types: ["authorization_code"], response_types: ["code"],
+    }
+  : id === "console" ? {
+      client_id: id, client_secret: secret, redirect_uris: redirects, token_endpoint_auth_method: "client_secret_basic",
+      grant_types: ["authorization_code"], response_types: ["code"],
+      post_logout_redirect_uris: redirects.map((uri) => new URL("/sign-in", uri).href),
     }
   : {
       client_id: id, client_secret: secret, redirect_uris: [], response_types: [],
@@ -92,14 +99,20 @@ async function rotate(kept) {
     // An introspected service has no `sub` unless we say so; its JWT has one by itself.
     extraTokenClaims: (_, token) => ({
       ...(token.accountId ? {} : { sub: token.clientId }),
-      ...wanted(token.resourceServer.identifier()).claims,
+      // Whoever only signs in asks for no resource.
+      ...(token.resourceServer ? wanted(token.resourceServer.identifier()).claims : {}),
     }),
-    findAccount: (_, accountId) => ({ accountId, claims: () => ({ sub: accountId }) }),
+    findAccount: (_, accountId) => ({
+      accountId, claims: () => ({ sub: accountId, groups: groups.get(accountId) ?? [] }),
+    }),
+    // Whoever asks for groups finds them in the token itself.
+    claims: { openid: ["sub"], groups: ["groups"] },
+    conformIdTokenClaims: false,
     interactions: { url: (_, interaction) => `/interaction/${interaction.uid}` },
     // The only browser client is our own: nobody is asked for consent.
     async loadExistingGrant({ oidc }) {
       const grant = new oidc.provider.Grant({ clientId: oidc.client.clientId, accountId: oidc.session.accountId });
-      grant.addOIDCScope("openid");
+      grant.addOIDCScope("openid groups");
       for (const [indicator, { scope }] of Object.entries(oidc.resourceServers ?? {})) {
         grant.addResourceScope(indicator, scope);
       }
@@ -189,6 +202,7 @@ const commands = {
   rotate: async ({ keep }) => rotate(keep ? keys : []),
   delay: async ({ ms }) => { delay = ms; },
   redirects: async ({ uris }) => { redirects = uris; },
+  groups: async ({ account, all }) => { groups.set(account, all); },
   requests: async () => requests,
   secret: async () => secret,
   up: () => listen(front, ISSUER_PORT),

@@ -1,0 +1,106 @@
+//! The messages of a route's sessions, for an operator who looks on or learns. What leaves here has its secrets covered.
+
+use std::sync::Arc;
+
+use wicketgate_learn::Redactor;
+use wicketgate_policy::fields::Path;
+use wicketgate_policy::{DataKind, Direction};
+
+use crate::capture::{Batch, Bounds, Wanted, Watch};
+use crate::gateway::{Shared, Snapshot, Target};
+use crate::pump::config::Mode;
+
+/// Whose messages are meant, and which of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// Those of this route's sessions; where a session is given, its route serves.
+    pub route: Option<String>,
+    /// Those of the session of this number.
+    pub session: Option<u64>,
+    /// Those that travel this way.
+    pub direction: Option<Direction>,
+    /// Text, or binary ones.
+    pub kind: Option<DataKind>,
+}
+
+/// Why there are no messages to be seen.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unseen {
+    /// Nothing says whose.
+    #[error("say whose messages: give a route or a session")]
+    Nobody,
+    /// The session is over, or never was, or is another route's.
+    #[error("no session {0} is live on this route")]
+    NoSession(u64),
+    /// There is no such route, or it answers by itself.
+    #[error("there is no route `{0}` that leads to an upstream")]
+    NoRoute(String),
+    /// The route sends frames on without putting messages together.
+    #[error("the route does not put messages together: set `websocket.mode: messages`, or a policy")]
+    Apart,
+}
+
+/// Somebody who looks on. It ends when this is dropped.
+pub struct Watching {
+    route: Arc<str>,
+    watch: Watch,
+    /// The configuration whose secrets are covered.
+    followed: Arc<Snapshot>,
+}
+
+/// Begins to look on.
+///
+/// # Errors
+/// Why there are no messages to be seen.
+pub fn watch(shared: &Arc<Shared>, asked: Asked, bounds: Bounds) -> Result<Watching, Unseen> {
+    let Asked { route, session, direction, kind } = asked;
+    let route: Arc<str> = match (session, route) {
+        (None, None) => return Err(Unseen::Nobody),
+        (None, Some(route)) => route.into(),
+        (Some(session), route) => {
+            let live = shared.sessions.all().into_iter().find(|live| live.id == session);
+            let live = live.filter(|live| route.is_none_or(|route| *live.route == *route));
+            live.ok_or(Unseen::NoSession(session))?.route.clone()
+        }
+    };
+    let followed = shared.snapshot();
+    let redactor = redactor(&followed, &route, Vec::new())?;
+    let wanted = Wanted { session, direction, kind, ..Wanted::all_of(route.clone()) };
+    Ok(Watching { route, watch: shared.captures.watch(wanted, bounds, redactor), followed })
+}
+
+impl Watching {
+    /// The route whose sessions these are.
+    pub fn route(&self) -> &str {
+        &self.route
+    }
+
+    /// The messages since the last time. None where the route is not there any more, or nobody had asked for too long.
+    pub fn take(&mut self, shared: &Shared) -> Option<Batch> {
+        let Self { route, watch, followed } = self;
+        watch.take(|| {
+            // A configuration that is followed since may call more fields secret.
+            let now = shared.snapshot();
+            if Arc::ptr_eq(&now, followed) {
+                return Ok(None);
+            }
+            let renewed = redactor(&now, route, Vec::new())?;
+            *followed = now;
+            Ok::<_, Unseen>(Some(renewed))
+        })
+    }
+}
+
+/// What covers the secrets in a route's messages: by their names and looks, those that its policy redacts, and those that are named.
+///
+/// # Errors
+/// Why there are no messages to be seen.
+pub fn redactor(snapshot: &Snapshot, route: &str, secrets: Vec<Path>) -> Result<Redactor, Unseen> {
+    let Some(Target::Proxy(proxy)) = snapshot.route(route).map(|route| &route.target) else {
+        return Err(Unseen::NoRoute(route.to_owned()));
+    };
+    match proxy.websocket.as_ref().is_some_and(|websocket| websocket.mode == Mode::Messages) {
+        true => Ok(Redactor::new(proxy.policy.clone(), secrets)),
+        false => Err(Unseen::Apart),
+    }
+}
