@@ -32,7 +32,7 @@ pub use passwords::without_passwords;
 pub use place::{At, Item, Place};
 pub use problem::{Problem, Problems, Severity};
 pub use read::read;
-pub use report::{Report, Style, without_passwords};
+pub use report::{Report, Style};
 pub use secret::{RawSecret, Secret};
 pub use source::{Source, Sources};
 pub use tree::{Content, Entry, Node, Scalar};
