@@ -113,12 +113,12 @@ fn mistakes_are_told_with_their_place_and_without_secrets() {
         ("  otlp: {url: 'https://a.example'}\n  metrics: {interval: 1ms}\n", ":5:23", "outside its bounds"),
         (
             "  otlp: {url: 'https://a.example', headers: {a b: {value: 5ecret}}}\n  traces: on\n",
-            ":4:47",
+            ":4:46",
             "no header",
         ),
         (
             "  otlp: {url: 'https://a.example', headers: {a: {file: /nowhere}}}\n  traces: on\n",
-            ":4:50",
+            ":4:49",
             "cannot be read",
         ),
         ("  otlp: {url: 'https://a.example', ca: /nowhere}\n  traces: on\n", ":4:40", "no usable authority"),
