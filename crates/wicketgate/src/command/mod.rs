@@ -29,6 +29,7 @@ mod table;
 mod test_policy;
 mod throughput;
 mod watermark;
+mod way;
 
 use std::process::ExitCode;
 
