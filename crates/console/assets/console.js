@@ -9,6 +9,12 @@ const number = (value) => String(Math.round(value)).replace(/\B(?=(\d{3})+$)/g, 
 const units = {
   number,
   rate: (value) => (value >= 0.05 && value < 10 ? value.toFixed(1) : number(value)),
+  millis: (value) => {
+    if (value === 0) return "–";
+    if (value < 1) return (value * 1000).toFixed(0) + " µs";
+    if (value < 1000) return value.toFixed(value < 10 ? 1 : 0) + " ms";
+    return (value / 1000).toFixed(1) + " s";
+  },
   bytes: (value) => {
     const names = ["B", "KiB", "MiB", "GiB", "TiB"];
     let unit = 0;
@@ -22,7 +28,7 @@ const units = {
 
 /* The line of a chart in a field of 300 by 64, the latest value at its right end. */
 function draw(svg, values) {
-  const top = Math.max(1, ...values);
+  const top = Math.max(0, ...values) || 1;
   const left = KEPT - values.length;
   const point = (value, at) => `${(((left + at) * 300) / (KEPT - 1)).toFixed(1)},${(62 - (value / top) * 58).toFixed(1)}`;
   svg.querySelector("polyline").setAttribute("points", values.map(point).join(" "));
@@ -113,6 +119,20 @@ function ask() {
   });
 }
 
+/* Copying needs a script, and a place that browsers trust. */
+function copying() {
+  if (!navigator.clipboard) return;
+  for (const button of document.querySelectorAll("[data-copy]")) {
+    button.hidden = false;
+    button.addEventListener("click", async () => {
+      const text = document.getElementById(button.dataset.copy).textContent;
+      const done = await navigator.clipboard.writeText(text).then(() => "Copied", () => "Not copied: select it by hand");
+      button.textContent = done;
+    });
+  }
+}
+
 charts();
 keepFresh();
+copying();
 ask();

@@ -21,7 +21,7 @@ pub struct Wishes(mpsc::Receiver<Wish>);
 pub struct Wish {
     /// Who.
     subject: String,
-    method: &'static str,
+    method: String,
     from: IpAddr,
     token: Option<String>,
     granted: oneshot::Sender<bool>,
@@ -39,7 +39,7 @@ impl Control {
         let (granted, answer) = oneshot::channel();
         let wish = Wish {
             subject: who.subject.unwrap_or_default().to_owned(),
-            method: if who.token_id.is_some() { "token" } else { "password" },
+            method: who.method.unwrap_or_default().to_owned(),
             from: who.client?,
             token: who.token_id.map(str::to_owned),
             granted,
@@ -66,7 +66,7 @@ impl Wish {
             listener: Some(crate::origin::NAME),
             client: Some(self.from),
             subject: Some(&self.subject),
-            method: Some(self.method),
+            method: Some(&self.method),
             token_id: self.token.as_deref(),
             ..Who::default()
         }

@@ -1,7 +1,5 @@
 //! All paths, and what holds for every answer.
 
-use std::time::Duration;
-
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
@@ -18,9 +16,6 @@ use crate::api::{self, error::Problem};
 use crate::pages;
 use crate::state::Shared;
 
-/// Time for an answer. What streams begins within it.
-const PATIENCE: Duration = Duration::from_secs(60);
-
 /// What browsers may do with an answer: use what comes from here, and nothing else.
 const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
                    form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
@@ -35,7 +30,7 @@ pub(crate) fn router(shared: Shared) -> Router {
         .method_not_allowed_fallback(async || {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this is not done here")
         })
-        .layer(DefaultBodyLimit::max(gate::MAX_BODY))
+        .layer(DefaultBodyLimit::max(shared.limits.body))
         .layer(from_fn_with_state(shared.clone(), all))
         .with_state(shared)
 }
@@ -46,7 +41,7 @@ async fn all(State(shared): State<Shared>, request: Request, next: Next) -> Resp
     let host = hosts.next().filter(|_| hosts.next().is_none()).and_then(|host| host.to_str().ok());
     let is_ours = host.is_some_and(|host| shared.config.load().serves(host, shared.own));
     let mut response = match is_ours {
-        true => timeout(PATIENCE, next.run(request)).await.unwrap_or_else(|_| {
+        true => timeout(shared.limits.answer_timeout, next.run(request)).await.unwrap_or_else(|_| {
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, "this took too long").into_response()
         }),
         false => {

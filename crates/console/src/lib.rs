@@ -7,6 +7,7 @@
 mod access;
 mod api;
 mod control;
+mod followed;
 mod front;
 mod origin;
 mod pages;
@@ -15,7 +16,10 @@ mod samples;
 mod server;
 mod show;
 mod state;
+mod waits;
+mod watching;
 
 pub use access::password::hash;
 pub use control::{Control, Wish, Wishes};
+pub use followed::Followed;
 pub use server::{Console, Parts, Serving};

@@ -10,6 +10,8 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use wicketgate_gateway::gateway::Shared as Gateway;
 use wicketgate_gateway::operate::traffic::Overview;
 
+use crate::waits::{Waits, p99};
+
 /// How often the figures are looked at.
 pub(crate) const EVERY: Duration = Duration::from_secs(2);
 /// How many are kept: five minutes.
@@ -19,6 +21,7 @@ pub(crate) const KEPT: usize = 150;
 #[derive(Debug)]
 pub(crate) struct Samples {
     kept: Mutex<VecDeque<Arc<Sample>>>,
+    pub(crate) waits: Waits,
     news: watch::Sender<Arc<Sample>>,
 }
 
@@ -30,6 +33,10 @@ pub(crate) struct Sample {
     pub(crate) bytes: f64,
     pub(crate) refusals: f64,
     pub(crate) findings: f64,
+    /// Within how many milliseconds ninety-nine of a hundred upstreams have answered a handshake.
+    pub(crate) handshake: f64,
+    /// Within how many milliseconds ninety-nine of a hundred messages were judged.
+    pub(crate) judging: f64,
     pub(crate) routes: Vec<RouteSample>,
 }
 
@@ -44,7 +51,7 @@ pub(crate) struct RouteSample {
 
 impl Default for Samples {
     fn default() -> Self {
-        Self { kept: Mutex::default(), news: watch::Sender::new(Arc::default()) }
+        Self { kept: Mutex::default(), waits: Waits::default(), news: watch::Sender::new(Arc::default()) }
     }
 }
 
@@ -79,11 +86,14 @@ pub(crate) async fn keep(samples: &Samples, gateway: &Gateway) {
     let mut ticks = interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let (mut last, mut at) = (Overview::of(gateway), Instant::now());
+    samples.waits.look(gateway);
     ticks.tick().await;
     loop {
         ticks.tick().await;
         let (next, now) = (Overview::of(gateway), Instant::now());
-        samples.add(Sample::between(&last, &next, now - at));
+        let waited = samples.waits.look(gateway);
+        let sample = Sample::between(&last, &next, now - at);
+        samples.add(Sample { handshake: p99(&waited.handshake), judging: p99(&waited.judging), ..sample });
         (last, at) = (next, now);
     }
 }
@@ -113,6 +123,7 @@ impl Sample {
             refusals: rate(refusals(last), refusals(next)),
             findings: rate(last.findings, next.findings),
             routes,
+            ..Self::default()
         }
     }
 }
@@ -125,8 +136,14 @@ mod tests {
 
     fn overview(messages: u64, refusals: u64) -> Overview {
         let from_clients = Sent { messages, dropped: 0, bytes: messages * 10 };
-        let route =
-            RouteTraffic { route: "chat".into(), sessions: 1, from_clients, from_upstreams: from_clients };
+        let from_upstreams = from_clients;
+        let route = RouteTraffic {
+            route: "chat".into(),
+            sessions: 1,
+            from_clients,
+            from_upstreams,
+            ..RouteTraffic::default()
+        };
         let refusals = vec![Refusals { reason: "origin", count: refusals }];
         Overview { sessions: 1, routes: vec![route], refusals, ..Overview::default() }
     }

@@ -12,25 +12,23 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket};
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Handle};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use wicketgate_gateway::console::ConsoleConfig;
+use wicketgate_gateway::config::{Config, Moment};
+use wicketgate_gateway::console::{ConsoleConfig, ConsoleLimits};
 use wicketgate_gateway::gateway::Shared as Gateway;
 use wicketgate_gateway::net::Socket;
 use wicketgate_gateway::tls::{TlsServer, TlsStream};
 
 use crate::control::Control;
+use crate::followed::Followed;
 use crate::front;
 use crate::origin::From;
 use crate::samples;
 use crate::state::{Given, Shared};
 
-/// Time for a handshake, and for a request's head.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// The longest head, in bytes.
-const MAX_HEAD: usize = 16 << 10;
 /// The most header lines.
 const MAX_HEADERS: usize = 64;
 /// Connections that wait to be accepted.
@@ -53,6 +51,8 @@ pub struct Parts {
     pub gateway: Arc<Gateway>,
     /// The main file of its configuration.
     pub file: PathBuf,
+    /// What it follows.
+    pub followed: Followed,
     /// The audit store, where there is one.
     pub store: Option<PathBuf>,
     /// Where wishes are told.
@@ -62,6 +62,7 @@ pub struct Parts {
 /// The console at work. It ends when this is dropped.
 pub struct Serving {
     shared: Shared,
+    handle: Handle,
     stop: CancellationToken,
     thread: Option<JoinHandle<()>>,
 }
@@ -92,19 +93,23 @@ impl Console {
     /// # Errors
     /// The system's own, or TLS cannot be set up.
     pub fn serve(self, parts: Parts) -> io::Result<Serving> {
-        let Parts { gateway, file, store, control } = parts;
+        let Parts { gateway, file, followed, store, control } = parts;
         let own = self.address()?;
         let tls = self.config.tls.clone();
         let tls = tls.map(|tls| TlsServer::new(tls, vec![b"http/1.1"], &Arc::default(), None));
         let tls = tls.transpose().map_err(io::Error::other)?.map(Arc::new);
         let connections = self.config.connections;
-        let shared = Shared::new(Given { gateway, config: self.config, own, file, store, control });
-        let stop = CancellationToken::new();
+        // What fetches a provider's keys runs there too.
         let runtime = Builder::new_current_thread()
             .enable_all()
             .max_blocking_threads(BLOCKING)
             .thread_name("console-files")
             .build()?;
+        let handle = runtime.handle().clone();
+        let entered = handle.enter();
+        let shared = Shared::new(Given { gateway, config: self.config, own, file, followed, store, control });
+        drop(entered);
+        let stop = CancellationToken::new();
         let (served, stopped) = (shared.clone(), stop.clone());
         let thread = std::thread::Builder::new().name("console".into()).spawn(move || {
             runtime.block_on(async {
@@ -118,14 +123,15 @@ impl Console {
             // What still reads a file is not waited for.
             runtime.shutdown_background();
         })?;
-        Ok(Serving { shared, stop, thread: Some(thread) })
+        Ok(Serving { shared, handle, stop, thread: Some(thread) })
     }
 }
 
 impl Serving {
-    /// Follows a new configuration; without the section nobody may use the console any more.
-    pub fn follow(&self, config: Option<&ConsoleConfig>) {
-        self.shared.follow(config);
+    /// Follows a new configuration, whose files are `files`; without the section nobody may use the console any more.
+    pub fn follow(&self, config: &Config, files: Moment) {
+        let _entered = self.handle.enter();
+        self.shared.follow(config, files);
     }
 }
 
@@ -148,6 +154,7 @@ async fn serve(
         Ok(listener) => listener,
         Err(error) => return tracing::error!(%error, "the console cannot listen"),
     };
+    let limits = shared.limits;
     let router = front::router(shared);
     let places = Arc::new(Semaphore::new(connections));
     loop {
@@ -164,14 +171,14 @@ async fn serve(
         tokio::spawn(async move {
             let from = peer.ip().to_canonical();
             match tls {
-                None => connection(stream, router, from).await,
+                None => connection(stream, router, from, limits).await,
                 Some(tls) => {
                     let Ok(current) = tls.current() else { return };
-                    let deadline = Some(Instant::now() + PATIENCE);
+                    let deadline = Some(Instant::now() + limits.head_timeout);
                     match Box::pin(TlsStream::accept(Socket::Tcp(stream), current.config.clone(), deadline))
                         .await
                     {
-                        Ok(stream) => connection(stream, router, from).await,
+                        Ok(stream) => connection(stream, router, from, limits).await,
                         Err(error) => tracing::debug!(%from, %error, "no TLS with the console"),
                     }
                 }
@@ -185,6 +192,7 @@ async fn connection(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     router: axum::Router,
     from: IpAddr,
+    limits: ConsoleLimits,
 ) {
     let service = tower::ServiceExt::map_request(router, move |mut request: http::Request<_>| {
         request.extensions_mut().insert(From(from));
@@ -192,8 +200,8 @@ async fn connection(
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(PATIENCE)
-        .max_buf_size(MAX_HEAD)
+        .header_read_timeout(limits.head_timeout)
+        .max_buf_size(limits.head)
         .max_headers(MAX_HEADERS)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
     if let Err(error) = connection.await {

@@ -55,6 +55,22 @@ pub(crate) fn rate(rate: f64) -> String {
     }
 }
 
+/// Milliseconds in the unit that suits.
+pub(crate) fn millis(millis: f64) -> String {
+    match millis {
+        0.0 => "–".into(),
+        ..1.0 => format!("{:.0} µs", millis * 1000.0),
+        ..10.0 => format!("{millis:.1} ms"),
+        ..1000.0 => format!("{millis:.0} ms"),
+        _ => format!("{:.1} s", millis / 1000.0),
+    }
+}
+
+/// A span in the unit that suits; none where there was none.
+pub(crate) fn time(time: Option<Duration>) -> String {
+    millis(time.unwrap_or_default().as_secs_f64() * 1000.0)
+}
+
 /// Bytes in the unit that suits.
 pub(crate) fn bytes(bytes: f64) -> String {
     let units = ["B", "KiB", "MiB", "GiB", "TiB"];
@@ -82,6 +98,9 @@ mod tests {
             (bytes(512.0), bytes(1536.0), bytes(5e12)),
             ("512 B".into(), "1.5 KiB".into(), "4.5 TiB".into())
         );
+        let times = [0.0, 0.0127, 2.34, 250.0, 1500.0].map(millis);
+        assert_eq!(times, ["–", "13 µs", "2.3 ms", "250 ms", "1.5 s"]);
+        assert_eq!((time(None), time(Some(Duration::from_millis(12)))), ("–".into(), "12 ms".into()));
         assert_eq!(span(Duration::from_secs(59)), "59 s");
         assert_eq!(span(Duration::from_secs(3_700)), "1 h 1 min");
         assert_eq!(span(Duration::from_secs(200_000)), "2 d 7 h");

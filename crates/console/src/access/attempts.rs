@@ -43,13 +43,23 @@ impl Attempts {
     /// How long it takes until there may be one again.
     pub(crate) fn count(&self, config: SignInConfig, from: IpAddr, user: &str) -> Result<(), Duration> {
         let now = self.start.elapsed();
-        let take = |table: &Table<Used>, key: u64, per_minute: u32| {
-            let rate = Rate::new(per_minute.into(), u64::from(per_minute) * ATTEMPT);
-            table.with(key, now, |used, _| used.0.try_take(rate, now, ATTEMPT))
-        };
-        take(&self.addresses, self.hash.hash_one(network(from)), config.per_address)?;
-        take(&self.users, self.hash.hash_one(user), config.per_user)
+        self.count_address(config, from)?;
+        take(&self.users, self.hash.hash_one(user), config.per_user, now)
     }
+
+    /// Counts an attempt by somebody who is known elsewhere, or not at all.
+    ///
+    /// # Errors
+    /// How long it takes until there may be one again.
+    pub(crate) fn count_address(&self, config: SignInConfig, from: IpAddr) -> Result<(), Duration> {
+        let now = self.start.elapsed();
+        take(&self.addresses, self.hash.hash_one(network(from)), config.per_address, now)
+    }
+}
+
+fn take(table: &Table<Used>, key: u64, per_minute: u32, now: Duration) -> Result<(), Duration> {
+    let rate = Rate::new(per_minute.into(), u64::from(per_minute) * ATTEMPT);
+    table.with(key, now, |used, _| used.0.try_take(rate, now, ATTEMPT))
 }
 
 /// What one party has for itself: an address of IPv4, a network of 64 bits of IPv6.

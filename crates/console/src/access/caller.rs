@@ -3,8 +3,9 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use http::header::GetAll;
 use http::header::{AUTHORIZATION, COOKIE};
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use wicketgate_audit::Who;
 use wicketgate_config::Secret;
 use wicketgate_gateway::console::Scope;
@@ -55,9 +56,9 @@ impl Caller {
     }
 
     pub(crate) fn by_cookie(shared: &Shared, headers: &HeaderMap, from: IpAddr) -> Option<Self> {
-        let id = cookie(headers)?;
+        let id = value_of(headers.get_all(COOKIE), COOKIE_NAME)?;
         let session = shared.sessions.find(id, &shared.config.load(), !headers.contains_key(REFRESH))?;
-        let (name, scope) = (session.user.name.clone(), session.user.role.scope());
+        let (name, scope) = (session.name.clone(), session.role.scope());
         Some(Self { name, scope, from, by: By::Session(session) })
     }
 
@@ -65,7 +66,7 @@ impl Caller {
     pub(crate) fn who(&self) -> Who<'_> {
         let (method, token_id) = match &self.by {
             By::Token => ("token", Some(&*self.name)),
-            By::Session(_) => ("password", None),
+            By::Session(session) => (session.method(), None),
         };
         Who {
             listener: Some(NAME),
@@ -86,14 +87,14 @@ impl Caller {
     }
 }
 
-/// The session's id, where there is exactly one.
-fn cookie(headers: &HeaderMap) -> Option<&str> {
-    let all = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let mut ids = all
+/// The value of a cookie, where there is exactly one of this name.
+pub(crate) fn value_of<'h>(cookies: GetAll<'h, HeaderValue>, name: &str) -> Option<&'h str> {
+    let all = cookies.iter().filter_map(|value| value.to_str().ok());
+    let mut values = all
         .flat_map(|value| value.split(';'))
-        .filter_map(|pair| pair.trim().strip_prefix(COOKIE_NAME)?.strip_prefix('='));
-    match (ids.next(), ids.next()) {
-        (Some(id), None) => Some(id),
+        .filter_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='));
+    match (values.next(), values.next()) {
+        (Some(value), None) => Some(value),
         _ => None,
     }
 }
@@ -107,7 +108,7 @@ mod tests {
         let of = |value: &'static str| {
             let mut headers = HeaderMap::new();
             headers.insert(COOKIE, http::HeaderValue::from_static(value));
-            cookie(&headers).map(str::to_owned)
+            value_of(headers.get_all(COOKIE), COOKIE_NAME).map(str::to_owned)
         };
         assert_eq!(of("a=b; __Host-wicketgate=x").as_deref(), Some("x"));
         for bad in

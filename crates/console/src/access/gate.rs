@@ -1,7 +1,5 @@
 //! Every request passes here before anything answers it: whose it is, whether that caller may, and whether a change was meant.
 
-use std::time::Duration;
-
 use axum::body::{Body, to_bytes};
 use axum::extract::{Extension, MatchedPath, Request, State};
 use axum::middleware::Next;
@@ -17,10 +15,6 @@ use crate::api::error::Problem;
 use crate::origin::From;
 use crate::state::Shared;
 
-/// The longest body, in bytes.
-pub(crate) const MAX_BODY: usize = 64 << 10;
-/// Time for a body.
-const PATIENCE: Duration = Duration::from_secs(10);
 /// The header that shows the CSRF token where there is no form.
 const CSRF: &str = "x-csrf-token";
 
@@ -34,7 +28,7 @@ pub(crate) async fn api(
     request: Request,
     next: Next,
 ) -> Response {
-    let (mut request, needed) = match scoped(request, crate::api::needed).await {
+    let (mut request, needed) = match scoped(&shared, request, crate::api::needed).await {
         Ok(scoped) => scoped,
         Err(problem) => return problem.into_response(),
     };
@@ -76,7 +70,7 @@ pub(crate) async fn pages(
     request: Request,
     next: Next,
 ) -> Response {
-    let (mut request, needed) = match scoped(request, crate::pages::needed).await {
+    let (mut request, needed) = match scoped(&shared, request, crate::pages::needed).await {
         Ok(scoped) => scoped,
         Err(problem) => return crate::pages::refused(None, &problem),
     };
@@ -85,7 +79,7 @@ pub(crate) async fn pages(
     };
     if let (Some(session), false) = (caller.session(), request.method().is_safe()) {
         let (parts, body) = request.into_parts();
-        let bytes = to_bytes(body, MAX_BODY).await.unwrap_or_default();
+        let bytes = to_bytes(body, shared.limits.body).await.unwrap_or_default();
         let shown = url::form_urlencoded::parse(&bytes).find(|(name, _)| name == "csrf");
         let is_meant = shown.is_some_and(|(_, shown)| Secret::new(shown) == session.csrf);
         if !is_own(&shared, &parts.headers) || !is_meant {
@@ -107,21 +101,22 @@ pub(crate) async fn pages(
 }
 
 /// The request with its body read, and what it needs.
-async fn scoped(request: Request, needed: Needed) -> Result<(Request, Scope), Problem> {
+async fn scoped(shared: &Shared, request: Request, needed: Needed) -> Result<(Request, Scope), Problem> {
     let path = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let method = if request.method() == Method::HEAD { &Method::GET } else { request.method() };
     let Some(needed) = path.and_then(|path| needed(method, &path)) else {
         return Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this is not done here"));
     };
-    Ok((whole(request).await?, needed))
+    Ok((whole(shared, request).await?, needed))
 }
 
 /// The request with its body, which is bounded and comes in time.
-pub(crate) async fn whole(request: Request) -> Result<Request, Problem> {
+pub(crate) async fn whole(shared: &Shared, request: Request) -> Result<Request, Problem> {
     let (parts, body) = request.into_parts();
-    match timeout(PATIENCE, to_bytes(body, MAX_BODY)).await {
+    let most = shared.limits.body;
+    match timeout(shared.limits.body_timeout, to_bytes(body, most)).await {
         Ok(Ok(bytes)) => Ok(Request::from_parts(parts, Body::from(bytes))),
-        Ok(Err(_)) => Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("at most {MAX_BODY} bytes"))),
+        Ok(Err(_)) => Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("at most {most} bytes"))),
         Err(_) => Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not come in time")),
     }
 }

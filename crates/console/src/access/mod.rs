@@ -3,5 +3,6 @@
 pub(crate) mod attempts;
 pub(crate) mod caller;
 pub(crate) mod gate;
+pub(crate) mod openid;
 pub mod password;
 pub(crate) mod sessions;

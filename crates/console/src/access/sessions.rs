@@ -9,7 +9,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use wicketgate_config::Secret;
-use wicketgate_gateway::console::{ConsoleConfig, User};
+use wicketgate_gateway::console::{ConsoleConfig, OpenIdConfig, Role, User};
 
 type Key = [u8; 32];
 
@@ -24,8 +24,11 @@ pub(crate) struct Sessions {
 #[derive(Debug)]
 pub(crate) struct Session {
     key: Key,
-    /// The user, as the configuration had it at sign-in.
-    pub(crate) user: User,
+    /// Who it is.
+    pub(crate) name: String,
+    /// What they may do.
+    pub(crate) role: Role,
+    proof: Proof,
     /// What a change has to show, so that no other page can ask for it.
     pub(crate) csrf: Secret,
     since: Duration,
@@ -35,18 +38,44 @@ pub(crate) struct Session {
     pub(crate) notice: Mutex<Option<String>>,
 }
 
+/// By what somebody was signed in. They are signed out when the configuration does not have it any more.
+#[derive(Clone, Debug)]
+pub(crate) enum Proof {
+    /// A user's password, and what else the configuration had of the user.
+    Password(Box<User>),
+    /// A provider's word.
+    OpenId(Arc<OpenIdConfig>),
+}
+
+impl Proof {
+    /// The word for the audit.
+    pub(crate) const fn method(&self) -> &'static str {
+        match self {
+            Self::Password(_) => "password",
+            Self::OpenId(_) => "openid",
+        }
+    }
+
+    fn is_in(&self, config: &ConsoleConfig) -> bool {
+        match self {
+            Self::Password(user) => config.users.contains(user),
+            Self::OpenId(openid) => config.openid.as_ref().is_some_and(|now| **now == **openid),
+        }
+    }
+}
+
 impl Sessions {
     pub(crate) fn new() -> Self {
         Self { start: Instant::now(), open: Mutex::default() }
     }
 
-    /// Signs a user in; gives the id, for the browser alone.
-    pub(crate) fn open(&self, user: &User, config: &ConsoleConfig) -> Secret {
+    /// Signs somebody in; gives the id, for the browser alone.
+    pub(crate) fn open(&self, name: &str, role: Role, proof: Proof, config: &ConsoleConfig) -> Secret {
         let (id, now) = (random(), self.start.elapsed());
         let key = key(id.reveal());
         let used = AtomicU64::new(millis(now));
-        let session =
-            Session { key, user: user.clone(), csrf: random(), since: now, used, notice: Mutex::default() };
+        let (name, csrf, notice) = (name.to_owned(), random(), Mutex::default());
+        let session = Session { key, name, role, proof, csrf, since: now, used, notice };
         let mut open = self.lock();
         open.retain(|_, session| session.is_good(config, now));
         while open.len() >= config.sessions {
@@ -89,12 +118,22 @@ impl Sessions {
 }
 
 impl Session {
-    /// Whether its time is not over, and the configuration still has its user, unchanged.
+    /// Whether its time is not over, and the configuration still has what it rests on, unchanged.
     fn is_good(&self, config: &ConsoleConfig, now: Duration) -> bool {
         let used = Duration::from_millis(self.used.load(Ordering::Relaxed));
         now.saturating_sub(self.since) < config.session_lifetime
             && now.saturating_sub(used) < config.session_idle
-            && config.users.contains(&self.user)
+            && self.proof.is_in(config)
+    }
+
+    /// By what they were signed in, in a word.
+    pub(crate) const fn method(&self) -> &'static str {
+        self.proof.method()
+    }
+
+    /// Whether a provider vouches for them.
+    pub(crate) const fn is_by_openid(&self) -> bool {
+        matches!(self.proof, Proof::OpenId(_))
     }
 
     /// Has the next page say something first.
@@ -142,14 +181,19 @@ mod tests {
         raw.check(&mut Problems::default()).unwrap()
     }
 
+    fn open(sessions: &Sessions, config: &ConsoleConfig, user: usize) -> Secret {
+        let user = &config.users[user];
+        sessions.open(&user.name, user.role, Proof::Password(Box::new(user.clone())), config)
+    }
+
     #[test]
     fn an_id_is_good_until_its_user_changes_or_is_signed_out() {
         let (sessions, config) = (Sessions::new(), config(""));
-        let id = sessions.open(&config.users[0], &config);
+        let id = open(&sessions, &config, 0);
         let found = sessions.find(id.reveal(), &config, true).unwrap();
-        assert_eq!(found.user.name, "ann");
+        assert_eq!((found.name.as_str(), found.method()), ("ann", "password"));
         assert!(sessions.find("", &config, true).is_none() && sessions.find("x", &config, true).is_none());
-        assert_ne!(sessions.open(&config.users[0], &config), id);
+        assert_ne!(open(&sessions, &config, 0), id);
         let mut without = config.clone();
         without.users.remove(0);
         assert!(!sessions.is_open(&found, &without) && sessions.is_open(&found, &config));
@@ -160,12 +204,12 @@ mod tests {
     #[test]
     fn the_idlest_makes_room() {
         let (sessions, config) = (Sessions::new(), config(", \"sessions\": 2"));
-        let one = sessions.open(&config.users[0], &config);
-        let two = sessions.open(&config.users[1], &config);
+        let one = open(&sessions, &config, 0);
+        let two = open(&sessions, &config, 1);
         let idle = sessions.find(one.reveal(), &config, false).unwrap();
         sessions.find(two.reveal(), &config, false).unwrap().used.store(9, Ordering::Relaxed);
         idle.used.store(7, Ordering::Relaxed);
-        let three = sessions.open(&config.users[0], &config);
+        let three = open(&sessions, &config, 0);
         let is_there = |id: &Secret| sessions.find(id.reveal(), &config, false).is_some();
         assert!(!is_there(&one) && is_there(&two) && is_there(&three));
     }

@@ -32,7 +32,8 @@ pub(super) async fn live(State(shared): State<Shared>, Extension(caller): Extens
     Sse::new(stream).keep_alive(KeepAlive::default()).into_response()
 }
 
-fn is_good(shared: &Shared, caller: &Caller) -> bool {
+/// Whether the caller still may what was allowed.
+pub(super) fn is_good(shared: &Shared, caller: &Caller) -> bool {
     let config = shared.config.load();
     match caller.session() {
         Some(session) => shared.sessions.is_open(session, &config),

@@ -3,6 +3,7 @@
 
 pub(crate) mod error;
 mod live;
+mod messages;
 mod openapi;
 mod operation;
 pub(crate) mod operations;
@@ -25,11 +26,14 @@ pub(crate) fn router() -> Router<Shared> {
         .route("/api/v1/me", get(operations::me))
         .route("/api/v1/overview", get(operations::overview))
         .route("/api/v1/live", get(live::live))
+        .route("/api/v1/messages", get(messages::messages))
         .route("/api/v1/sessions", get(operations::sessions).delete(operations::kick))
         .route("/api/v1/sessions/{session}", get(operations::session))
+        .route("/api/v1/doctor", post(operations::doctor))
         .route("/api/v1/routes", get(operations::routes))
         .route("/api/v1/upstreams", get(operations::upstreams))
         .route("/api/v1/findings", get(operations::findings))
+        .route("/api/v1/findings/{finding}", get(operations::finding))
         .route("/api/v1/relay", axum::routing::delete(operations::relay_kick))
         .route("/api/v1/relay/endpoints", get(operations::relay_endpoints))
         .route("/api/v1/relay/sessions", get(operations::relay_sessions))
@@ -38,6 +42,7 @@ pub(crate) fn router() -> Router<Shared> {
         .route("/api/v1/audit", get(operations::audit))
         .route("/api/v1/audit/verify", post(operations::verify))
         .route("/api/v1/configuration", get(operations::configuration))
+        .route("/api/v1/configuration/changes", get(operations::configuration_changes))
         .route("/api/v1/configuration/check", post(operations::check))
         .route("/api/v1/configuration/reload", post(operations::reload))
 }

@@ -48,8 +48,9 @@ fn make() -> Value {
 
 fn describe(operation: &Operation, problem: &Schema, generator: &mut SchemaGenerator) -> Value {
     let problem = |description: &str| json!({ "description": description, "content": { "application/problem+json": { "schema": problem } } });
-    let in_path = operation.path.contains("{session}").then(|| {
-        json!({ "name": "session", "in": "path", "required": true, "schema": { "type": "integer", "minimum": 0 } })
+    let named = operation.path.split_once('{').and_then(|(_, rest)| rest.split_once('}'));
+    let in_path = named.map(|(name, _)| {
+        json!({ "name": name, "in": "path", "required": true, "schema": { "type": "integer", "minimum": 0 } })
     });
     let in_query = operation.query.iter().map(|(name, about)| {
         json!({ "name": name, "in": "query", "description": about, "schema": { "type": "string" } })

@@ -4,10 +4,14 @@ use http::Method;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use wicketgate_admission::revocation::Revocation;
 use wicketgate_gateway::console::Scope;
-use wicketgate_gateway::operate::{certificates, kick, places, relay, revocations, sessions, traffic};
+use wicketgate_gateway::operate::{
+    certificates, doctor, kick, places, relay, revocations, sessions, traffic,
+};
 
-use super::operations::{Checked, Configuration, Findings, Me, Reloaded, Rows};
+use super::operations::{Checked, Configuration, Findings, Me, OneFinding, Reloaded, Rows};
+use crate::followed::Changes;
 use crate::records::Verified;
+use crate::watching::Seen;
 
 /// An operation.
 pub(super) struct Operation {
@@ -35,6 +39,13 @@ const PARTIES: &[(&str, &str)] = &[
     ("session", "A private session. Give one of the three."),
     ("agent", "An agent, with all of its sessions."),
     ("client", "A client, with all of its sessions."),
+];
+const WATCHED: &[(&str, &str)] = &[
+    ("route", "Of this route. Give it or a session."),
+    ("session", "Of the session of this number."),
+    ("direction", "Only `to_upstream` or `to_client`."),
+    ("kind", "Only `text` or `binary` ones."),
+    ("text", "Only those that say this, in capital letters or small, in what is shown of them."),
 ];
 const FOUND: &[(&str, &str)] = &[
     ("route", "Of this route."),
@@ -93,6 +104,15 @@ pub(super) static OPERATIONS: &[Operation] = &[
     of(Method::GET, "/api/v1/overview", Read, "The gateway in figures.", schema::<traffic::Overview>),
     of(Method::GET, "/api/v1/live", Read, "Sessions and rates, every two seconds.", schema::<String>)
         .stream(),
+    of(
+        Method::GET,
+        "/api/v1/messages",
+        Operate,
+        "The messages of a route or session as they come, their secrets covered: events `messages`, and one `end`.",
+        schema::<Seen>,
+    )
+    .query(WATCHED)
+    .stream(),
     of(Method::GET, "/api/v1/sessions", Read, "The live sessions.", schema::<sessions::List>).query(PICKED),
     of(
         Method::DELETE,
@@ -103,6 +123,13 @@ pub(super) static OPERATIONS: &[Operation] = &[
     )
     .query(PICKED),
     of(Method::GET, "/api/v1/sessions/{session}", Read, "A live session.", schema::<sessions::Detail>),
+    of(
+        Method::POST,
+        "/api/v1/doctor",
+        Operate,
+        "Looks at certificates, targets, clock, limits, clients' addresses and the audit, once.",
+        schema::<doctor::Report>,
+    ),
     of(Method::GET, "/api/v1/routes", Read, "The routes.", schema::<places::Routes>),
     of(
         Method::GET,
@@ -113,6 +140,13 @@ pub(super) static OPERATIONS: &[Operation] = &[
     ),
     of(Method::GET, "/api/v1/findings", Read, "The latest findings in messages.", schema::<Findings>)
         .query(FOUND),
+    of(
+        Method::GET,
+        "/api/v1/findings/{finding}",
+        Read,
+        "A finding, and what would keep it from being found again.",
+        schema::<OneFinding>,
+    ),
     of(
         Method::DELETE,
         "/api/v1/relay",
@@ -160,6 +194,13 @@ pub(super) static OPERATIONS: &[Operation] = &[
         Admin,
         "The configuration's files, secrets masked.",
         schema::<Configuration>,
+    ),
+    of(
+        Method::GET,
+        "/api/v1/configuration/changes",
+        Admin,
+        "What following the files as they are now would change, secrets masked.",
+        schema::<Changes>,
     ),
     of(
         Method::POST,

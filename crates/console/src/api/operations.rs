@@ -9,16 +9,19 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use time::OffsetDateTime;
 use wicketgate_admission::revocation::Revocation;
-use wicketgate_gateway::config::{self, ShownFile};
+use wicketgate_gateway::config::{self, Config, Moment, ShownFile};
 use wicketgate_gateway::console::Scope;
 use wicketgate_gateway::observe::Found;
+use wicketgate_gateway::operate::findings::{self as found, Exclusion};
 use wicketgate_gateway::operate::relay::Meant;
 use wicketgate_gateway::operate::{
-    Selector, certificates, kick as end, places, relay, revocations as revoked, sessions as live, traffic,
+    Selector, certificates, doctor as examined, kick as end, places, relay, revocations as revoked,
+    sessions as live, traffic,
 };
 
 use super::error::Problem;
 use crate::access::caller::Caller;
+use crate::followed::Changes;
 use crate::records::{self, MOST, Verified, Wanted};
 use crate::state::Shared;
 
@@ -66,6 +69,18 @@ pub(super) async fn kick(
 ) -> Answer<end::Ended> {
     let selector = Selector::parse_some(query.as_deref()).map_err(Problem::asked)?;
     Ok(Json(end::kick(&shared.gateway, &selector, &caller.who()).await))
+}
+
+pub(super) async fn doctor(State(shared): State<Shared>) -> Answer<examined::Report> {
+    Ok(Json(examine(&shared).await?))
+}
+
+/// Looks at everything; few at once, since each takes connections to all targets.
+pub(crate) async fn examine(shared: &Shared) -> Result<examined::Report, Problem> {
+    let busy = || Problem::new(StatusCode::SERVICE_UNAVAILABLE, "others look just now: try again");
+    let _place = shared.readers.clone().try_acquire_owned().map_err(|_| busy())?;
+    let followed = shared.followed.load_full();
+    Ok(examined::examine(&shared.gateway, &followed.current, shared.clocks).await)
 }
 
 pub(super) async fn routes(State(shared): State<Shared>) -> Json<places::Routes> {
@@ -158,6 +173,35 @@ impl From<Found> for ShownFinding {
             observed,
         }
     }
+}
+
+/// A finding, and what would keep it from being found again.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct OneFinding {
+    /// The finding.
+    finding: ShownFinding,
+    /// Lines for the configuration, to be reviewed. They are applied by nobody here.
+    exclusion: Option<Exclusion>,
+    /// Why there are none.
+    without: Option<String>,
+}
+
+pub(super) async fn finding(
+    State(shared): State<Shared>,
+    finding: Result<Path<u64>, PathRejection>,
+) -> Answer<OneFinding> {
+    let Path(number) = finding.map_err(|_| Problem::asked("a finding has a number"))?;
+    let found = found::one(&shared.gateway, number).ok_or_else(|| {
+        Problem::new(
+            StatusCode::NOT_FOUND,
+            format!("the finding {number} is not kept: the audit may have it"),
+        )
+    })?;
+    let (exclusion, without) = match found::exclusion(&shared.gateway, &found) {
+        Ok(exclusion) => (Some(exclusion), None),
+        Err(why) => (None, Some(why)),
+    };
+    Ok(Json(OneFinding { finding: found.into(), exclusion, without }))
 }
 
 /// Which findings are meant.
@@ -295,29 +339,40 @@ pub(crate) struct Reloaded {
 /// Reads the files, on a thread for that.
 async fn read<T: Send + 'static>(
     shared: &Shared,
-    of: impl FnOnce(bool, &config::Report) -> T + Send + 'static,
+    of: impl FnOnce(&Shared, Option<&Config>, &config::Report) -> T + Send + 'static,
 ) -> Result<T, Problem> {
     let busy = || Problem::new(StatusCode::SERVICE_UNAVAILABLE, "others read files just now: try again");
     let place = shared.readers.clone().try_acquire_owned().map_err(|_| busy())?;
     let shared = shared.clone();
     let reading = tokio::task::spawn_blocking(move || {
         let (usable, report) = match config::load(&shared.file) {
-            Ok((_, report)) => (true, report),
-            Err(report) => (false, report),
+            Ok((config, report)) => (Some(config), report),
+            Err(report) => (None, report),
         };
+        let read = of(&shared, usable.as_ref(), &report);
         drop(place);
-        of(usable, &report)
+        read
     });
     reading.await.map_err(|_| busy())
 }
 
 pub(crate) async fn files(shared: &Shared) -> Result<Configuration, Problem> {
-    read(shared, |_, report| Configuration { files: config::view(report) }).await
+    read(shared, |_, _, report| Configuration { files: config::view(report) }).await
+}
+
+/// The files as they are now, and what following them would change.
+pub(crate) async fn changes(shared: &Shared) -> Result<(Configuration, Changes), Problem> {
+    read(shared, |shared, next, report| {
+        let now = Moment::of(report);
+        let changes = shared.followed.load().until(next, &now, &shared.gateway);
+        (Configuration { files: now.files() }, changes)
+    })
+    .await
 }
 
 pub(crate) async fn checked(shared: &Shared) -> Result<Checked, Problem> {
-    read(shared, |usable, report| Checked {
-        usable,
+    read(shared, |_, usable, report| Checked {
+        usable: usable.is_some(),
         errors: report.errors(),
         warnings: report.warnings(),
         problems: report.problems().take(100).map(|problem| report.line(problem)).collect(),
@@ -334,6 +389,10 @@ pub(crate) async fn reloaded(shared: &Shared, caller: &Caller) -> Result<Reloade
 
 pub(super) async fn configuration(State(shared): State<Shared>) -> Answer<Configuration> {
     Ok(Json(files(&shared).await?))
+}
+
+pub(super) async fn configuration_changes(State(shared): State<Shared>) -> Answer<Changes> {
+    Ok(Json(changes(&shared).await?.1))
 }
 
 pub(super) async fn check(State(shared): State<Shared>) -> Answer<Checked> {

@@ -10,7 +10,7 @@ use wicketgate_gateway::observe::Found;
 use wicketgate_gateway::operate::Selector;
 use wicketgate_gateway::operate::sessions::{self as live, Shown};
 
-use super::page::{Cell, Filter, Form, Page, Part, Table};
+use super::page::{Cell, Filter, Form, Page, Part, Table, link};
 use super::{may, problem};
 use crate::access::caller::Caller;
 use crate::api::error::Problem;
@@ -53,15 +53,15 @@ pub(super) async fn sessions(
         false => format!("{} live sessions.", show::number(list.total as u64)),
     };
     let field = |name, label, hint| (name, label, value(&filled, name), hint);
-    page.parts.push(Part::Filter(Filter {
-        action: "/sessions",
-        fields: vec![
+    page.parts.push(Part::Filter(Filter::new(
+        "/sessions",
+        vec![
             field("subject", "Subject", "alice"),
             field("address", "Address or network", "203.0.113.0/24"),
             field("route", "Route", "chat"),
             field("session", "Number", "7"),
         ],
-    }));
+    )));
     if may(&caller, Scope::Operate) && !filled.is_empty() && list.total > 0 {
         let hidden = ["subject", "address", "route", "session", "token_id"];
         let hidden =
@@ -142,6 +142,10 @@ pub(super) async fn session(
                 ("Credential until", Cell::text(shown.expires.map_or("–".into(), show::moment))),
             ]));
             if may(&caller, Scope::Operate) {
+                page.parts.push(Part::Link {
+                    href: link("/messages", &[("session", &number.to_string())]),
+                    text: "Look on at its messages",
+                });
                 page.parts.push(Part::Form(kick(
                     vec![("session", number.to_string())],
                     "End this session",
@@ -180,14 +184,14 @@ pub(super) async fn findings(
     if missed > 0 {
         page.lead.push_str(&format!(" {} were not kept, so that no session waits.", show::number(missed)));
     }
-    page.parts.push(Part::Filter(Filter {
-        action: "/findings",
-        fields: vec![
+    page.parts.push(Part::Filter(Filter::new(
+        "/findings",
+        vec![
             ("route", "Route", by.route.clone(), "chat"),
             ("class", "Class", by.class.clone(), "sqli"),
             ("session", "Session", by.session.clone(), "7"),
         ],
-    }));
+    )));
     let empty = "Nothing was found. Steps of a route's policy report here what they find: see `policies` in the configuration.";
     page.parts.push(Part::Table(found(by.latest(&shared), "", empty.into())));
     page.answer()
@@ -209,7 +213,10 @@ fn found(findings: Vec<Found>, title: &str, empty: String) -> Table {
             Cell::maybe(found.subject),
             Cell::Badge("", found.class.to_owned()),
             Cell::Badge(mood, action),
-            Cell::code(found.rule.map_or_else(|| found.step.to_string(), |rule| rule.into())),
+            Cell::Link {
+                href: format!("/findings/{}", found.number),
+                text: found.rule.map_or_else(|| found.step.to_string(), |rule| rule.into()),
+            },
             Cell::code(found.path),
             Cell::maybe(found.excerpt),
             Cell::text(format!("{}: {}", found.step, found.detail)),
@@ -254,9 +261,9 @@ pub(super) async fn audit(
             is_dangerous: false,
         }));
     }
-    page.parts.push(Part::Filter(Filter {
-        action: "/audit",
-        fields: vec![
+    page.parts.push(Part::Filter(Filter::new(
+        "/audit",
+        vec![
             ("event", "Event", wanted.event.clone(), "session.*"),
             ("subject", "Subject", wanted.subject.clone(), "alice"),
             ("session", "Session", wanted.session.clone(), "7"),
@@ -265,7 +272,7 @@ pub(super) async fn audit(
             ("since", "Since", wanted.since.clone(), "2026-11-28T10:00:00Z"),
             ("until", "Until", wanted.until.clone(), "2026-11-28T11:00:00Z"),
         ],
-    }));
+    )));
     let empty = match shared.store {
         None => "There is no audit store. Give one in the configuration: audit: {store: {path: FILE}}.",
         Some(_) => "No record is like that. Clear a field to see more.",

@@ -2,7 +2,12 @@
 
 mod actions;
 mod activity;
+mod doctor;
 mod estate;
+mod finding;
+mod messages;
+mod onward;
+mod openid;
 mod overview;
 mod page;
 mod settings;
@@ -23,11 +28,12 @@ pub(crate) use page::refused;
 
 /// What a page or a change needs; none where there is no such.
 pub(crate) fn needed(method: &Method, path: &str) -> Option<Scope> {
-    const PAGES: [&str; 10] = [
+    const PAGES: [&str; 11] = [
         "/",
         "/sessions",
         "/sessions/{session}",
         "/findings",
+        "/findings/{finding}",
         "/audit",
         "/routes",
         "/relay",
@@ -37,6 +43,8 @@ pub(crate) fn needed(method: &Method, path: &str) -> Option<Scope> {
     ];
     match (method, path) {
         (&Method::GET, "/configuration") => Some(Scope::Admin),
+        (&Method::GET | &Method::POST, "/doctor") => Some(Scope::Operate),
+        (&Method::GET, "/messages") => Some(Scope::Operate),
         (&Method::GET, path) => PAGES.contains(&path).then_some(Scope::Read),
         (&Method::POST, "/sign-out" | "/audit/verify") => Some(Scope::Read),
         (&Method::POST, "/sessions/kick" | "/relay/kick" | "/revocations") => Some(Scope::Operate),
@@ -51,12 +59,15 @@ pub(crate) fn router() -> Router<Shared> {
         .route("/", get(overview::page))
         .route("/sessions", get(activity::sessions))
         .route("/sessions/{session}", get(activity::session))
+        .route("/messages", get(messages::page))
         .route("/findings", get(activity::findings))
+        .route("/findings/{finding}", get(finding::page))
         .route("/audit", get(activity::audit))
         .route("/routes", get(estate::routes))
         .route("/relay", get(estate::relay))
         .route("/certificates", get(estate::certificates))
         .route("/revocations", get(estate::revocations).post(actions::revoke))
+        .route("/doctor", get(doctor::page).post(doctor::examine))
         .route("/configuration", get(settings::page))
         .route("/sign-out", post(sign_in::out))
         .route("/audit/verify", post(actions::verify))
@@ -70,11 +81,15 @@ pub(crate) fn router() -> Router<Shared> {
 pub(crate) fn open() -> Router<Shared> {
     let css = asset("text/css; charset=utf-8", include_str!("../../assets/console.css"));
     let script = asset("text/javascript; charset=utf-8", include_str!("../../assets/console.js"));
+    let tail = asset("text/javascript; charset=utf-8", include_str!("../../assets/tail.js"));
     let gate = asset("image/svg+xml", include_str!("../../assets/gate.svg"));
     Router::new()
         .route("/sign-in", get(sign_in::page).post(sign_in::sign_in))
+        .route("/sign-in/openid", get(openid::begin))
+        .route(openid::CALLBACK, get(openid::back))
         .route("/assets/console.css", css)
         .route("/assets/console.js", script)
+        .route("/assets/tail.js", tail)
         .route("/assets/gate.svg", gate.clone())
         .route("/favicon.ico", gate)
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::{Extension, State};
 use axum::response::Response;
+use wicketgate_gateway::latency::Counts;
 use wicketgate_gateway::operate::places;
 use wicketgate_gateway::operate::traffic::Overview;
 
@@ -34,9 +35,21 @@ pub(super) async fn page(State(shared): State<Shared>, Extension(caller): Extens
             chart("Refusals a second", "refusals", "rate", show::rate(now.refusals), &samples, |s| {
                 s.refusals
             }),
+            chart(
+                "Upstream handshake, p99",
+                "handshake",
+                "millis",
+                show::millis(now.handshake),
+                &samples,
+                |s| s.handshake,
+            ),
+            chart("Judging a message, p99", "judging", "millis", show::millis(now.judging), &samples, |s| {
+                s.judging
+            }),
         ]),
         Part::Tiles(tiles(&shared, &overview)),
         Part::Table(routes(&overview, &now)),
+        Part::Table(waits(&shared, &overview)),
         Part::Table(refusals(&overview)),
     ];
     page.answer()
@@ -92,6 +105,31 @@ fn routes(overview: &Overview, now: &Sample) -> Table {
     }
 }
 
+/// How long the sessions of each route wait for what.
+fn waits(shared: &Shared, overview: &Overview) -> Table {
+    let rows = overview.routes.iter().map(|route| {
+        let waited = shared.samples.waits.of(&route.route);
+        let percentiles = |counts: &Counts| {
+            [50, 90, 99].map(|percent| Cell::Number(show::time(counts.percentile(percent))))
+        };
+        let name =
+            Cell::Link { href: link("/sessions", &[("route", &route.route)]), text: route.route.clone() };
+        let handshakes = Cell::number(waited.handshake.total());
+        std::iter::once(name)
+            .chain([handshakes])
+            .chain(percentiles(&waited.handshake))
+            .chain(percentiles(&waited.judging))
+            .collect()
+    });
+    Table {
+        id: "waits",
+        title: "Latencies of the last minutes".into(),
+        head: vec!["Route", "Handshakes", "Upstream p50", "p90", "p99", "Judging p50", "p90", "p99"],
+        rows: rows.collect(),
+        empty: "There is no route.".into(),
+    }
+}
+
 fn refusals(overview: &Overview) -> Table {
     let rows = overview.refusals.iter().take(12);
     Table {
@@ -112,13 +150,15 @@ fn chart(
     of: impl Fn(&Sample) -> f64,
 ) -> Chart {
     let values: Vec<f64> = samples.iter().map(|sample| of(sample)).collect();
-    let text: Vec<String> = values.iter().map(|value| format!("{value:.1}")).collect();
+    let text: Vec<String> = values.iter().map(|value| format!("{value:.3}")).collect();
     Chart { label, key, unit, now, values: text.join(","), points: points(&values) }
 }
 
 /// The line's points in a field of 300 by 64, the latest at its right end; the script draws it the same way.
 fn points(values: &[f64]) -> String {
-    let top = values.iter().copied().fold(1.0, f64::max);
+    // What stays below 1 is drawn as high: a time may be in microseconds.
+    let top = values.iter().copied().fold(0.0, f64::max);
+    let top = if top > 0.0 { top } else { 1.0 };
     let left = KEPT.saturating_sub(values.len());
     let mut points = String::new();
     for (at, value) in values.iter().enumerate() {

@@ -42,10 +42,22 @@ pub(super) enum Part {
     Table(Table),
     /// Names and values.
     Facts(Vec<(&'static str, Cell)>),
+    /// Messages as they come, from this path of the API.
+    Tail(String),
+    /// A sentence in place of what is not there.
+    Empty(String),
     /// A text as it is.
     Text { title: String, text: String },
+    /// Lines that are gone, and lines that are new.
+    Diff { title: String, lines: String },
+    /// A sentence.
+    Note(String),
+    /// Lines to be copied.
+    Lines { title: &'static str, about: String, text: String },
     /// Something to do.
     Form(Form),
+    /// Another page, as a button.
+    Link { href: String, text: &'static str },
 }
 
 pub(super) struct Tile {
@@ -59,7 +71,7 @@ pub(super) struct Tile {
 pub(super) struct Chart {
     pub(super) label: &'static str,
     pub(super) key: &'static str,
-    /// How the script writes values: `number`, `rate` or `bytes`.
+    /// How the script writes values: `number`, `rate`, `bytes` or `millis`.
     pub(super) unit: &'static str,
     pub(super) now: String,
     /// The values, joined by commas, the oldest first.
@@ -72,6 +84,16 @@ pub(super) struct Filter {
     pub(super) action: &'static str,
     /// Name, label, value and what may stand there.
     pub(super) fields: Vec<(&'static str, &'static str, String, &'static str)>,
+    /// What is chosen among a few.
+    pub(super) choices: Vec<Choice>,
+    pub(super) button: &'static str,
+}
+
+pub(super) struct Choice {
+    pub(super) name: &'static str,
+    pub(super) label: &'static str,
+    /// Whether it is chosen, its value, and how it is called.
+    pub(super) options: Vec<(bool, String, String)>,
 }
 
 pub(super) struct Table {
@@ -117,15 +139,17 @@ struct Plain<'a> {
 }
 
 /// All pages: name, path and what seeing them needs.
-const MENU: [(&str, &str, Scope); 9] = [
+const MENU: [(&str, &str, Scope); 11] = [
     ("Overview", "/", Scope::Read),
     ("Sessions", "/sessions", Scope::Read),
+    ("Messages", "/messages", Scope::Operate),
     ("Findings", "/findings", Scope::Read),
     ("Audit", "/audit", Scope::Read),
     ("Routes", "/routes", Scope::Read),
     ("Relay", "/relay", Scope::Read),
     ("Revocations", "/revocations", Scope::Read),
     ("Certificates", "/certificates", Scope::Read),
+    ("Doctor", "/doctor", Scope::Operate),
     ("Configuration", "/configuration", Scope::Admin),
 ];
 
@@ -141,7 +165,7 @@ impl Page {
             is_live: false,
             parts: Vec::new(),
             user: caller.name.clone(),
-            role: session.map_or("token", |session| session.user.role.label()),
+            role: session.map_or("token", |session| session.role.label()),
             csrf: session.map(|session| session.csrf.reveal().to_owned()).unwrap_or_default(),
             notice: session.and_then(|session| session.take_notice()),
             menu: menu.map(|(name, path, _)| (*name, *path)).collect(),
@@ -154,8 +178,33 @@ impl Page {
         self.active == path
     }
 
+    /// How a line of a difference is shown.
+    fn mood(&self, line: &str) -> &'static str {
+        match line.as_bytes().first() {
+            Some(b'+') => "ins",
+            Some(b'-') => "del",
+            Some(b'@') => "at",
+            _ => "",
+        }
+    }
+
+    /// Whether messages come to it.
+    fn has_tail(&self) -> bool {
+        self.parts.iter().any(|part| matches!(part, Part::Tail(_)))
+    }
+
     pub(super) fn answer(self) -> Response {
         html(StatusCode::OK, &self)
+    }
+}
+
+impl Filter {
+    /// Fields to be filled in, and no choices.
+    pub(super) fn new(
+        action: &'static str,
+        fields: Vec<(&'static str, &'static str, String, &'static str)>,
+    ) -> Self {
+        Self { action, fields, choices: Vec::new(), button: "Show" }
     }
 }
 

@@ -6,7 +6,8 @@ use axum::response::Response;
 use super::page::{Cell, Form, Page, Part, Table};
 use super::problem;
 use crate::access::caller::Caller;
-use crate::api::operations::{Checked, checked, files};
+use crate::api::operations::{Checked, changes, checked};
+use crate::followed::Changes;
 use crate::state::Shared;
 
 pub(super) async fn page(State(shared): State<Shared>, Extension(caller): Extension<Caller>) -> Response {
@@ -21,8 +22,8 @@ pub(super) async fn check(State(shared): State<Shared>, Extension(caller): Exten
 }
 
 async fn show(shared: &Shared, caller: &Caller, checked: Option<Checked>) -> Response {
-    let files = match files(shared).await {
-        Ok(configuration) => configuration.files,
+    let (files, changes) = match changes(shared).await {
+        Ok((configuration, changes)) => (configuration.files, changes),
         Err(found) => return problem(shared, caller, &found),
     };
     let mut page = Page::new(shared, caller, "Configuration", "/configuration");
@@ -51,6 +52,51 @@ async fn show(shared: &Shared, caller: &Caller, checked: Option<Checked>) -> Res
             empty: "Nothing is wrong with them.".into(),
         }));
     }
+    differences(changes, &mut page.parts);
     page.parts.extend(files.into_iter().map(|file| Part::Text { title: file.path, text: file.text }));
     page.answer()
+}
+
+/// What following the files would change.
+fn differences(changes: Changes, parts: &mut Vec<Part>) {
+    if !changes.changed {
+        return parts.push(Part::Note("The files are what is followed.".into()));
+    }
+    let mut rows: Vec<Vec<Cell>> = Vec::new();
+    for part in changes.parts {
+        let mood = match part.what {
+            "added" => "good",
+            "removed" => "bad",
+            _ => "warn",
+        };
+        rows.push(vec![
+            Cell::Badge(mood, part.what.to_owned()),
+            Cell::code(part.section),
+            Cell::maybe(part.name),
+        ]);
+    }
+    for setting in changes.restart {
+        rows.push(vec![
+            Cell::Badge("warn", "at a restart".into()),
+            Cell::code(setting),
+            Cell::text("stays as it is until then"),
+        ]);
+    }
+    if changes.ending > 0 {
+        let told =
+            format!("{} live sessions have no route any more, and end within the drain time", changes.ending);
+        rows.push(vec![Cell::Badge("bad", "ends".into()), Cell::code("sessions"), Cell::text(told)]);
+    }
+    parts.push(Part::Table(Table {
+        id: "changes",
+        title: "What reading them anew would change".into(),
+        head: vec!["", "Part", "Name"],
+        rows,
+        empty: "Nothing but secrets, comments or the way of writing.".into(),
+    }));
+    for file in changes.files {
+        let text =
+            file.lines.unwrap_or_else(|| "Only secrets, comments or the way of writing differ.".into());
+        parts.push(Part::Diff { title: format!("{}: followed, and now", file.path), lines: text });
+    }
 }

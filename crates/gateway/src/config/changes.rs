@@ -189,7 +189,7 @@ mod tests {
             files.iter().map(|file| (file.path.as_str(), file.lines.is_some())).collect();
         assert_eq!(paths, [("a.yaml", true), ("b.yaml", false), ("c.yaml", true)]);
         let lines = files[0].lines.clone().unwrap_or_default();
-        assert!(lines.contains("-      status: 200\n+      status: 404\n"), "{lines}");
+        assert!(lines.contains("-      status: 200\n") && lines.contains("+      status: 404\n"), "{lines}");
         assert!(!format!("{files:?}").contains("hunter"));
         let parts: Vec<String> = before
             .parts_until(&after)

@@ -224,7 +224,7 @@ mod tests {
     fn the_highest_role_comes_first_and_scopes_begin_with_openid() {
         let (config, problems) = check(
             "{issuer: 'https://id.example', client_id: gate, scopes: [groups, openid], prompt: select_account, \
-             client_secret: {value: hunter2}, roles: {claim: groups, viewer: staff, admin: [root, ops]}}",
+             client_secret: {value: hunter2}, roles: {claim: groups, viewer: [staff], admin: [root, ops]}}",
         );
         assert_eq!(problems, Vec::<String>::new());
         let config = config.unwrap();
@@ -240,10 +240,10 @@ mod tests {
             check(&format!("{{issuer: 'https://id.example', client_id: gate, roles: {roles}}}")).1.concat()
         };
         assert!(with("{claim: groups}").contains("nobody could sign in"));
-        assert!(with("{claim: groups, viewer: '*'}").contains("says nothing"));
-        assert!(with("{claim: '', viewer: a}").contains("`claim`"));
+        assert!(with("{claim: groups, viewer: ['*']}").contains("says nothing"));
+        assert!(with("{claim: '', viewer: [a]}").contains("`claim`"));
         let rest = check(
-            "{issuer: 'http://id.example', client_id: '', scopes: ['a b'], roles: {claim: a, viewer: b}}",
+            "{issuer: 'http://id.example', client_id: '', scopes: ['a b'], roles: {claim: a, viewer: [b]}}",
         );
         for part in ["client_id", "no scope", "unprotected"] {
             assert!(rest.1.concat().contains(part), "{part}: {:?}", rest.1);

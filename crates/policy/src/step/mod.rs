@@ -44,7 +44,6 @@ use self::replay::Replay;
 use self::schema::Schema;
 use self::watermark::Watermark;
 use crate::condition::Condition;
-use crate::exclusion::Excludes;
 use crate::fields::Path;
 use crate::finding::{Action, Enforcement, Hit};
 use crate::message::Direction;
@@ -89,6 +88,15 @@ pub(crate) enum End {
     Close(CloseCode),
     /// Nothing goes on.
     Drop,
+}
+
+/// What a step can leave out of what it looks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Excludes {
+    /// Rules of ours, by their ids.
+    Guard,
+    /// Rules of ModSecurity, by their numbers.
+    Crs,
 }
 
 /// What a step makes of a message that goes on changed.

@@ -32,6 +32,7 @@ mod test_policy;
 mod throughput;
 mod top;
 mod watermark;
+mod way;
 
 use std::process::ExitCode;
 

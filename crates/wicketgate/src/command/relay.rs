@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::configuration::{BAD_CONFIGURATION, ConfigPath, plural};
-use super::{operator, table};
+use super::table;
+use super::way::{Api, Way};
 
 /// What to do with agents, clients and their sessions.
 #[derive(Args)]
@@ -19,6 +20,8 @@ pub(crate) struct Relay {
     action: Action,
     #[command(flatten)]
     config: ConfigPath,
+    #[command(flatten)]
+    api: Api,
 }
 
 #[derive(Subcommand)]
@@ -101,22 +104,18 @@ struct End {
 
 impl Relay {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let Some((config, _)) = self.config.load() else { return Ok(ExitCode::from(BAD_CONFIGURATION)) };
-        let admin = config.admin.as_ref();
-        fn get<T: DeserializeOwned>(
-            admin: Option<&wicketgate_gateway::config::AdminConfig>,
-            target: &str,
-        ) -> anyhow::Result<T> {
-            operator::ask(admin, Method::GET, target, Vec::new())
+        let Some(way) = self.api.way(&self.config)? else { return Ok(ExitCode::from(BAD_CONFIGURATION)) };
+        fn get<T: DeserializeOwned>(way: &Way, target: &str) -> anyhow::Result<T> {
+            way.ask(Method::GET, target, Vec::new())
         }
         match self.action {
-            Action::Endpoints { json } => endpoints(&get(admin, "/relay/endpoints")?, json, |_| true)?,
+            Action::Endpoints { json } => endpoints(&get(&way, "/relay/endpoints")?, json, |_| true)?,
             Action::Agents { json } => {
-                endpoints(&get(admin, "/relay/endpoints")?, json, |endpoint| endpoint.role == "agent")?;
+                endpoints(&get(&way, "/relay/endpoints")?, json, |endpoint| endpoint.role == "agent")?;
             }
-            Action::Sessions { json } => sessions(&get(admin, "/relay/sessions")?, json)?,
+            Action::Sessions { json } => sessions(&get(&way, "/relay/sessions")?, json)?,
             Action::Kick(picked) => {
-                let kicked: Value = operator::ask(admin, Method::DELETE, &picked.target(), Vec::new())?;
+                let kicked: Value = way.ask(Method::DELETE, &picked.target(), Vec::new())?;
                 let ended = kicked.get("ended").and_then(Value::as_u64).unwrap_or_default();
                 writeln!(stdout(), "{} ended", plural(usize::try_from(ended)?, "connection"))?;
             }

@@ -11,13 +11,15 @@ use wicketgate_admission::revocation::Revocation;
 use wicketgate_config::Time;
 
 use super::configuration::{BAD_CONFIGURATION, ConfigPath};
-use super::operator;
+use super::way::Api;
 
 /// What to revoke.
 #[derive(Args)]
 pub(crate) struct Revoke {
     #[command(flatten)]
     config: ConfigPath,
+    #[command(flatten)]
+    api: Api,
     #[command(flatten)]
     what: What,
     /// For a subject: only what was issued until now, so that it may log in anew.
@@ -47,7 +49,7 @@ struct Added {
 
 impl Revoke {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let Some((config, _)) = self.config.load() else { return Ok(ExitCode::from(BAD_CONFIGURATION)) };
+        let Some(way) = self.api.way(&self.config)? else { return Ok(ExitCode::from(BAD_CONFIGURATION)) };
         let now = OffsetDateTime::now_utc();
         let entry = Revocation {
             token_id: self.what.token_id,
@@ -56,7 +58,7 @@ impl Revoke {
             until: self.duration.map(|time| now + time.0),
         };
         let body = serde_json::to_vec(&entry)?;
-        let added: Added = operator::ask(config.admin.as_ref(), Method::POST, "/revocations", body)?;
+        let added: Added = way.ask(Method::POST, "/revocations", body)?;
         let kept = match added.kept {
             true => "revoked, and kept in the file of revocations",
             false => "revoked until the gateway restarts: `revocations.file` would keep it",

@@ -11,9 +11,11 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, interval_at};
 use wicketgate_audit::{Audit, Event, Who};
-use wicketgate_console::{Console, Control, Parts, Serving, Wish, Wishes};
+use wicketgate_console::{Console, Control, Followed, Parts, Serving, Wish, Wishes};
 use wicketgate_gateway::admin::Admin;
-use wicketgate_gateway::config::{AdminConfig, Config, ConfigWatch, ConsoleConfig, Report, RuntimeConfig};
+use wicketgate_gateway::config::{
+    AdminConfig, Config, ConfigWatch, ConsoleConfig, Moment, Report, RuntimeConfig,
+};
 use wicketgate_gateway::server::{Cause, Server};
 use wicketgate_gateway::workers::{DataPlane, Workers};
 use wicketgate_telemetry::Telemetry;
@@ -67,6 +69,11 @@ impl Run {
                 console.serve(Parts {
                     gateway: server.shared.clone(),
                     file: self.config.path().to_owned(),
+                    followed: Followed {
+                        started: config.clone(),
+                        current: config.clone(),
+                        files: Moment::of(&report),
+                    },
                     store: config.audit.store.as_ref().map(|store| store.path.clone()),
                     control,
                 })
@@ -218,7 +225,9 @@ async fn operate(
         }
         match reloaded {
             Some((config, report)) => {
-                operators.console.as_ref().inspect(|console| console.follow(config.console.as_ref()));
+                if let Some(console) = &operators.console {
+                    console.follow(&config, Moment::of(&report));
+                }
                 tracing::info!(reason, "configuration reloaded");
                 server.shared.metrics.reloaded("done");
                 announce(&server);

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::configuration::{BAD_CONFIGURATION, ConfigPath, plural};
-use super::{operator, table};
+use super::table;
+use super::way::Api;
 
 /// What to do with which sessions.
 #[derive(Args)]
@@ -19,6 +20,8 @@ pub(crate) struct Sessions {
     action: Action,
     #[command(flatten)]
     config: ConfigPath,
+    #[command(flatten)]
+    api: Api,
 }
 
 #[derive(Subcommand)]
@@ -103,18 +106,17 @@ struct Shown {
 
 impl Sessions {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let Some((config, _)) = self.config.load() else { return Ok(ExitCode::from(BAD_CONFIGURATION)) };
-        let admin = config.admin.as_ref();
+        let Some(way) = self.api.way(&self.config)? else { return Ok(ExitCode::from(BAD_CONFIGURATION)) };
         match self.action {
             Action::List { picked, json } => {
-                let list: List = operator::ask(admin, Method::GET, &picked.target(), Vec::new())?;
+                let list: List = way.ask(Method::GET, &picked.target(), Vec::new())?;
                 if json { print_json(&list)? } else { print_table(&list)? }
             }
             Action::Kick { picked } if picked.is_empty() => {
                 bail!("say which sessions: --subject, --address, --token-id, --session or --route");
             }
             Action::Kick { picked } => {
-                let kicked: Value = operator::ask(admin, Method::DELETE, &picked.target(), Vec::new())?;
+                let kicked: Value = way.ask(Method::DELETE, &picked.target(), Vec::new())?;
                 let ended = kicked.get("ended").and_then(Value::as_u64).unwrap_or_default();
                 writeln!(stdout(), "{} ended", plural(usize::try_from(ended)?, "session"))?;
             }

@@ -23,7 +23,27 @@ async fn sessions_and_findings_are_told_and_ended() {
     let (_, found) = site.api("read", "GET", &format!("/api/v1/findings?session={number}&limit=5")).await;
     let finding = &found["findings"][0];
     assert_eq!((&finding["class"], &finding["observed"]), (&json!("xss"), &json!(true)), "{found}");
+    let one = format!("/api/v1/findings/{}", finding["number"]);
+    let (_, one) = site.api("read", "GET", &one).await;
+    let text = one["exclusion"]["text"].as_str().unwrap();
+    assert!(text.starts_with("policies:\n  - name: \"chat\"\n    to_upstream:\n"), "{one}");
+    assert!(text.contains("- guard:\n          exclude:\n            - {paths: [\"$\"], rules: ["), "{one}");
+    assert_eq!(one["exclusion"]["broad"], true, "{one}");
+    assert_eq!(site.api("read", "GET", "/api/v1/findings/999999").await.0, 404);
     let (_, overview) = site.api("read", "GET", "/api/v1/overview").await;
+    let took = &overview["routes"][0];
+    assert!(
+        took["handshake"]["count"] == 1 && took["handshake"]["p99"].as_f64().unwrap() < 10.0,
+        "{overview}"
+    );
+    assert!(took["judging"]["count"].as_u64().unwrap() >= 1, "{overview}");
+    let (_, report) = site.api("operate", "POST", "/api/v1/doctor").await;
+    let target = report["checks"].as_array().unwrap().iter().find(|check| check["id"] == "target").unwrap();
+    assert_eq!(
+        (&target["severity"], &target["seen"]),
+        (&json!("pass"), &json!("targets that take connections: 1"))
+    );
+    assert_eq!(site.api("read", "POST", "/api/v1/doctor").await.0, 403);
     assert_eq!(
         (&overview["sessions"], &overview["routes"][0]["sessions"]),
         (&json!(2), &json!(1)),
@@ -93,7 +113,15 @@ async fn the_configuration_is_shown_checked_and_followed() {
     assert_eq!(reloaded["followed"], true, "{reloaded}");
     let records = site.audited("configuration.reloaded&subject=chief", 1).await;
     assert_eq!(records[0]["outcome"], "done", "{records:?}");
+    let (_, changes) = site.api("admin", "GET", "/api/v1/configuration/changes").await;
+    assert_eq!((&changes["changed"], &changes["files"]), (&json!(false), &json!([])), "{changes}");
     site.gateway.write_config("listeners: nothing").unwrap();
+    let (_, changes) = site.api("admin", "GET", "/api/v1/configuration/changes").await;
+    let lines = changes["files"][0]["lines"].as_str().unwrap();
+    assert!(lines.contains("+listeners: nothing\n") && lines.contains("-  - name: main\n"), "{changes}");
+    assert!(!lines.contains("argon2id") && !lines.contains(TOKEN_TAIL), "{changes}");
+    let removed = json!({"section": "routes", "name": "chat", "what": "removed"});
+    assert!(changes["parts"].as_array().unwrap().contains(&removed), "{changes}");
     let (_, checked) = site.api("admin", "POST", "/api/v1/configuration/check").await;
     assert!(
         checked["usable"] == false && checked["problems"][0].as_str().unwrap().contains("wicketgate.yaml:1:"),

@@ -2,7 +2,11 @@
 
 mod api;
 mod attacks;
+mod command;
 mod example;
+mod messages;
+mod openapi;
+mod openid;
 mod pages;
 
 use std::net::SocketAddr;
@@ -22,10 +26,11 @@ const HASH: &str =
 /// The secret of the one-time passwords of `tia`.
 const TOTP: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
 /// The files that the example names.
-pub(crate) const EXAMPLE: [(&str, &str); 3] = [
+pub(crate) const EXAMPLE: [(&str, &str); 4] = [
     ("ann.password", HASH),
     ("ann.totp", TOTP),
     ("dashboard.token", "dashboard-0123456789abcdef0123456789abcdef"),
+    ("openid.secret", "a secret that a provider has made"),
 ];
 /// What the longest tokens of each scope begin with.
 const TOKEN_TAIL: &str = "-0123456789abcdef0123456789abcdef";
@@ -157,6 +162,7 @@ policies:
 routes:
 - {name: chat, match: {path: /chat}, upstream: chat, policy: chat}
 - {name: fields, match: {path: /fields}, upstream: chat, policy: fields}
+- {name: plain, match: {path: /plain}, upstream: chat, websocket: {mode: messages}}
 - {name: rest, upstream: chat}
 audit: {store: {path: STORE, commit_interval: 0s}}
 console:

@@ -27,11 +27,13 @@ async fn every_page_is_walked_and_attacks_stay_text() {
     let named = r#"{"<img src=x onerror=console.log('struck')>": "<script>alert(1)</script>"}"#;
     crafted.send_text(named).await.unwrap();
     crafted.message().await.unwrap();
+    let mut plain = RawClient::open(&endpoint, "/plain").await.unwrap();
     let talk = tokio::spawn(async move {
         // As long as the browser looks.
         loop {
             for client in &mut clients {
-                if client.echoes("hello there").await.is_err() {
+                let attack = plain.echoes("<img src=x onerror=console.log('struck')>").await;
+                if attack.is_err() || client.echoes("hello there").await.is_err() {
                     return;
                 }
             }
@@ -50,8 +52,10 @@ async fn every_page_is_walked_and_attacks_stay_text() {
     for bad in ["page error", "Content Security Policy", "struck", "is wider than", "Refused to"] {
         assert!(!output.contains(bad), "{bad}: {output}");
     }
-    assert!(output.contains("walked 18 pages"), "{output}");
+    assert!(output.contains("walked 22 pages"), "{output}");
     assert!(output.contains("moved: true") && output.contains("pictures of an attack: 0"), "{output}");
+    assert!(output.contains("held: true"), "{output}");
+    assert!(output.contains("exclusion for a policy: true"), "{output}");
     assert!(output.contains("kicked: 1 sessions were told to end."), "{output}");
     assert!(output.contains("verified: The chain holds"), "{output}");
     assert!(output.contains("signed out"), "{output}");
