@@ -16,6 +16,6 @@ mod packs;
 mod peers;
 mod relay;
 mod supervised;
-mod telemetry;
 mod support;
+mod telemetry;
 mod watermark;
