@@ -268,7 +268,8 @@ impl Translator<'_> {
     /// A member of a class: the byte that it is, or none where it is a class and was written.
     fn member(&mut self, byte: u8) -> Result<Option<u8>, Untranslatable> {
         if byte == b'[' && self.rest.first() == Some(&b':') {
-            let end = self.rest.windows(2).position(|pair| pair == b":]");
+            // The colon that opens it does not close it.
+            let end = self.rest[1..].windows(2).position(|pair| pair == b":]").map(|at| at + 1);
             let is_name = |end: &usize| {
                 let name = &self.rest[1..*end];
                 name.strip_prefix(b"^").unwrap_or(name).iter().all(u8::is_ascii_alphabetic)
@@ -339,6 +340,7 @@ mod tests {
         assert_eq!(regex("[´]"), r"[\xC2\xB4]");
         assert_eq!(regex(r"[[:space:]a]"), r"[[:space:]a]");
         assert_eq!(regex(r"[[:^alpha:]a]"), r"[[:^alpha:]a]");
+        assert_eq!(regex(r"[[:]a]"), r"[\x5B\x3A]a\x5D");
         assert_eq!(regex(r"\x5c\x{41}\h"), r"\x5CA[\t \xA0]");
     }
 
