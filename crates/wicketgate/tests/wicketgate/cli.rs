@@ -56,6 +56,23 @@ fn what_init_proposes_passes_check_too() {
 }
 
 #[test]
+fn the_commands_for_the_person_on_call_are_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let guides = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/guides");
+    let text =
+        ["incidents.md", "support.md"].map(|guide| fs::read_to_string(guides.join(guide)).unwrap()).concat();
+    let commands: Vec<&str> =
+        text.lines().filter_map(|line| line.trim_start().strip_prefix("wicketgate ")).collect();
+    assert!(commands.len() > 20);
+    for command in commands {
+        let plain = command.split(['#', '>']).next().unwrap();
+        let arguments: Vec<&str> = plain.split_whitespace().chain(["--help"]).collect();
+        let (code, out, err) = wicketgate(folder.path(), &arguments);
+        assert!(code == 0 && out.contains("Usage: wicketgate"), "{command}: {err}");
+    }
+}
+
+#[test]
 fn a_password_in_a_wrong_argument_is_not_shown() {
     let folder = tempfile::tempdir().unwrap();
     let (code, _, err) = wicketgate(folder.path(), &["doctor", "https://jo:secret@gate.example.com/"]);
