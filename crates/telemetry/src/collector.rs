@@ -7,7 +7,7 @@ use http::header::{CONTENT_TYPE, USER_AGENT};
 use http::{HeaderName, HeaderValue, Method, Request, StatusCode};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use wicketgate_admission::fetch::{Endpoint, FetchConfig, Fetcher, RawFetch};
+use wicketgate_admission::fetch::{Endpoint, FetchConfig, Fetcher, RawFetch, add_headers, check_header};
 use wicketgate_config::{At, Place, Problems, RawSecret, Secret, Table, Time};
 
 /// An OpenTelemetry collector, by OTLP 1.x over HTTP with Protocol Buffers.
@@ -93,13 +93,7 @@ fn headers(raw: Table<At<RawSecret>>, place: Place, problems: &mut Problems) -> 
     for (name, value) in raw.0 {
         let what = format!("the value of the header `{}`", name.value);
         let Some(value) = RawSecret::check(value, &what, 1, problems) else { continue };
-        match (name.parse::<HeaderName>(), HeaderValue::from_str(value.reveal())) {
-            (Ok(name), Ok(_)) => headers.push((name, value)),
-            _ => {
-                let what = format!("`{}` and its value are no header of HTTP", name.value);
-                problems.secret_error(name.place, what, "give a name without spaces, and printable ASCII");
-            }
-        }
+        headers.extend(check_header(&name, &value, problems).map(|name| (name, value)));
     }
     headers
 }
@@ -137,12 +131,7 @@ impl Collector {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-protobuf"));
         headers
             .insert(USER_AGENT, HeaderValue::from_static(concat!("wicketgate/", env!("CARGO_PKG_VERSION"))));
-        for (name, value) in &self.config.headers {
-            if let Ok(mut value) = HeaderValue::from_str(value.reveal()) {
-                value.set_sensitive(true);
-                headers.insert(name.clone(), value);
-            }
-        }
+        add_headers(headers, &self.config.headers);
         match self.fetcher.send(request).await {
             Err(error) => Err(Failed::Passing(error.to_string())),
             Ok(answer) if answer.status().is_success() => Ok(answer.into_body()),
@@ -153,6 +142,6 @@ impl Collector {
 }
 
 /// Those after which the specification of OTLP has a request sent again.
-const fn may_pass(status: StatusCode) -> bool {
+pub const fn may_pass(status: StatusCode) -> bool {
     matches!(status.as_u16(), 429 | 502 | 503 | 504)
 }

@@ -20,7 +20,7 @@ mod telemetry;
 mod trace;
 mod tracestate;
 
-pub use collector::CollectorConfig;
+pub use collector::{CollectorConfig, may_pass};
 pub use config::{
     MetricsConfig, RawCollector, RawMetrics, RawTelemetry, RawTraces, TelemetryConfig, TracesConfig,
 };

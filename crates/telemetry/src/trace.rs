@@ -1,5 +1,6 @@
 //! Traces and their spans as the data plane makes them: handles that do nothing where nothing is traced.
 
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -118,12 +119,12 @@ impl Trace {
     }
 
     /// The span of something that happens on account of the request.
-    pub fn child(&self, name: &str, kind: Kind) -> Span {
+    pub fn child(&self, name: impl Display, kind: Kind) -> Span {
         let ids = self.0.as_ref().map(|context| (SpanId::random(), Some(context.root)));
         self.begin(ids, name, kind)
     }
 
-    fn begin(&self, ids: Option<(SpanId, Option<SpanId>)>, name: &str, kind: Kind) -> Span {
+    fn begin(&self, ids: Option<(SpanId, Option<SpanId>)>, name: impl Display, kind: Kind) -> Span {
         let (Some(context), Some((id, parent))) = (&self.0, ids) else { return Span::default() };
         let kept = context.queue.is_some().then(|| {
             Box::new(Ended {
@@ -131,7 +132,7 @@ impl Trace {
                 state: context.state.clone(),
                 id,
                 parent,
-                name: text(name),
+                name: text(&name.to_string()),
                 kind,
                 start: SystemTime::now(),
                 begun: Instant::now(),

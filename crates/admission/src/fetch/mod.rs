@@ -3,9 +3,11 @@
 mod authorization;
 mod client;
 mod config;
+mod headers;
 #[cfg(test)]
 mod tests;
 
 pub use authorization::basic;
 pub use client::{FetchError, Fetcher};
 pub use config::{Endpoint, FetchConfig, RawFetch};
+pub use headers::{add_headers, check_header};

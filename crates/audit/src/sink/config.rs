@@ -10,7 +10,7 @@ use rustls::ClientConfig;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use wicketgate_admission::Secret;
-use wicketgate_admission::fetch::{Endpoint, FetchConfig, RawFetch};
+use wicketgate_admission::fetch::{Endpoint, FetchConfig, RawFetch, check_header};
 use wicketgate_config::{At, Item, Place, Problems, Size, Table, Time};
 
 /// Whoever gets audit records beside the store. One of `lines`, `syslog` and `otlp`. Records wait for it in a queue of its
@@ -320,17 +320,7 @@ impl RawOtlp {
         let at = if self.url.place.is_known() { self.url.place } else { place };
         let mut headers = Vec::new();
         for (name, value) in self.headers.0 {
-            match (name.parse::<HeaderName>(), http::HeaderValue::from_str(value.reveal())) {
-                (Ok(name), Ok(_)) => headers.push((name, value)),
-                _ => {
-                    let what = format!("`{}` and its value are no header of HTTP", name.value);
-                    problems.secret_error(
-                        name.place,
-                        what,
-                        "give a name without spaces, and printable ASCII",
-                    );
-                }
-            }
+            headers.extend(check_header(&name, &value, problems).map(|name| (name, value)));
         }
         let url = match Endpoint::parse(&self.url, self.dangerous_allow_http) {
             Ok(url) => url,

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue};
-use http::{Method, Request, StatusCode};
+use http::{Method, Request};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
-use wicketgate_admission::fetch::Fetcher;
+use wicketgate_admission::fetch::{Fetcher, add_headers};
+use wicketgate_telemetry::may_pass;
 
 use super::config::OtlpConfig;
 use super::{Deliver, Delivered};
@@ -41,12 +42,7 @@ impl Otlp {
         *request.method_mut() = Method::POST;
         *request.uri_mut() = self.config.url.uri().clone();
         request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        for (name, value) in &self.config.headers {
-            if let Ok(mut value) = HeaderValue::from_str(value.reveal()) {
-                value.set_sensitive(true);
-                request.headers_mut().insert(name.clone(), value);
-            }
-        }
+        add_headers(request.headers_mut(), &self.config.headers);
         request
     }
 }
@@ -74,11 +70,6 @@ impl Deliver for Otlp {
         }
         all
     }
-}
-
-/// Those after which the specification has a request sent again.
-const fn may_pass(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 429 | 502 | 503 | 504)
 }
 
 /// How many records the collector did not take, by its own word.

@@ -234,7 +234,7 @@ impl Waiting {
         }
         tracing::debug!(reason = failure.label(), "{failure}");
         self.shared.metrics.refused(failure.label());
-        let mut span = self.trace.child(&format!("session {}", self.route.name), Kind::Internal);
+        let mut span = self.trace.child(format_args!("session {}", self.route.name), Kind::Internal);
         spans::unopened(&mut span, &self.route.name, failure.label(), failure.code().0);
         drop(span);
         let event = Event::Refused { reason: failure.label(), status: None };

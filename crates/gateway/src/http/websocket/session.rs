@@ -61,7 +61,7 @@ impl Session {
             arrival: routed.arrival.clone(),
             route: routed.route.clone(),
             registered: sessions.register(name, way, subprotocol, standing),
-            span: trace.child(&format!("session {name}"), Kind::Internal),
+            span: trace.child(format_args!("session {name}"), Kind::Internal),
             trace,
         }
     }
