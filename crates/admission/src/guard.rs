@@ -157,6 +157,11 @@ impl Guard {
         Self { kept_headers, ..self }
     }
 
+    /// The rules that are asked about requests.
+    pub const fn request_rules(&self) -> Option<&RequestRules> {
+        self.rules.as_ref()
+    }
+
     /// How sessions are closed whose clients lose the right to them.
     pub const fn close_codes(&self) -> CloseCodes {
         self.close_codes

@@ -160,8 +160,8 @@ pub struct RequestFinding<'a> {
     pub detail: &'a str,
     /// A masked piece of what it was found in.
     pub excerpt: Option<&'a str>,
-    /// Whether the request was refused on account of the rules.
-    pub refused: bool,
+    /// What became of the request on account of the rules: `recorded` or `refused`.
+    pub action: &'a str,
     /// Whether the rules only observe.
     pub observed: bool,
 }
@@ -324,7 +324,7 @@ impl RequestFinding<'_> {
             path: text(self.variable),
             detail: text(self.detail),
             excerpt: self.excerpt.and_then(text),
-            action: text(if self.refused { "refused" } else { "recorded" }),
+            action: text(self.action),
             mode: Some(if self.observed { "observe" } else { "enforce" }),
             ..record
         }

@@ -313,7 +313,7 @@ mod tests {
                 variable: "ARGS:q",
                 detail: "severity critical",
                 excerpt: Some("***"),
-                refused: true,
+                action: "refused",
                 observed: false,
             }),
             Event::Recorded { message, verdict: Outcome::Closed, content: Content::Excerpt("***") },

@@ -1,6 +1,7 @@
 //! `crs`: rules in ModSecurity's language, such as the OWASP Core Rule Set, asked about requests.
 
 mod config;
+mod exclusion;
 #[cfg(test)]
 mod tests;
 
@@ -8,6 +9,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 pub use config::RawRequestRules;
+pub use exclusion::{Exclusion, Unexcluded};
 use http::header::HOST;
 use http::{HeaderMap, Method, Uri, Version};
 use wicketgate_config::{Enforcement, masked};

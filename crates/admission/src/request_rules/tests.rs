@@ -128,6 +128,37 @@ fn what_is_excluded_is_not_found() {
 }
 
 #[test]
+fn an_exclusion_made_of_a_finding_keeps_it_from_being_found_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let rules = checked(folder.path(), "").unwrap();
+    let mut cookie = request("/");
+    cookie.headers.insert("cookie", "a=1; b=union%20select".parse().unwrap());
+    let mut agent = request("/");
+    agent.headers.insert("user-agent", "union select".parse().unwrap());
+    for parts in [request("/?item[0].name=union+select"), cookie, agent] {
+        let found = judged(&rules, &parts).1.remove(0);
+        let variable = found.rsplit(' ').next().unwrap();
+        let exclusion = rules.exclusion("a \"b\"", Some("100"), variable).unwrap();
+        assert!(
+            exclusion.text.starts_with("routes:\n  - name: \"a \\\"b\\\"\"\n    admission:\n      crs:\n")
+        );
+        assert!(exclusion.text.contains(&exclusion.entry) && !exclusion.is_broad, "{exclusion:?}");
+        let without = checked(folder.path(), &format!(", exclude: [{}]", exclusion.entry)).unwrap();
+        assert_eq!(judged(&without, &parts), (None, vec![]), "{}", exclusion.entry);
+    }
+    assert!(rules.exclusion("r", Some("102"), "REQUEST_HEADERS").unwrap().is_broad);
+    let why = |rule, variable| rules.exclusion("r", rule, variable).unwrap_err();
+    assert_eq!(why(Some("7"), "ARGS:q"), Unexcluded::NoRule);
+    assert_eq!(why(None, "REQUEST"), Unexcluded::NoRule);
+    assert_eq!(why(Some("200"), "TX:score"), Unexcluded::Sum);
+    for variable in
+        ["ARGS:/q/", "ARGS:a|ARGS:b", "ARGS:a'b", "ARGS:long\u{2026}", "ARGS_NAMES:<script>", "NOTHING:q"]
+    {
+        assert_eq!(why(Some("100"), variable), Unexcluded::NoTarget, "{variable}");
+    }
+}
+
+#[test]
 fn what_nobody_knows_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let rules = checked(folder.path(), ", max_arguments: 2").unwrap();

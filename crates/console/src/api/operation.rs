@@ -51,6 +51,7 @@ const FOUND: &[(&str, &str)] = &[
     ("route", "Of this route."),
     ("session", "Of the session of this number."),
     ("class", "Of this class."),
+    ("client", "Of clients at this address."),
     ("limit", "At most so many, 1 to 1000; 100 without it."),
 ];
 const RECORDED: &[(&str, &str)] = &[
@@ -138,7 +139,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
         "The upstreams, with their health.",
         schema::<places::Upstreams>,
     ),
-    of(Method::GET, "/api/v1/findings", Read, "The latest findings in messages.", schema::<Findings>)
+    of(Method::GET, "/api/v1/findings", Read, "The latest findings in messages and requests.", schema::<Findings>)
         .query(FOUND),
     of(
         Method::GET,

@@ -1,6 +1,8 @@
 //! What each operation does. Pages that change something do it by the same functions.
 
 use axum::Json;
+use std::net::IpAddr;
+
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{Extension, Path, Query, RawQuery, State};
 use http::StatusCode;
@@ -111,27 +113,29 @@ pub(crate) struct ShownFinding {
     #[serde(with = "time::serde::rfc3339")]
     #[schemars(with = "String", extend("format" = "date-time"))]
     time: OffsetDateTime,
-    /// The session's route.
+    /// The route.
     route: Box<str>,
-    /// The session.
-    session: u64,
-    /// Who its client proved to be.
+    /// The session; none where it was found in a request.
+    session: Option<u64>,
+    /// Who the client proved to be.
     subject: Option<Box<str>>,
+    /// The client's address.
+    client: Option<IpAddr>,
     /// `to_upstream` or `to_client`.
     direction: &'static str,
-    /// The step of the policy.
+    /// The step of the policy; `admission.crs` where it was found in a request.
     step: Box<str>,
     /// What was found, in a stable word.
     class: &'static str,
     /// The rule that found it.
     rule: Option<Box<str>>,
-    /// Where in the message.
+    /// Where in the message, or in the request as rules name it: `ARGS:q`.
     path: Box<str>,
     /// More about it.
     detail: Box<str>,
     /// A masked piece of what it was found in.
     excerpt: Option<Box<str>>,
-    /// What became of the message.
+    /// What became of the message or request.
     action: &'static str,
     /// Whether the step only observes.
     observed: bool,
@@ -145,6 +149,7 @@ impl From<Found> for ShownFinding {
             route,
             session,
             subject,
+            client,
             direction,
             step,
             class,
@@ -162,6 +167,7 @@ impl From<Found> for ShownFinding {
             route,
             session,
             subject,
+            client,
             direction,
             step,
             class,
@@ -211,6 +217,7 @@ pub(crate) struct FoundBy {
     pub(crate) route: String,
     pub(crate) session: String,
     pub(crate) class: String,
+    pub(crate) client: String,
     pub(crate) limit: Option<u64>,
 }
 
@@ -221,7 +228,8 @@ impl FoundBy {
         let is_meant = |found: &Found| {
             is(&self.route, &found.route)
                 && is(&self.class, found.class)
-                && is(&self.session, &found.session.to_string())
+                && is(&self.session, &found.session.map(|session| session.to_string()).unwrap_or_default())
+                && is(&self.client, &found.client.map(|client| client.to_string()).unwrap_or_default())
         };
         let most = usize::try_from(self.limit.unwrap_or(100).clamp(1, MOST)).unwrap_or(1);
         shared.gateway.findings.latest(most, is_meant)

@@ -190,9 +190,10 @@ pub(super) async fn findings(
             ("route", "Route", by.route.clone(), "chat"),
             ("class", "Class", by.class.clone(), "sqli"),
             ("session", "Session", by.session.clone(), "7"),
+            ("client", "Client", by.client.clone(), "203.0.113.7"),
         ],
     )));
-    let empty = "Nothing was found. Steps of a route's policy report here what they find: see `policies` in the configuration.";
+    let empty = "Nothing was found. Steps of a route's policy report here what they find in messages, and `admission.crs` what it finds in requests: see the configuration.";
     page.parts.push(Part::Table(found(by.latest(&shared), "", empty.into())));
     page.answer()
 }
@@ -206,11 +207,17 @@ fn found(findings: Vec<Found>, title: &str, empty: String) -> Table {
         };
         let action =
             if found.observed { format!("{}, observed", found.action) } else { found.action.to_owned() };
+        let client = found.client.map(|client| client.to_string());
         vec![
             Cell::Number(show::clock(found.time)),
-            Cell::Link { href: format!("/sessions/{}", found.session), text: found.session.to_string() },
+            match found.session {
+                Some(session) => {
+                    Cell::Link { href: format!("/sessions/{session}"), text: session.to_string() }
+                }
+                None => Cell::text("–"),
+            },
             Cell::code(found.route),
-            Cell::maybe(found.subject),
+            Cell::maybe(found.subject.map(String::from).or(client)),
             Cell::Badge("", found.class.to_owned()),
             Cell::Badge(mood, action),
             Cell::Link {
@@ -226,9 +233,9 @@ fn found(findings: Vec<Found>, title: &str, empty: String) -> Table {
         "Time (UTC)",
         "Session",
         "Route",
-        "Subject",
+        "Subject or client",
         "Class",
-        "Message",
+        "Outcome",
         "Rule",
         "Path",
         "Excerpt",
@@ -287,7 +294,7 @@ fn recorded(rows: &[Row], title: &str, empty: &str) -> Table {
         let event = text("event").unwrap_or_default();
         let mood = match event.as_str() {
             event if event.ends_with(".refused") => "bad",
-            "message.finding" | "session.kicked" | "credential.revoked" => "warn",
+            "admission.finding" | "message.finding" | "session.kicked" | "credential.revoked" => "warn",
             _ => "",
         };
         let time = row.field("timestamp").number().map(|micros| UNIX_EPOCH + Duration::from_micros(micros));

@@ -24,22 +24,37 @@ pub(super) async fn page(
     };
     let exclusion = found::exclusion(&shared.gateway, &finding);
     let mut page = Page::new(&shared, &caller, "Finding", "/findings");
+    let what = if finding.session.is_some() { "message" } else { "request" };
+    let does = if finding.observed { "only observed" } else { "acted upon" };
     page.lead = format!(
-        "Found {} in a message of the route {}, {}.",
+        "Found {} in a {what} of the route {}, where findings are {does}.",
         show::clock(finding.time),
         finding.route,
-        if finding.observed { "where the step only observes" } else { "where the step acts" }
     );
-    let session = finding.session.to_string();
+    let session = finding.session.map(|session| session.to_string());
+    let client = finding.client.map(|client| client.to_string());
+    let place = match &session {
+        Some(session) => {
+            ("Session", Cell::Link { href: format!("/sessions/{session}"), text: session.clone() })
+        }
+        None => ("Session", Cell::text("–")),
+    };
+    let others = match (&session, &client) {
+        (Some(session), _) => Some(("session", session, "Other findings of the session")),
+        (None, client) => client.as_ref().map(|client| ("client", client, "Other findings of the client")),
+    };
+    let others =
+        others.map(|(name, value, text)| Part::Link { href: link("/findings", &[(name, value)]), text });
     page.parts.push(Part::Facts(vec![
         ("Class", Cell::Badge("", finding.class.to_owned())),
-        ("Message", Cell::Badge(if finding.observed { "warn" } else { "bad" }, finding.action.to_owned())),
+        ("Outcome", Cell::Badge(if finding.observed { "warn" } else { "bad" }, finding.action.to_owned())),
         ("Rule", Cell::maybe(finding.rule)),
         ("Step", Cell::code(finding.step)),
         ("Direction", Cell::code(finding.direction)),
         ("Path", Cell::code(finding.path)),
-        ("Session", Cell::Link { href: format!("/sessions/{session}"), text: session.clone() }),
+        place,
         ("Subject", Cell::maybe(finding.subject)),
+        ("Client", Cell::maybe(client)),
         ("Detail", Cell::text(finding.detail)),
     ]));
     page.parts.push(Part::Text {
@@ -48,7 +63,7 @@ pub(super) async fn page(
     });
     match exclusion {
         Ok(exclusion) => {
-            let warning = if exclusion.broad { " This is broad: prefer a rule with a field." } else { "" };
+            let warning = if exclusion.broad { " This is broad: prefer a finding with a field." } else { "" };
             page.parts.push(Part::Lines {
                 title: "An exclusion, to be reviewed",
                 about: format!(
@@ -60,9 +75,6 @@ pub(super) async fn page(
         }
         Err(why) => page.parts.push(Part::Empty(format!("There is no exclusion to be made: {why}."))),
     }
-    page.parts.push(Part::Link {
-        href: link("/findings", &[("session", &session)]),
-        text: "Other findings of the session",
-    });
+    page.parts.extend(others);
     page.answer()
 }

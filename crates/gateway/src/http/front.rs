@@ -147,17 +147,19 @@ impl Line {
     /// Counts and records what rules found.
     fn tell_findings(&self, shared: &Shared, arrival: &Arrival, refused: Option<&Refused>) {
         let by_rules = matches!(refused, Some(Refused::Admission(Refusal::Rule(_) | Refusal::RuleBudget)));
+        let action = if by_rules { "refused" } else { "recorded" };
         for finding in &self.findings {
             if let Some(route) = &self.route {
-                route.metrics.found_in_request(finding.class, if by_rules { "refused" } else { "recorded" });
+                route.metrics.found_in_request(finding.class, action);
             }
+            shared.findings.in_request(&self.who(arrival), finding, action);
             let event = Event::RequestFinding(wicketgate_audit::RequestFinding {
                 class: finding.class,
                 rule: finding.rule,
                 variable: &finding.variable,
                 detail: &finding.detail,
                 excerpt: finding.excerpt.as_deref(),
-                refused: by_rules,
+                action,
                 observed: finding.enforcement == Enforcement::Observe,
             });
             shared.audit.log(&event, &self.who(arrival));

@@ -17,6 +17,7 @@ use wicketgate_policy::{Direction, Finding};
 use wicketgate_relay::broker::Figures;
 use wicketgate_telemetry::TraceId;
 
+use super::findings::IN_REQUESTS;
 use super::relay::RelayMetrics;
 use super::telemetry::TelemetryMetrics;
 use crate::pump::{End, Side, SideTraffic, Summary, Traffic};
@@ -148,7 +149,7 @@ impl RouteMetrics {
         let label = FindingLabel {
             route: self.route.clone(),
             direction: Direction::ToUpstream.label(),
-            step: "admission.crs".to_owned(),
+            step: IN_REQUESTS.to_owned(),
             class,
             action,
         };

@@ -9,6 +9,6 @@ mod relay;
 pub mod spans;
 mod telemetry;
 
-pub use findings::{Findings, Found};
+pub use findings::{Findings, Found, IN_REQUESTS};
 pub use metrics::{Metrics, RouteMetrics};
 pub use recent::{Latest, Line, Recent};

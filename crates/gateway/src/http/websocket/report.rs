@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use wicketgate_audit::{About, Audit, Content, Event, Finding, Outcome as Fate, Ticket};
+use wicketgate_audit::{About, Audit, Content, Event, Finding, Outcome as Fate, Ticket, Who};
 use wicketgate_policy::{self as policy, DataKind, Direction, Enforcement, Keep, Message, Outcome, Verdict};
 
 use crate::gateway::{Route, Shared};
@@ -15,27 +15,25 @@ pub(super) fn report(shared: &Shared, live: &Arc<Live>, route: &Arc<Route>) -> R
     let (audit, findings) = (shared.audit.clone(), shared.findings.clone());
     let (live, route) = (live.clone(), route.clone());
     Box::new(move |direction, message, outcome| {
+        let identity = live.standing.identity();
+        let who = live.who(identity.as_deref());
         for finding in &outcome.findings {
             route.metrics.found(direction, finding);
-            let identity = live.standing.identity();
-            let subject = identity.as_deref().map(|identity| &*identity.subject);
-            findings.note(&live.route, live.id, subject, direction, finding);
+            findings.in_message(&who, direction, finding);
         }
-        tell(&audit, &live, direction, message, outcome)
+        tell(&audit, &who, direction, message, outcome)
     })
 }
 
 fn tell(
     audit: &Audit,
-    live: &Live,
+    who: &Who<'_>,
     direction: Direction,
     message: &Message<'_>,
     outcome: &Outcome,
 ) -> Option<Ticket> {
-    let identity = live.standing.identity();
-    let who = live.who(identity.as_deref());
     for finding in &outcome.findings {
-        audit.log(&Event::Finding(found(direction, finding)), &who);
+        audit.log(&Event::Finding(found(direction, finding)), who);
     }
     let content = match outcome.keep.as_ref()? {
         Keep::Metadata => Content::Metadata,
@@ -44,7 +42,7 @@ fn tell(
     };
     let message = about(direction, message, outcome);
     let event = Event::Recorded { message, verdict: fate(&outcome.verdict), content };
-    audit.record(event.record(&who))
+    audit.record(event.record(who))
 }
 
 fn about<'a>(direction: Direction, message: &Message<'_>, outcome: &'a Outcome) -> About<'a> {

@@ -6,6 +6,37 @@ use wicketgate_testkit::raw::{Ended, Endpoint, RawClient};
 use super::{Site, TOKEN_TAIL};
 
 #[tokio::test]
+async fn what_rules_find_in_requests_is_told_with_an_exclusion() {
+    let site = Site::start("").await;
+    let mut client = RawClient::connect(&Endpoint::plain(site.front.addr())).await.unwrap();
+    client.send(b"GET /asked?q=%3Cscript%3E&r=1 HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+    assert_eq!(client.response().await.unwrap().0.status().unwrap(), 403);
+    let (_, found) = site.api("read", "GET", "/api/v1/findings?client=127.0.0.1&class=xss").await;
+    let [finding] = found["findings"].as_array().unwrap().as_slice() else { panic!("{found}") };
+    let told = ["session", "route", "step", "rule", "path", "action"].map(|name| &finding[name]);
+    let expected = [
+        json!(null),
+        json!("asked"),
+        json!("admission.crs"),
+        json!("100"),
+        json!("ARGS:q"),
+        json!("refused"),
+    ];
+    assert_eq!(told, expected.each_ref(), "{found}");
+    let one = format!("/api/v1/findings/{}", finding["number"]);
+    let (_, one) = site.api("read", "GET", &one).await;
+    let text = "routes:\n  - name: \"asked\"\n    admission:\n      crs:\n        exclude:\n          \
+                - {rules: [100], targets: [\"ARGS:q\"]}\n";
+    assert_eq!(
+        (&one["exclusion"]["text"], &one["exclusion"]["broad"]),
+        (&json!(text), &json!(false)),
+        "{one}"
+    );
+    let (_, none) = site.api("read", "GET", "/api/v1/findings?client=192.0.2.1").await;
+    assert_eq!(none["findings"], json!([]));
+}
+
+#[tokio::test]
 async fn sessions_and_findings_are_told_and_ended() {
     let site = Site::start("").await;
     let endpoint = Endpoint::plain(site.front.addr());

@@ -10,6 +10,7 @@ mod openid;
 mod pages;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -57,12 +58,12 @@ impl Site {
             .replace("HASH", HASH)
             .replace("TOTP", TOTP)
             .replace("TAIL", TOKEN_TAIL);
-        let dir = std::env::temp_dir();
         let ready = Ready::Ports(vec![front.addr(), console.addr()]);
-        let config = config.replace(
-            "STORE",
-            &dir.join(format!("wicketgate-console-{}.db", console.addr().port())).display().to_string(),
-        );
+        let rules = beside(console.addr(), ".conf");
+        std::fs::write(&rules, RULES).unwrap();
+        let config = config
+            .replace("STORE", &beside(console.addr(), ".db").display().to_string())
+            .replace("RULES", &rules.display().to_string());
         let gateway = Gateway::start(BINARY, &config, ready).await.unwrap();
         Self { gateway, config, console, front, _backend: backend }
     }
@@ -138,11 +139,15 @@ impl Site {
 
 impl Drop for Site {
     fn drop(&mut self) {
-        let store = std::env::temp_dir().join(format!("wicketgate-console-{}.db", self.address().port()));
-        for end in ["", "-wal", "-shm"] {
-            let _ = std::fs::remove_file(format!("{}{end}", store.display()));
+        for end in [".db", ".db-wal", ".db-shm", ".conf"] {
+            let _ = std::fs::remove_file(beside(self.address(), end));
         }
     }
+}
+
+/// A file of the site with a console at this address.
+fn beside(console: SocketAddr, end: &str) -> PathBuf {
+    std::env::temp_dir().join(format!("wicketgate-console-{}{end}", console.port()))
 }
 
 /// What a browser holds of somebody who is signed in.
@@ -152,6 +157,10 @@ struct Browser {
 }
 
 const FORM: &str = "Content-Type: application/x-www-form-urlencoded";
+
+/// What the route `asked` asks about requests.
+const RULES: &str =
+    r#"SecRule ARGS "@contains <script" "id:100,phase:1,deny,t:none,msg:'A script',tag:'attack-xss'""#;
 
 const SITE: &str = r#"
 listeners: [{name: main, bind: "FRONT"}]
@@ -163,6 +172,7 @@ routes:
 - {name: chat, match: {path: /chat}, upstream: chat, policy: chat}
 - {name: fields, match: {path: /fields}, upstream: chat, policy: fields}
 - {name: plain, match: {path: /plain}, upstream: chat, websocket: {mode: messages}}
+- {name: asked, match: {path: /asked}, upstream: chat, admission: {crs: {rules: RULES}}}
 - {name: rest, upstream: chat}
 audit: {store: {path: STORE, commit_interval: 0s}}
 console:

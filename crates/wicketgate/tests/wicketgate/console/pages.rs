@@ -27,6 +27,9 @@ async fn every_page_is_walked_and_attacks_stay_text() {
     let named = r#"{"<img src=x onerror=console.log('struck')>": "<script>alert(1)</script>"}"#;
     crafted.send_text(named).await.unwrap();
     crafted.message().await.unwrap();
+    let mut asking = RawClient::connect(&endpoint).await.unwrap();
+    asking.send(b"GET /asked?q=%3Cscript%3E HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+    assert_eq!(asking.response().await.unwrap().0.status().unwrap(), 403);
     let mut plain = RawClient::open(&endpoint, "/plain").await.unwrap();
     let talk = tokio::spawn(async move {
         // As long as the browser looks.
@@ -56,6 +59,7 @@ async fn every_page_is_walked_and_attacks_stay_text() {
     assert!(output.contains("moved: true") && output.contains("pictures of an attack: 0"), "{output}");
     assert!(output.contains("held: true"), "{output}");
     assert!(output.contains("exclusion for a policy: true"), "{output}");
+    assert!(output.contains("exclusion for a route: true"), "{output}");
     assert!(output.contains("kicked: 1 sessions were told to end."), "{output}");
     assert!(output.contains("verified: The chain holds"), "{output}");
     assert!(output.contains("signed out"), "{output}");
