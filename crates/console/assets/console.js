@@ -132,6 +132,8 @@ function copying() {
   }
 }
 
+/* A narrow menu is wider than its window: the page's own entry is brought into sight. */
+document.querySelector("nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 charts();
 keepFresh();
 copying();

@@ -226,7 +226,6 @@ fn found(findings: Vec<Found>, title: &str, empty: String) -> Table {
             },
             Cell::code(found.path),
             Cell::maybe(found.excerpt),
-            Cell::text(format!("{}: {}", found.step, found.detail)),
         ]
     });
     let head = [
@@ -239,7 +238,6 @@ fn found(findings: Vec<Found>, title: &str, empty: String) -> Table {
         "Rule",
         "Path",
         "Excerpt",
-        "Step and detail",
     ];
     Table { id: "findings", title: title.to_owned(), head: head.to_vec(), rows: rows.collect(), empty }
 }

@@ -93,7 +93,7 @@ pub(super) async fn relay(State(shared): State<Shared>, Extension(caller): Exten
     page.is_live = true;
     let (endpoints, sessions) = (private::endpoints(&shared.gateway), private::sessions(&shared.gateway));
     page.lead = format!(
-        "{} agents and clients are connected, {} private sessions are open. Nobody here can read them.",
+        "Agents and clients connected: {}. Private sessions open: {}; nobody here can read them.",
         endpoints.total, sessions.total
     );
     let end = |name: &'static str, value: &str, confirm: String| match may(&caller, Scope::Operate) {
@@ -124,7 +124,7 @@ pub(super) async fn relay(State(shared): State<Shared>, Extension(caller): Exten
         title: "Agents and clients".into(),
         head: vec!["Role", "Name", "Address", "Carrier", "Version", "Connected for", ""],
         rows: rows.collect(),
-        empty: "No agent and no client is connected. `wicketgate agent` on a machine to be reached begins it; see the guide of private sessions.".into(),
+        empty: "No agent and no client is connected. Begin with wicketgate agent on a machine that is to be reached; see the guide of private sessions.".into(),
     }));
     let carrier = |end: &Option<End>| match end {
         Some(end) => Cell::code(format!("{} by {}", end.address.as_deref().unwrap_or("?"), end.carrier)),

@@ -99,6 +99,7 @@ pub(super) struct Choice {
 pub(super) struct Table {
     pub(super) id: &'static str,
     pub(super) title: String,
+    /// What is over the cells of a row, one for each.
     pub(super) head: Vec<&'static str>,
     pub(super) rows: Vec<Vec<Cell>>,
     /// What stands there when there are no rows: what to do.

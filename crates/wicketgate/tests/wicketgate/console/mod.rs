@@ -48,9 +48,14 @@ struct Site {
 impl Site {
     /// With `more` in the section `console`.
     async fn start(more: &str) -> Self {
+        Self::start_with(more, str::to_owned).await
+    }
+
+    /// With `more` in the section `console`, and the configuration changed.
+    async fn start_with(more: &str, change: impl FnOnce(&str) -> String) -> Self {
         let (console, front) = (Port::free().unwrap(), Port::free().unwrap());
         let backend = EchoBackend::start().await.unwrap();
-        let config = SITE
+        let config = change(SITE)
             .replace("FRONT", &front.addr().to_string())
             .replace("CONSOLE", &console.addr().to_string())
             .replace("BACKEND", &backend.addr().unwrap().to_string())

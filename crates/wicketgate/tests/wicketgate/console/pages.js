@@ -84,6 +84,12 @@ await page.keyboard.press("Enter");
 await page.waitForSelector("[role=status]");
 console.log("kicked: " + (await page.locator("[role=status]").textContent()));
 
+await page.goto(ORIGIN + "/relay");
+for (const name of ["office", "alice", "echo"]) await page.locator("td", { hasText: name }).first().waitFor();
+await page.goto(ORIGIN + "/certificates");
+await page.locator("td", { hasText: "chat.example.com" }).first().waitFor();
+console.log("seen: office, alice, echo, chat.example.com");
+
 await page.goto(ORIGIN + "/audit");
 await page.getByRole("button", { name: "Verify the chain" }).click();
 await page.waitForSelector("[role=status]");

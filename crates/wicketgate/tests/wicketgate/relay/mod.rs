@@ -78,23 +78,31 @@ impl Site {
 
     /// The gateway's configuration; `relay` holds more keys of its section.
     fn config(&self, relay: &str) -> String {
-        let folder = self.path("front");
-        let folder = folder.display();
         format!(
             "listeners: [{{name: plain, bind: {gateway}}}]
 routes: [{{name: private, match: {{path: /relay}}, relay: on}}, {{name: rest, respond: {{status: 200, body: rest}}}}]
-relay:
-  authority: {folder}/authority.pem
-  certificate: {folder}/certificate.pem
-  key: {folder}/key.pem
-  ticket_secret: {{file: {secret}}}
-  {relay}
-log: {{level: debug}}
+{section}log: {{level: debug}}
 drain: {{timeout: 1s}}
 admin: {{bind: 'unix:{admin}'}}
 ",
             gateway = self.gateway.addr(),
             admin = self.path("admin.sock").display(),
+            section = self.section(relay),
+        )
+    }
+
+    /// The section `relay` of a gateway's configuration, with more keys.
+    pub(crate) fn section(&self, more: &str) -> String {
+        let folder = self.path("front");
+        let folder = folder.display();
+        format!(
+            "relay:
+  authority: {folder}/authority.pem
+  certificate: {folder}/certificate.pem
+  key: {folder}/key.pem
+  ticket_secret: {{file: {secret}}}
+  {more}
+",
             secret = self.path("ticket-secret").display(),
         )
     }
@@ -113,7 +121,7 @@ admin: {{bind: 'unix:{admin}'}}
     }
 
     /// Starts the agent `office` by this way to the gateway; `echo` is where its service is.
-    async fn agent(&self, gateway: &str, echo: SocketAddr) -> Process {
+    pub(crate) async fn agent(&self, gateway: &str, echo: SocketAddr) -> Process {
         self.agent_with(gateway, &format!("services: {{echo: {echo}, hidden: {echo}}}")).await
     }
 
@@ -152,7 +160,7 @@ admin: {{bind: 'unix:{admin}'}}
     }
 
     /// Starts a client that listens, and gives the address that leads to the service.
-    async fn client(&self, gateway: &str, service: &str) -> (Process, SocketAddr) {
+    pub(crate) async fn client(&self, gateway: &str, service: &str) -> (Process, SocketAddr) {
         let mut command = self.connect("alice", gateway, "office", service);
         command.args(["--listen", "127.0.0.1:0"]);
         let process = Process::spawn(command, Ready::Line("leads to".into())).await.unwrap();
@@ -187,7 +195,7 @@ fn text(output: &Output) -> String {
 }
 
 /// A service that sends back what comes.
-async fn echo() -> (SocketAddr, AbortOnDropHandle<()>) {
+pub(crate) async fn echo() -> (SocketAddr, AbortOnDropHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addr().unwrap();
     let serve = async move {
