@@ -191,8 +191,12 @@ fn judge<'a>(
 ) -> Result<BTreeMap<String, u64>, Error> {
     let policy = read(text)?;
     let (mut refused, mut sessions) = (BTreeMap::new(), Sessions::default());
+    // Where a capture does not say what a session negotiated, it was something that the policy is for.
+    let told = policy.subprotocols();
+    let usual = ear.usual().filter(|usual| told.iter().any(|told| **told == **usual));
+    let usual = usual.or_else(|| told.first().map(|told| &**told));
     for (line, is_readable) in lines {
-        let Some(session) = sessions.of(line, ear.usual()) else { continue };
+        let Some(session) = sessions.of(line, usual) else { continue };
         let message = Message { kind: line.kind, payload: &line.payload };
         let outcome = policy.judge(session, line.direction, message);
         let is_part = matches!(outcome.verdict, Verdict::Drop) && outcome.findings.is_empty();

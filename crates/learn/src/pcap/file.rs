@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pcap_parser::{
-    Block, PcapBlockOwned, PcapNGSlice, parse_pcap_frame, parse_pcap_frame_be, parse_pcap_header,
+    Block, parse_block_be, parse_block_le, parse_pcap_frame, parse_pcap_frame_be, parse_pcap_header,
 };
 
 use super::{NoCapture, Packet};
@@ -11,13 +11,17 @@ use super::{NoCapture, Packet};
 /// Interfaces of one section that are told apart.
 const MAX_INTERFACES: usize = 1_000;
 const BROKEN_OFF: &str = "the file is broken, or broken off";
+/// What a section begins with, the same in either order of bytes.
+const SECTION_HEADER: [u8; 4] = [0x0a, 0x0d, 0x0d, 0x0a];
+/// What begins a section whose numbers have their highest byte first.
+const BIG_ENDIAN: [u8; 4] = [0x1a, 0x2b, 0x3c, 0x4d];
 
 /// Takes packets, or why there is none in their place; false where it wants no more.
 type Take<'a> = &'a mut dyn FnMut(Result<Packet<'_>, &'static str>) -> bool;
 
 /// Gives the packets of a file in their order.
 pub(super) fn packets(data: &[u8], take: Take<'_>) -> Result<(), NoCapture> {
-    match data.starts_with(&[0x0a, 0x0d, 0x0d, 0x0a]) {
+    match data.starts_with(&SECTION_HEADER) {
         true => next_generation(data, take),
         false => legacy(data, take),
     }
@@ -53,12 +57,18 @@ struct Interface {
 }
 
 fn next_generation(data: &[u8], take: Take<'_>) -> Result<(), NoCapture> {
-    let blocks = PcapNGSlice::from_slice(data).map_err(|_| NoCapture)?;
+    let mut blocks = Blocks { rest: data, is_big_endian: false };
     let mut interfaces = Vec::new();
+    // Without a whole section there is nothing to be broken off.
+    let Some(Ok(Some(Block::SectionHeader(_)))) = blocks.next() else { return Err(NoCapture) };
     for block in blocks {
-        let Ok(PcapBlockOwned::NG(block)) = block else {
-            take(Err(BROKEN_OFF));
-            return Ok(());
+        let block = match block {
+            Ok(Some(block)) => block,
+            Ok(None) => continue,
+            Err(BrokenOff) => {
+                take(Err(BROKEN_OFF));
+                return Ok(());
+            }
         };
         let packet = match &block {
             Block::SectionHeader(_) => {
@@ -90,6 +100,44 @@ fn next_generation(data: &[u8], take: Take<'_>) -> Result<(), NoCapture> {
         }
     }
     Ok(())
+}
+
+/// The blocks of a file (draft-ietf-opsawg-pcapng, section 3.1): those that say something of packets; `None` in place of any other, which
+/// is not looked into.
+struct Blocks<'a> {
+    rest: &'a [u8],
+    is_big_endian: bool,
+}
+
+struct BrokenOff;
+
+impl<'a> Iterator for Blocks<'a> {
+    type Item = Result<Option<Block<'a>>, BrokenOff>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        (!self.rest.is_empty()).then(|| self.block().ok_or(BrokenOff))
+    }
+}
+
+impl<'a> Blocks<'a> {
+    fn block(&mut self) -> Option<Option<Block<'a>>> {
+        let word = |at| self.rest.get(at..at + 4)?.try_into().ok();
+        let (kind, length): ([u8; 4], [u8; 4]) = (word(0)?, word(4)?);
+        if kind == SECTION_HEADER {
+            self.is_big_endian = word(8)? == BIG_ENDIAN;
+        }
+        let number = if self.is_big_endian { u32::from_be_bytes } else { u32::from_le_bytes };
+        let (block, rest) = self.rest.split_at_checked(usize::try_from(number(length)).ok()?)?;
+        if block.is_empty() {
+            return None;
+        }
+        self.rest = rest;
+        if kind != SECTION_HEADER && !matches!(number(kind), 1 | 3 | 6) {
+            return Some(None);
+        }
+        let parse = if self.is_big_endian { parse_block_be } else { parse_block_le };
+        parse(block).ok().map(|(_, block)| Some(block))
+    }
 }
 
 impl Interface {
