@@ -17,8 +17,8 @@ use crate::config::{Config, DrainConfig};
 use crate::gateway::{SPREAD, Shared};
 use crate::http;
 use crate::listener::{
-    self, BindAddress, BindError, BoundSocket, Handover, HandoverError, Inherited, Intake, Listener, Offer,
-    Offers,
+    self, Activated, ActivationError, BindAddress, BindError, BoundSocket, Handover, HandoverError,
+    Inherited, Intake, Listener, Offer, Offers,
 };
 use crate::operate::metrics;
 use crate::pump::End;
@@ -34,6 +34,9 @@ pub enum StartError {
     /// An address cannot be listened at.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// The service manager's sockets are not what is configured.
+    #[error(transparent)]
+    Activation(#[from] ActivationError),
     /// A process that runs already does not hand its sockets over.
     #[error(transparent)]
     Handover(#[from] HandoverError),
@@ -79,7 +82,7 @@ pub struct Server {
 
 impl Server {
     /// Starts to serve; connections and sessions run on these threads, audit records go to `audit`, traces and metrics to `telemetry`. Sockets of a process that offers them for
-    /// handover are taken over, and that process is told to drain.
+    /// handover are taken over, and that process is told to drain; so are those of the service manager.
     ///
     /// # Errors
     /// What cannot be had, with a remedy; then nothing is served, and a process before goes on.
@@ -88,13 +91,14 @@ impl Server {
         data: Workers,
         audit: Audit,
         telemetry: Telemetry,
+        activated: Activated,
     ) -> Result<Self, StartError> {
         let control = Handle::current();
         let _in_data = data.first().enter();
         let handover = config.runtime.handover.clone();
         let mut takeover = handover.as_deref().map(Handover::take).transpose()?.flatten();
         let inherited = takeover.as_mut().map(|takeover| std::mem::take(&mut takeover.sockets));
-        let mut inherited = Inherited::new(inherited.unwrap_or_default());
+        let mut inherited = Inherited::new(inherited.unwrap_or_default(), activated);
         let shared = Arc::new(Shared::new(config, audit.clone(), telemetry)?);
         let source = Arc::downgrade(&shared);
         shared.telemetry.watch(Box::new(move || metrics::text(&*source.upgrade()?).ok()));
@@ -112,6 +116,7 @@ impl Server {
             data: data.clone(),
         };
         let opened = server.open(config, &mut inherited)?;
+        inherited.all_claimed()?;
         server.serve(opened);
         data.first().spawn(follow_changes(server.shared.clone()));
         if let Some(takeover) = takeover {

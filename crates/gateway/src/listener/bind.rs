@@ -1,4 +1,4 @@
-//! Listening sockets: made, or taken over from the process before.
+//! Listening sockets: made, taken over from the process before, or passed by the service manager.
 
 use std::fs;
 use std::io;
@@ -10,8 +10,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use rustix::process::geteuid;
 use socket2::{Domain, SockAddr, Socket, Type};
 
+use super::activation::{Activated, ActivationError};
 use super::address::BindAddress;
 use super::config::ListenerConfig;
 
@@ -52,9 +54,13 @@ impl Settings {
     }
 }
 
-/// Listening sockets of the process before, by the address they were configured with.
+/// Listening sockets that are there already.
 #[derive(Debug, Default)]
-pub struct Inherited(Vec<(BindAddress, OwnedFd)>);
+pub struct Inherited {
+    /// Those of the process before, by the address they were configured with.
+    handed_over: Vec<(BindAddress, OwnedFd)>,
+    activated: Activated,
+}
 
 /// A Unix socket's file, ours to remove.
 #[derive(Debug)]
@@ -66,20 +72,35 @@ pub struct SocketFile {
 }
 
 impl Inherited {
-    /// From what a takeover gave.
-    pub fn new(sockets: Vec<(BindAddress, OwnedFd)>) -> Self {
-        Self(sockets)
+    /// From what a takeover gave, and the service manager.
+    pub fn new(handed_over: Vec<(BindAddress, OwnedFd)>, activated: Activated) -> Self {
+        Self { handed_over, activated }
     }
 
-    /// The socket for this address.
-    fn take(&mut self, address: &BindAddress) -> Option<OwnedFd> {
-        let position = self.0.iter().position(|(its, _)| its == address)?;
-        Some(self.0.swap_remove(position).1)
+    /// The socket for this address, and whether its file is the service manager's.
+    fn take(&mut self, address: &BindAddress) -> Option<(OwnedFd, bool)> {
+        let take = |from: &mut Vec<(BindAddress, OwnedFd)>| {
+            let position = from.iter().position(|(its, _)| its == address)?;
+            Some(from.swap_remove(position).1)
+        };
+        // A process that was activated may have handed over the very same.
+        let activated = take(&mut self.activated.0);
+        let is_managed = activated.is_some();
+        take(&mut self.handed_over).or(activated).map(|fd| (fd, is_managed))
+    }
+
+    /// Whether somebody has taken all that the service manager has passed.
+    ///
+    /// # Errors
+    /// The first that nobody has.
+    pub fn all_claimed(self) -> Result<(), ActivationError> {
+        let mut left = self.activated.0.into_iter();
+        left.next().map_or(Ok(()), |(address, _)| Err(ActivationError::Unclaimed(address)))
     }
 }
 
 impl BoundSocket {
-    /// Makes one of a listener's sockets, or takes it over if it is among the inherited.
+    /// Makes one of a listener's sockets, or takes it if it is among the inherited.
     ///
     /// # Errors
     /// The address cannot be bound; with a remedy.
@@ -89,7 +110,7 @@ impl BoundSocket {
         inherited: &mut Inherited,
     ) -> Result<Self, BindError> {
         match inherited.take(address) {
-            Some(fd) => Self::adopt(address.clone(), config, fd),
+            Some((fd, is_managed)) => Self::adopt(address.clone(), config, fd, is_managed),
             None => Self::make(address.clone(), config),
         }
     }
@@ -134,18 +155,33 @@ impl BoundSocket {
         }
     }
 
-    fn adopt(address: BindAddress, config: &ListenerConfig, fd: OwnedFd) -> Result<Self, BindError> {
+    fn adopt(
+        address: BindAddress,
+        config: &ListenerConfig,
+        fd: OwnedFd,
+        is_managed: bool,
+    ) -> Result<Self, BindError> {
         let socket = Socket::from(fd);
-        let path = match &address {
-            BindAddress::Tcp(_) => Ok(None),
-            BindAddress::Unix(path) => SocketFile::of(path).map(|file| Some(Arc::new(file))),
+        let ready = || {
+            socket.set_nonblocking(true)?;
+            match &address {
+                // Accepted sockets inherit it.
+                BindAddress::Tcp(_) => socket.set_tcp_nodelay(true).map(|()| None),
+                BindAddress::Unix(path) => {
+                    let file = SocketFile::of(path)?;
+                    if is_managed {
+                        file.keep();
+                    }
+                    Ok(Some(Arc::new(file)))
+                }
+            }
         };
-        match socket.set_nonblocking(true).and(path) {
+        match ready() {
             Ok(path) => Ok(Self { address, socket, path, made_with: Settings::of(config) }),
             Err(source) => {
                 let help =
-                    "the socket taken over cannot be used; stop the old process and start again".into();
-                Err(BindError { address, source, help })
+                    "the socket that was passed cannot be used; stop whoever listens there and start again";
+                Err(BindError { address, source, help: help.into() })
             }
         }
     }
@@ -176,8 +212,12 @@ impl SocketFile {
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        let ours =
-            || fs::symlink_metadata(&self.path).is_ok_and(|meta| (meta.dev(), meta.ino()) == self.identity);
+        // What another user has made, as a service manager does, is that user's.
+        let ours = || {
+            fs::symlink_metadata(&self.path).is_ok_and(|meta| {
+                (meta.dev(), meta.ino()) == self.identity && meta.uid() == geteuid().as_raw()
+            })
+        };
         if !*self.kept.get_mut() && ours() {
             // Whoever removed it meanwhile did what we want.
             let _ = fs::remove_file(&self.path);
@@ -347,6 +387,33 @@ mod tests {
         assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
         let error = bind("unix:/nonexistent/w.sock").unwrap_err().to_string();
         assert!(error.contains("folder"), "{error}");
+    }
+
+    #[test]
+    fn a_service_managers_socket_is_taken_and_its_file_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("w.sock");
+        let config = config(&format!("unix:{}", path.display()));
+        let passed = || {
+            let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+            Activated(vec![(config.bind[0].clone(), listener.into())])
+        };
+        let mut inherited = Inherited::new(Vec::new(), passed());
+        drop(BoundSocket::bind(&config, &config.bind[0], &mut inherited).unwrap());
+        inherited.all_claimed().unwrap();
+        assert!(path.exists(), "whoever made it removes it");
+        fs::remove_file(&path).unwrap();
+        let error = Inherited::new(Vec::new(), passed()).all_claimed().unwrap_err().to_string();
+        assert!(error.contains("w.sock") && error.contains("no listener does"), "{error}");
+        // A process that was activated hands over what the manager passes again.
+        fs::remove_file(&path).unwrap();
+        let activated = passed();
+        let handed_over = (config.bind[0].clone(), activated.0[0].1.try_clone().unwrap());
+        let mut inherited = Inherited::new(vec![handed_over], activated);
+        let bound = BoundSocket::bind(&config, &config.bind[0], &mut inherited).unwrap();
+        inherited.all_claimed().unwrap();
+        drop(bound);
+        assert!(path.exists());
     }
 
     #[test]

@@ -22,7 +22,8 @@ pub struct RawListener {
     /// What it is called in logs and metrics; its first address by default.
     #[serde(default)]
     pub name: Option<String>,
-    /// Where it listens: one address or a list. `0.0.0.0:443`, `[::]:443` (IPv6 alone), `unix:/run/wicketgate.sock`.
+    /// Where it listens: one address or a list. `0.0.0.0:443`, `[::]:443` (IPv6 alone), `unix:/run/wicketgate.sock`. A
+    /// socket of that address which the service manager passes is taken.
     pub bind: At<RawBinds>,
     /// Who may connect to its Unix sockets, as file permissions.
     #[serde(default)]

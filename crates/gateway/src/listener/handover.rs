@@ -319,7 +319,7 @@ mod tests {
     use std::net::{TcpStream, ToSocketAddrs};
 
     use super::*;
-    use crate::listener::{Inherited, ListenerConfig, RawListener};
+    use crate::listener::{Activated, Inherited, ListenerConfig, RawListener};
     use wicketgate_config::Problems;
 
     fn config(folder: &Path) -> ListenerConfig {
@@ -356,7 +356,7 @@ mod tests {
         let again = path.clone();
         let taken = tokio::task::spawn_blocking(move || Handover::take(&again)).await.unwrap();
         let mut taken = taken.unwrap().unwrap();
-        let mut inherited = Inherited::new(std::mem::take(&mut taken.sockets));
+        let mut inherited = Inherited::new(std::mem::take(&mut taken.sockets), Activated::default());
         let new = bind_all(&config, &mut inherited);
         tokio::task::spawn_blocking(move || taken.complete()).await.unwrap().unwrap();
         assert!(serving.await.unwrap(), "the old one knows");

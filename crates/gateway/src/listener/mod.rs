@@ -3,6 +3,7 @@
 mod accept;
 #[cfg(test)]
 mod accept_tests;
+mod activation;
 mod address;
 mod bind;
 pub mod config;
@@ -12,6 +13,7 @@ mod limits;
 mod proxy_protocol;
 
 pub use accept::{Intake, Listener, serve};
+pub use activation::{Activated, ActivationError};
 pub use address::BindAddress;
 pub use bind::{BindError, BoundSocket, Inherited, SocketFile, listen_unix};
 pub use config::{ListenerConfig, Protocol, RawListener};

@@ -16,6 +16,7 @@ use wicketgate_gateway::admin::Admin;
 use wicketgate_gateway::config::{
     AdminConfig, Config, ConfigWatch, ConsoleConfig, Moment, Report, RuntimeConfig,
 };
+use wicketgate_gateway::listener::Activated;
 use wicketgate_gateway::server::{Cause, Server};
 use wicketgate_gateway::workers::{DataPlane, Workers};
 use wicketgate_telemetry::Telemetry;
@@ -38,6 +39,7 @@ pub(crate) struct Run {
 
 impl Run {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        let activated = Activated::of_environment()?;
         let Some((config, report)) = self.config.load() else {
             return Ok(ExitCode::from(BAD_CONFIGURATION));
         };
@@ -54,7 +56,7 @@ impl Run {
             let admin = config.admin.as_ref().map(|admin| listen(admin, &config.runtime)).transpose()?;
             let console =
                 config.console.as_ref().map(|console| open(console, &config.runtime)).transpose()?;
-            let server = Server::start(&config, data.workers(), audit.clone(), telemetry.clone())?;
+            let server = Server::start(&config, data.workers(), audit.clone(), telemetry.clone(), activated)?;
             // Whose last metrics are still to be sent when nothing is served any more.
             let shared = server.shared.clone();
             audit.wait(&Event::Started { version: env!("CARGO_PKG_VERSION") }, &Who::default()).await;

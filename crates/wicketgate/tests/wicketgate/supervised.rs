@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use tokio::net::{TcpStream, UnixDatagram};
+use tokio::net::{TcpStream, UdpSocket, UnixDatagram};
 use tokio::time::timeout;
 use wicketgate_testkit::dir::Dir;
 use wicketgate_testkit::gateway::Gateway;
@@ -170,6 +170,56 @@ drain: {{timeout: 20s}}
     next.echoes("the other's").await.unwrap();
 }
 
+/// The gateway behind `systemd-socket-activate`, which listens, and starts it when the first client comes.
+async fn activated(dir: &Dir, bind: &str, arguments: &[&str]) -> Process {
+    let config = format!(
+        "listeners: [{{name: web, bind: [{bind}]}}]
+routes: [{{name: all, respond: {{status: 200, body: here}}}}]
+drain: {{timeout: 1s}}
+"
+    );
+    let config = dir.write("wicketgate.yaml", config).unwrap();
+    let mut command = Command::new("systemd-socket-activate");
+    command.args(arguments).args([BINARY, "run", "--config"]).arg(config);
+    Process::spawn(command, Ready::Line("Listening on".into())).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_serves_at_the_sockets_that_a_manager_passes() {
+    let (dir, port) = (Dir::new().unwrap(), Port::free().unwrap());
+    let path = dir.join("w.sock");
+    let (tcp, unix) = (port.addr().to_string(), path.display().to_string());
+    let process =
+        activated(&dir, &format!("'{tcp}', 'unix:{unix}'"), &["--listen", &tcp, "--listen", &unix]).await;
+    // Who comes before there is a gateway waits for it.
+    let get = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    for endpoint in [Endpoint::plain(port.addr()), Endpoint::plain(path.clone())] {
+        let mut client = RawClient::connect(&endpoint).await.unwrap();
+        client.send(get).await.unwrap();
+        assert_eq!(client.response().await.unwrap().1, b"here");
+    }
+    process.signal(Signal::TERM).unwrap();
+    let (status, said) = process.finish(PATIENCE).await.unwrap();
+    assert!(status.success(), "{said}");
+    assert!(path.exists(), "whoever made the socket removes it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sockets_that_are_not_what_is_configured_are_refused() {
+    let (bound, passed) = (Port::free().unwrap(), Port::free().unwrap());
+    let (bind, listen) = (format!("'{}'", bound.addr()), passed.addr().to_string());
+    let dir = Dir::new().unwrap();
+    let process = activated(&dir, &bind, &["--listen", &listen]).await;
+    TcpStream::connect(&listen).await.unwrap();
+    let (status, said) = process.finish(PATIENCE).await.unwrap();
+    let told = format!("the service manager listens at {listen}, and no listener does");
+    assert!(!status.success() && said.contains(&told), "{said}");
+    let process = activated(&dir, &bind, &["--datagram", "--listen", &listen]).await;
+    UdpSocket::bind("127.0.0.1:0").await.unwrap().send_to(b"here", &listen).await.unwrap();
+    let (status, said) = process.finish(PATIENCE).await.unwrap();
+    assert!(!status.success() && said.contains("a socket that takes no connections"), "{said}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_agent_is_ready_once_it_runs_and_says_whether_a_gateway_is_there() {
     let (manager, site) = (Manager::new(), Site::new());
@@ -190,6 +240,19 @@ async fn an_agent_is_ready_once_it_runs_and_says_whether_a_gateway_is_there() {
     manager.waits_for("STATUS=no gateway: ").await;
     agent.signal(Signal::TERM).unwrap();
     manager.waits_for("STOPPING=1").await;
+}
+
+#[test]
+fn the_socket_unit_is_right() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/systemd");
+    let dir = Dir::new().unwrap();
+    let service = fs::read_to_string(root.join("wicketgate.service")).unwrap();
+    dir.write("wicketgate.service", service.replace("/usr/bin/wicketgate ", &format!("{BINARY} "))).unwrap();
+    let unit = fs::read(root.join("activation/wicketgate.socket")).unwrap();
+    let path = dir.write("wicketgate.socket", unit).unwrap();
+    let output = Command::new("systemd-analyze").arg("verify").arg(path).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && !said.contains("wicketgate.socket"), "{said}");
 }
 
 #[test]

@@ -14,7 +14,7 @@ use clap::Args;
 use tokio::runtime::Builder;
 use wicketgate_gateway::admin::Admin;
 use wicketgate_gateway::config::{self, Config, Style};
-use wicketgate_gateway::listener::BindAddress;
+use wicketgate_gateway::listener::{Activated, BindAddress};
 use wicketgate_gateway::server::{Cause, Server, StartError};
 use wicketgate_gateway::workers::{DataPlane, Workers};
 use wicketgate_telemetry::Telemetry;
@@ -81,7 +81,13 @@ impl Demo {
             let text = files.configuration(port, room)?;
             let (config, _) = config::parse("demo/wicketgate.yaml", &text, &|_| None)
                 .map_err(|report| anyhow!("{}", report.render(Style::Plain)))?;
-            match Server::start(&config, data.clone(), logs::audit(&config)?, Telemetry::default()) {
+            match Server::start(
+                &config,
+                data.clone(),
+                logs::audit(&config)?,
+                Telemetry::default(),
+                Activated::default(),
+            ) {
                 Ok(server) => return Ok((server, config)),
                 Err(StartError::Bind(error)) if error.source.kind() == std::io::ErrorKind::AddrInUse => {
                     taken = Some(error);

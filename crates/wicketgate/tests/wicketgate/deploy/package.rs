@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::Value;
 use wicketgate_testkit::dir::Dir;
 use wicketgate_testkit::process::raise_open_files;
-use wicketgate_testkit::raw::{EchoBackend, EchoSettings, Endpoint, Place};
+use wicketgate_testkit::raw::{EchoBackend, EchoSettings, Endpoint, Place, RawClient};
 
 use super::machine::Machine;
 use super::{BINARY, done, root};
@@ -64,6 +64,7 @@ async fn life(machine: &Machine) {
     let backend = EchoBackend::with(settings).await.unwrap();
     installed(machine);
     let endpoint = Endpoint::plain(LISTENER.parse::<std::net::SocketAddr>().unwrap());
+    activated(machine, &endpoint).await;
     let load = Load::start(&endpoint, "/", SESSIONS).await;
     load.round().await;
     machine.run("systemctl reload wicketgate");
@@ -117,6 +118,34 @@ fn installed(machine: &Machine) {
     assert!(status.contains("NoNewPrivs:\t1\n") && status.contains("Seccomp:\t2\n"), "{status}");
     machine.run("systemd-analyze verify wicketgate.service wicketgate-agent.service");
     machine.run("systemd-analyze security --threshold=20 wicketgate.service wicketgate-agent.service");
+}
+
+/// By its socket unit, which waits for clients: whoever comes while it starts, or starts again, is served.
+async fn activated(machine: &Machine, endpoint: &Endpoint) {
+    assert_eq!(machine.run("systemctl is-enabled wicketgate.socket || true"), "disabled\n");
+    let drop_in = "/etc/systemd/system/wicketgate.socket.d";
+    machine.run(&format!(
+        "systemctl stop wicketgate
+        mkdir {drop_in}
+        printf '[Socket]\\nListenStream=\\nListenStream={LISTENER}\\n' >{drop_in}/addresses.conf
+        systemctl daemon-reload
+        systemctl start wicketgate.socket"
+    ));
+    assert_eq!(machine.run("systemctl is-active wicketgate || true"), "inactive\n");
+    let mut first = RawClient::open(endpoint, "/").await.unwrap();
+    first.echoes("it is there").await.unwrap();
+    drop(first);
+    machine.run("systemctl restart --no-block wicketgate");
+    for _ in 0..20 {
+        RawClient::open(endpoint, "/").await.unwrap().echoes("nobody is refused").await.unwrap();
+    }
+    assert_eq!(machine.run("systemctl show --property=NRestarts --value wicketgate"), "0\n");
+    machine.run(&format!(
+        "systemctl stop wicketgate.socket wicketgate
+        rm -r {drop_in}
+        systemctl daemon-reload
+        systemctl start wicketgate"
+    ));
 }
 
 /// Another revision under live sessions; gives those that came after it.
