@@ -210,6 +210,9 @@ impl List {
             (None, Some(subject)) => (&mut self.subjects, subject.clone()),
             _ => return Err("give one of `token_id` and `subject`".into()),
         };
+        if key.is_empty() {
+            return Err("an empty text is nobody's".into());
+        }
         if entry.until.is_some_and(|until| SystemTime::from(until) <= SystemTime::now()) {
             map.remove(&key);
             return Ok(());
@@ -278,6 +281,8 @@ mod tests {
             ("{\"token_id\": \"a\"}\nnonsense", "line 2"),
             ("{}", "one of"),
             ("{\"subject\": \"a\", \"token_id\": \"b\"}", "one of"),
+            ("{\"subject\": \"\"}", "nobody's"),
+            ("{\"token_id\": \"\"}", "nobody's"),
             ("{\"subject\": \"a\", \"when\": 1}", "line 1"),
             ("{\"subject\":\"1\"}\n{\"subject\":\"2\"}\n{\"subject\":\"3\"}\n{\"subject\":\"4\"}", "entries"),
         ] {

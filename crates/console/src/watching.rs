@@ -142,8 +142,8 @@ impl Onlooker {
     }
 
     /// What came since the last time. None where there will be nothing any more.
-    pub(crate) fn look(&mut self, shared: &Shared) -> Option<Seen> {
-        let batch = self.watching.take(&shared.gateway)?;
+    pub(crate) fn look(&mut self) -> Option<Seen> {
+        let batch = self.watching.take()?;
         let all = batch.copies.len();
         // By what is shown alone: whoever asks for a secret does not learn that it is there.
         let messages = batch.copies.into_iter().map(|copy| Message::of(copy, self.shown));

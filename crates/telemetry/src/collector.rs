@@ -1,10 +1,11 @@
 //! A collector: how it is reached, and what it says to what it gets.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, USER_AGENT};
-use http::{HeaderName, HeaderValue, Method, Request, StatusCode};
+use http::header::{CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use wicketgate_admission::fetch::{Endpoint, FetchConfig, Fetcher, RawFetch, add_headers, check_header};
@@ -107,14 +108,16 @@ pub(crate) struct Collector {
 /// Why a collector has not taken what it got.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Failed {
-    /// It may take it later.
-    Passing(String),
+    /// It may take it later: why it did not, and how long it wants to be left alone, if it says so.
+    Passing(String, Option<Duration>),
     /// It will never take it.
     Refused(StatusCode),
 }
 
 /// The longest answer that is read, in bytes.
 const MAX_ANSWER: usize = 64 << 10;
+/// The longest that a collector may ask to be left alone.
+const RETRY_MAX: Duration = Duration::from_secs(60);
 
 impl Collector {
     pub(crate) fn new(config: CollectorConfig) -> Self {
@@ -133,15 +136,41 @@ impl Collector {
             .insert(USER_AGENT, HeaderValue::from_static(concat!("wicketgate/", env!("CARGO_PKG_VERSION"))));
         add_headers(headers, &self.config.headers);
         match self.fetcher.send(request).await {
-            Err(error) => Err(Failed::Passing(error.to_string())),
+            Err(error) => Err(Failed::Passing(error.to_string(), None)),
             Ok(answer) if answer.status().is_success() => Ok(answer.into_body()),
-            Ok(answer) if may_pass(answer.status()) => Err(Failed::Passing(answer.status().to_string())),
+            Ok(answer) if may_pass(answer.status()) => {
+                Err(Failed::Passing(answer.status().to_string(), retry_after(answer.headers())))
+            }
             Ok(answer) => Err(Failed::Refused(answer.status())),
         }
     }
 }
 
+/// The seconds of `Retry-After` (RFC 9110 section 10.2.3), up to [`RETRY_MAX`]. A date is not heeded: clocks differ.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds: u64 = headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
+    Some(Duration::from_secs(seconds).min(RETRY_MAX))
+}
+
 /// Those after which the specification of OTLP has a request sent again.
 pub const fn may_pass(status: StatusCode) -> bool {
     matches!(status.as_u16(), 429 | 502 | 503 | 504)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_collector_is_left_alone_for_a_minute_at_most() {
+        let asked = |value: &'static str| {
+            retry_after(&HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_static(value))]))
+        };
+        assert_eq!(asked("3"), Some(Duration::from_secs(3)));
+        assert_eq!(asked("18446744073709551615"), Some(RETRY_MAX));
+        for unread in ["-1", "soon", "", "Fri, 31 Dec 1999 23:59:59 GMT"] {
+            assert_eq!(asked(unread), None, "{unread}");
+        }
+        assert_eq!(retry_after(&HeaderMap::new()), None);
+    }
 }

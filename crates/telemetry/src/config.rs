@@ -37,6 +37,12 @@ pub struct RawTraces {
     pub queue: At<u32>,
     /// Spans in one request to the collector, 1 to 4096.
     pub batch: At<u32>,
+    /// How often spans are sent that the collector does not take at first, 1 to 20; then they are dropped and counted. Spans that come
+    /// meanwhile wait in the queue.
+    pub tries: At<u32>,
+    /// The pause after the first time, 100ms to 1m; each one after it is twice as long, and up to a fifth more. Where the collector asks for
+    /// more by `Retry-After`, it gets that, up to a minute.
+    pub pause: At<Time>,
     /// Whether spans have the client's address, which is personal data, as `client.address`.
     pub client_address: bool,
 }
@@ -55,6 +61,8 @@ impl Default for RawTraces {
             sample_ratio: At::nowhere(1.0),
             queue: At::nowhere(4096),
             batch: At::nowhere(512),
+            tries: At::nowhere(5),
+            pause: At::nowhere(Time::secs(1)),
             client_address: false,
         }
     }
@@ -88,6 +96,10 @@ pub struct TracesConfig {
     pub queue: usize,
     /// Spans in one request.
     pub batch: usize,
+    /// How often they are sent.
+    pub tries: u32,
+    /// The pause after the first time.
+    pub pause: Duration,
     /// Whether spans have the client's address.
     pub client_address: bool,
 }
@@ -139,6 +151,8 @@ impl RawTraces {
             sample_ratio: problems.in_range("sample_ratio", &self.sample_ratio, 0.0..=1.0),
             queue: problems.in_range("queue", &self.queue, 64..=1 << 20) as usize,
             batch: problems.in_range("batch", &self.batch, 1..=4096) as usize,
+            tries: problems.in_range("tries", &self.tries, 1..=20),
+            pause: problems.in_range("pause", &self.pause, Time::millis(100)..=Time::secs(60)).0,
             client_address: self.client_address,
         }
     }
@@ -204,7 +218,7 @@ mod tests {
             sample_ratio: At::nowhere(f64::NAN),
             queue: At::nowhere(1),
             batch: At::nowhere(0),
-            client_address: false,
+            ..RawTraces::default()
         };
         let long = Table(vec![(At::nowhere("a".into()), At::nowhere("x".repeat(513)))]);
         for (telemetry, expected) in [

@@ -8,7 +8,7 @@ use tokio::time::{MissedTickBehavior, interval_at, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::collector::{Collector, Failed};
-use crate::config::TelemetryConfig;
+use crate::config::{TelemetryConfig, TracesConfig};
 use crate::counts::{Counts, Loss, Signal};
 use crate::exposition;
 use crate::otlp::{self, Resource};
@@ -22,6 +22,7 @@ pub type Source = Box<dyn Fn() -> Option<String> + Send + Sync>;
 pub(crate) struct Exporter {
     collector: Collector,
     resource: Resource,
+    spans: Option<TracesConfig>,
     interval: Option<Duration>,
     source: Arc<OnceLock<Source>>,
     /// Since when counters count.
@@ -33,9 +34,6 @@ pub(crate) struct Exporter {
 
 /// How long a span waits for others to be sent with.
 const LINGER: Duration = Duration::from_secs(1);
-/// How often spans are sent that the collector does not take, and the pause after the first time; the others double it.
-const TRIES: u32 = 5;
-const PAUSE: Duration = Duration::from_secs(1);
 /// A collector that fails is told of once in this time.
 const SILENCE: Duration = Duration::from_secs(60);
 
@@ -49,6 +47,7 @@ impl Exporter {
         Self {
             collector: Collector::new(config.collector.clone()),
             resource: Resource::new(&config.attributes),
+            spans: config.traces,
             interval: config.metrics.map(|metrics| metrics.interval),
             source,
             started: SystemTime::now(),
@@ -61,8 +60,8 @@ impl Exporter {
     /// Sends until it is told to end, and what is left then once more.
     pub(crate) async fn run(self, queue: Option<Arc<Queue>>) {
         let traces = async {
-            if let Some(queue) = queue {
-                self.send_traces(&queue).await;
+            if let (Some(queue), Some(config)) = (queue, &self.spans) {
+                self.send_traces(&queue, config).await;
             }
         };
         let metrics = async {
@@ -73,12 +72,12 @@ impl Exporter {
         tokio::join!(traces, metrics);
     }
 
-    async fn send_traces(&self, queue: &Queue) {
+    async fn send_traces(&self, queue: &Queue, config: &TracesConfig) {
         let mut trouble = Trouble::new(Signal::Traces);
         loop {
             let is_closing = self.closing.is_cancelled();
             while let Some(spans) = queue.take() {
-                self.deliver(&spans, &mut trouble).await;
+                self.deliver(&spans, config, &mut trouble).await;
             }
             if is_closing {
                 return;
@@ -92,11 +91,12 @@ impl Exporter {
     }
 
     /// Sends spans until the collector has taken or refused them, or they were tried often enough.
-    async fn deliver(&self, spans: &[Ended], trouble: &mut Trouble) {
+    async fn deliver(&self, spans: &[Ended], config: &TracesConfig, trouble: &mut Trouble) {
         let (number, to) = (spans.len() as u64, &self.collector.config.traces);
         let message = Bytes::from(otlp::traces(&self.resource, spans));
-        for tried in 0..TRIES {
-            match self.collector.post(to, message.clone()).await {
+        let mut pause = config.pause;
+        for left in (0..config.tries).rev() {
+            let asked = match self.collector.post(to, message.clone()).await {
                 Ok(answer) => {
                     let refused = otlp::refused_spans(&answer).min(number);
                     self.traces.sent(number - refused);
@@ -108,15 +108,20 @@ impl Exporter {
                     self.traces.lost(Loss::Refused, number);
                     return trouble.tell(to, &status.to_string());
                 }
-                Err(Failed::Passing(why)) => {
+                Err(Failed::Passing(why, asked)) => {
                     self.traces.failed();
                     trouble.tell(to, &why);
+                    asked
                 }
+            };
+            if left == 0 {
+                break;
             }
-            // Give or take a tenth, so that gateways do not come back all at once.
-            let pause = PAUSE.saturating_mul(1 << tried).mul_f64(rand::random_range(0.9..1.1));
+            // Up to a fifth more, so that gateways do not come back all at once.
+            let longer = pause.max(asked.unwrap_or_default()).mul_f64(rand::random_range(1.0..1.2));
+            pause = pause.saturating_mul(2);
             tokio::select! {
-                () = sleep(pause) => {}
+                () = sleep(longer) => {}
                 () = self.closing.cancelled() => break,
             }
         }
@@ -157,7 +162,7 @@ impl Exporter {
                 self.metrics.failed();
                 let (why, text) = match failed {
                     Failed::Refused(status) => (Loss::Refused, status.to_string()),
-                    Failed::Passing(text) => (Loss::Failed, text),
+                    Failed::Passing(text, _) => (Loss::Failed, text),
                 };
                 self.metrics.lost(why, number);
                 trouble.tell(to, &text);

@@ -80,7 +80,7 @@ impl Tail {
             if Instant::now() >= self.until {
                 break "the time for looking on is over";
             }
-            match onlooker.look(&self.shared) {
+            match onlooker.look() {
                 None => break "the route is not there any more, or its messages are not put together",
                 Some(seen) if seen.is_empty() => {}
                 Some(seen) => {

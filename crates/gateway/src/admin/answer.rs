@@ -1,5 +1,7 @@
 //! What is asked at the operator's listener, and who may ask it.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::header::{ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
@@ -20,7 +22,7 @@ const BUSIEST: usize = 50;
 pub(super) type Answer = Response<Full<Bytes>>;
 
 pub(super) async fn answer(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     gate: &Gate,
     recent: &Recent,
     request: Request<Incoming>,

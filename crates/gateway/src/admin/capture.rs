@@ -60,7 +60,7 @@ impl Query {
 }
 
 /// Starts a capture of a route.
-pub(super) async fn start(shared: &Shared, query: Option<&str>) -> Answer {
+pub(super) async fn start(shared: &Arc<Shared>, query: Option<&str>) -> Answer {
     let query = match Query::parse(query) {
         Ok(query) => query,
         Err(error) => return text(StatusCode::BAD_REQUEST, format!("{error}\n")),
@@ -68,14 +68,15 @@ pub(super) async fn start(shared: &Shared, query: Option<&str>) -> Answer {
     let Some(name) = query.route else {
         return text(StatusCode::BAD_REQUEST, "say which route\n");
     };
-    let redactor = match messages::redactor(&shared.snapshot(), &name, query.secrets) {
-        Ok(redactor) => redactor,
+    let name: Arc<str> = name.into();
+    let cover = match messages::cover(shared, &name, query.secrets) {
+        Ok(cover) => cover,
         Err(unseen @ Unseen::Apart) => return text(StatusCode::CONFLICT, format!("{unseen}\n")),
         Err(unseen) => return text(StatusCode::NOT_FOUND, format!("{unseen}\n")),
     };
     let every = query.every.unwrap_or(1).max(1);
-    let wanted = Wanted { every, ..Wanted::all_of(Arc::from(&*name)) };
-    let Some(id) = shared.captures.start(wanted, Bounds::default(), redactor) else {
+    let wanted = Wanted { every, ..Wanted::all_of(name.clone()) };
+    let Some(id) = shared.captures.start(wanted, Bounds::default(), cover) else {
         return text(StatusCode::CONFLICT, "another capture runs\n");
     };
     let selector = Selector { kind: "route", value: &name };

@@ -4,6 +4,7 @@
 //! [`Captures`] is the operator's side: at most one capture, for who learns from it, and a few watches, for who looks on. [`Tap`]
 //! is a session's; it brings copies to the `feed` of each.
 
+mod cover;
 mod feed;
 mod queue;
 mod tap;
@@ -13,8 +14,7 @@ mod tests;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use wicketgate_learn::Redactor;
-
+pub use self::cover::{Cover, Renew};
 use self::feed::Feed;
 pub use self::feed::Wanted;
 pub use self::queue::{Bounds, Copied};
@@ -35,7 +35,7 @@ pub struct Captures {
 struct Running {
     id: u64,
     feed: Arc<Feed>,
-    redactor: Redactor,
+    cover: Cover,
 }
 
 /// What was copied since the last time that somebody asked.
@@ -54,12 +54,12 @@ pub struct Batch {
 pub struct Watch {
     captures: Arc<Captures>,
     feed: Arc<Feed>,
-    redactor: Redactor,
+    cover: Cover,
 }
 
 impl Captures {
     /// Starts a capture; its number. None while another runs.
-    pub fn start(&self, wanted: Wanted, bounds: Bounds, redactor: Redactor) -> Option<u64> {
+    pub fn start(&self, wanted: Wanted, bounds: Bounds, cover: Cover) -> Option<u64> {
         let mut running = self.running();
         match running.as_ref() {
             Some(last) if !last.feed.is_forgotten() => return None,
@@ -67,16 +67,15 @@ impl Captures {
             None => {}
         }
         let id = self.started.fetch_add(1, Ordering::Relaxed) + 1;
-        *running = Some(Running { id, feed: self.join(wanted, bounds), redactor });
+        *running = Some(Running { id, feed: self.join(wanted, bounds), cover });
         Some(id)
     }
 
-    /// Takes what was captured. None where this one does not run any more.
+    /// Takes what was captured. None where this one does not run any more, or there are no messages to be seen any more.
     pub fn take(&self, id: u64) -> Option<Batch> {
         let mut running = self.running();
         let running = running.as_mut().filter(|running| running.id == id)?;
-        let (copies, dropped) = running.feed.take()?;
-        Some(Batch::cover(copies, dropped, &mut running.redactor))
+        running.cover.over(running.feed.take()?)
     }
 
     /// Ends it, and forgets what was not taken.
@@ -88,8 +87,8 @@ impl Captures {
     }
 
     /// Begins to look on.
-    pub fn watch(self: &Arc<Self>, wanted: Wanted, bounds: Bounds, redactor: Redactor) -> Watch {
-        Watch { captures: self.clone(), feed: self.join(wanted, bounds), redactor }
+    pub fn watch(self: &Arc<Self>, wanted: Wanted, bounds: Bounds, cover: Cover) -> Watch {
+        Watch { captures: self.clone(), feed: self.join(wanted, bounds), cover }
     }
 
     fn changes(&self) -> u64 {
@@ -126,27 +125,11 @@ impl Captures {
     }
 }
 
-impl Batch {
-    /// Covers what was taken. Sessions go on meanwhile: the feed is free.
-    fn cover(copies: Vec<Copied>, dropped: u64, redactor: &mut Redactor) -> Self {
-        let taken = copies.len();
-        let covered = copies
-            .into_iter()
-            .filter_map(|Copied { line, verdict }| Some(Copied { line: redactor.redact(line)?, verdict }));
-        let copies: Vec<Copied> = covered.collect();
-        Self { left_out: (taken - copies.len()) as u64, copies, dropped }
-    }
-}
-
 impl Watch {
-    /// What was copied since the last time. What covers it is asked for when it has been taken: it is as new as they are. None
-    /// where that fails, or nobody had asked for so long that it ended.
-    pub fn take<E>(&mut self, renewed: impl FnOnce() -> Result<Option<Redactor>, E>) -> Option<Batch> {
-        let (copies, dropped) = self.feed.take()?;
-        if let Some(redactor) = renewed().ok()? {
-            self.redactor = redactor;
-        }
-        Some(Batch::cover(copies, dropped, &mut self.redactor))
+    /// What was copied since the last time. None where there are no messages to be seen any more, or nobody had asked for so long that it
+    /// ended.
+    pub fn take(&mut self) -> Option<Batch> {
+        self.cover.over(self.feed.take()?)
     }
 }
 

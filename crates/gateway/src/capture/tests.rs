@@ -1,19 +1,20 @@
 //! Copies of messages: for whom, how many, and at what cost.
 
 #![allow(clippy::unwrap_used)]
+use wicketgate_learn::Redactor;
 use wicketgate_policy::{DataKind, Direction, Message, Policy, Verdict};
 
 use super::*;
 
 const BOUNDS: Bounds = Bounds { messages: 3, bytes: 10_000, message: 5_000 };
 
-fn redactor() -> Redactor {
-    Redactor::new(Policy::trivial(), Vec::new())
+fn cover() -> Cover {
+    Cover::new(Redactor::new(Policy::trivial(), Vec::new()), Box::new(|| Some(None)))
 }
 
 fn start(captures: &Captures, every: u64) -> Option<u64> {
     let wanted = Wanted { every, ..Wanted::all_of("chat".into()) };
-    captures.start(wanted, BOUNDS, redactor())
+    captures.start(wanted, BOUNDS, cover())
 }
 
 fn tap(captures: &Arc<Captures>, session: u64, route: &str) -> Tap {
@@ -26,7 +27,7 @@ fn note(captures: &Arc<Captures>, session: u64, route: &str, payload: &[u8]) {
 }
 
 fn look(watch: &mut Watch) -> Batch {
-    watch.take(|| Ok::<_, ()>(None)).unwrap()
+    watch.take().unwrap()
 }
 
 fn texts(batch: &Batch) -> Vec<&str> {
@@ -61,7 +62,7 @@ fn what_is_wanted_is_taken_and_what_finds_no_room_is_counted() {
 #[test]
 fn several_look_on_each_at_what_is_asked_for() {
     let captures = Arc::new(Captures::default());
-    let watch = |wanted| captures.watch(wanted, BOUNDS, redactor());
+    let watch = |wanted| captures.watch(wanted, BOUNDS, cover());
     let mut one = watch(Wanted { session: Some(1), ..Wanted::all_of("chat".into()) });
     let mut down = watch(Wanted { direction: Some(Direction::ToClient), ..Wanted::all_of("chat".into()) });
     let mut binary = watch(Wanted { kind: Some(DataKind::Binary), ..Wanted::all_of("chat".into()) });
@@ -91,7 +92,7 @@ fn several_look_on_each_at_what_is_asked_for() {
 #[test]
 fn a_session_never_waits() {
     let captures = Arc::new(Captures::default());
-    let mut watch = captures.watch(Wanted::all_of("chat".into()), BOUNDS, redactor());
+    let mut watch = captures.watch(Wanted::all_of("chat".into()), BOUNDS, cover());
     let mut tap = tap(&captures, 1, "chat");
     let mut say = || {
         tap.note(Direction::ToUpstream, &Message { kind: DataKind::Text, payload: b"a" }, &Verdict::Drop);
@@ -106,4 +107,20 @@ fn a_session_never_waits() {
     drop(held);
     let batch = look(&mut watch);
     assert_eq!((texts(&batch), batch.dropped), (vec!["a"], 1));
+}
+
+#[test]
+fn what_covers_is_as_new_as_what_is_taken() {
+    let captures = Arc::new(Captures::default());
+    let secret = |paths: &[&str]| {
+        Redactor::new(Policy::trivial(), paths.iter().map(|path| path.parse().unwrap()).collect())
+    };
+    let mut renewals = vec![None, Some(Some(secret(&["plan"])))];
+    let renew = Box::new(move || renewals.pop().unwrap_or(Some(None)));
+    let id = captures.start(Wanted::all_of("chat".into()), BOUNDS, Cover::new(secret(&[]), renew)).unwrap();
+    note(&captures, 1, "chat", br#"{"plan": "to leave at dawn"}"#);
+    let batch = captures.take(id).unwrap();
+    assert!(!texts(&batch).concat().contains("dawn"), "{:?}", texts(&batch));
+    note(&captures, 1, "chat", b"the route is gone");
+    assert!(captures.take(id).is_none());
 }

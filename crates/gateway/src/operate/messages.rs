@@ -6,7 +6,7 @@ use wicketgate_learn::Redactor;
 use wicketgate_policy::fields::Path;
 use wicketgate_policy::{DataKind, Direction};
 
-use crate::capture::{Batch, Bounds, Wanted, Watch};
+use crate::capture::{Batch, Bounds, Cover, Wanted, Watch};
 use crate::gateway::{Shared, Snapshot, Target};
 use crate::pump::config::Mode;
 
@@ -44,8 +44,6 @@ pub enum Unseen {
 pub struct Watching {
     route: Arc<str>,
     watch: Watch,
-    /// The configuration whose secrets are covered.
-    followed: Arc<Snapshot>,
 }
 
 /// Begins to look on.
@@ -63,10 +61,9 @@ pub fn watch(shared: &Arc<Shared>, asked: Asked, bounds: Bounds) -> Result<Watch
             live.ok_or(Unseen::NoSession(session))?.route.clone()
         }
     };
-    let followed = shared.snapshot();
-    let redactor = redactor(&followed, &route, Vec::new())?;
+    let cover = cover(shared, &route, Vec::new())?;
     let wanted = Wanted { session, direction, kind, ..Wanted::all_of(route.clone()) };
-    Ok(Watching { route, watch: shared.captures.watch(wanted, bounds, redactor), followed })
+    Ok(Watching { route, watch: shared.captures.watch(wanted, bounds, cover) })
 }
 
 impl Watching {
@@ -76,26 +73,34 @@ impl Watching {
     }
 
     /// The messages since the last time. None where the route is not there any more, or nobody had asked for too long.
-    pub fn take(&mut self, shared: &Shared) -> Option<Batch> {
-        let Self { route, watch, followed } = self;
-        watch.take(|| {
-            // A configuration that is followed since may call more fields secret.
-            let now = shared.snapshot();
-            if Arc::ptr_eq(&now, followed) {
-                return Ok(None);
-            }
-            let renewed = redactor(&now, route, Vec::new())?;
-            *followed = now;
-            Ok::<_, Unseen>(Some(renewed))
-        })
+    pub fn take(&mut self) -> Option<Batch> {
+        self.watch.take()
     }
 }
 
-/// What covers the secrets in a route's messages: by their names and looks, those that its policy redacts, and those that are named.
+/// What covers the secrets in a route's messages, by the configuration that is followed when they are taken: it may call more fields secret
+/// than that of now.
 ///
 /// # Errors
 /// Why there are no messages to be seen.
-pub fn redactor(snapshot: &Snapshot, route: &str, secrets: Vec<Path>) -> Result<Redactor, Unseen> {
+pub fn cover(shared: &Arc<Shared>, route: &Arc<str>, secrets: Vec<Path>) -> Result<Cover, Unseen> {
+    let mut followed = shared.snapshot();
+    let first = redactor(&followed, route, secrets.clone())?;
+    let (shared, route) = (Arc::downgrade(shared), route.clone());
+    let renew = move || {
+        let now = shared.upgrade()?.snapshot();
+        if Arc::ptr_eq(&now, &followed) {
+            return Some(None);
+        }
+        let renewed = redactor(&now, &route, secrets.clone()).ok()?;
+        followed = now;
+        Some(Some(renewed))
+    };
+    Ok(Cover::new(first, Box::new(renew)))
+}
+
+/// By their names and looks, those that the route's policy redacts, and those that are named.
+fn redactor(snapshot: &Snapshot, route: &str, secrets: Vec<Path>) -> Result<Redactor, Unseen> {
     let Some(Target::Proxy(proxy)) = snapshot.route(route).map(|route| &route.target) else {
         return Err(Unseen::NoRoute(route.to_owned()));
     };

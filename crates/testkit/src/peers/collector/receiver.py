@@ -7,7 +7,8 @@ PORT takes traces and metrics, by TLS where there is a certificate. CONTROL, in 
     GET /spans?name=NAME&count=N   the spans of that name, once there are N
     GET /metrics?beyond=N          the last message of metrics, once more than N came, and how many there were
     GET /headers                   the headers of the last request
-    PUT /answer                    how requests are answered from now on: a status, `hang`, or `reject N`
+    PUT /answer                    how requests are answered from now on: a status, one with the seconds of
+                                   `Retry-After` behind it, `hang`, or `reject N`
 """
 
 import json
@@ -64,8 +65,10 @@ class Handler(BaseHTTPRequestHandler):
     def body(self):
         return self.rfile.read(int(self.headers.get("Content-Length", 0)))
 
-    def reply(self, status, body, kind="application/json"):
+    def reply(self, status, body, kind="application/json", more=()):
         self.send_response(status)
+        for name, value in more:
+            self.send_header(name, value)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -89,8 +92,9 @@ class Receiver(Handler):
             message.partial_success.rejected_spans = rejected
         else:
             message = metrics_service.ExportMetricsServiceResponse()
-        status = 200 if rejected or answer == "200" else int(answer)
-        self.reply(status, message.SerializeToString(), "application/x-protobuf")
+        status, *retry_after = ["200"] if rejected else answer.split()
+        more = [("Retry-After", seconds) for seconds in retry_after]
+        self.reply(int(status), message.SerializeToString(), "application/x-protobuf", more)
 
     def take(self, body):
         assert self.headers["Content-Type"] == "application/x-protobuf"

@@ -95,6 +95,19 @@ async fn what_the_collector_refuses_is_counted_and_what_may_pass_is_tried_again(
     stage.gateway.log("the collector takes what is sent again").await.unwrap();
 }
 
+#[tokio::test]
+async fn a_collector_that_asks_for_time_gets_it() {
+    let collector = Collector::start(None).await.unwrap();
+    let stage = Stage::start(&collector.url(), "traces: {tries: 2, pause: 100ms}").await;
+    collector.answer("503 2").await.unwrap();
+    let asked = Instant::now();
+    requests(&stage, 1).await;
+    let dropped = "wicketgate_telemetry_dropped_total{signal=\"traces\",reason=\"failed\"}";
+    reaches(&stage, dropped, 1).await;
+    assert!(asked.elapsed() >= Duration::from_secs(2), "{:?}", asked.elapsed());
+    reaches(&stage, "wicketgate_telemetry_failures_total{signal=\"traces\"}", 2).await;
+}
+
 #[test]
 fn mistakes_are_told_with_their_place_and_without_secrets() {
     let dir = Dir::new().unwrap();
