@@ -29,7 +29,7 @@ pub use client::{Asked, Client};
 pub use guard::{Admitted, Guard, Handshake, SessionRight, Step, Unproven, handshake};
 pub use limits::{Counts, Limits, SharedRates, Slots};
 pub use refusal::{Refusal, Rejected};
-pub use request_rules::{Examined, Exclusion, RequestFinding, RequestRules, Unexcluded};
+pub use request_rules::{Examined, RequestFinding, RequestRules, Unexcluded};
 pub use standing::{Lost, Standing};
 pub use wicketgate_config::{RawSecret, Secret};
 use wicketgate_config::{file, secret};

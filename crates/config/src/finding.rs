@@ -1,4 +1,5 @@
-//! What every part's findings are made with: whether they have consequences, and what of a peer's words may be told.
+//! What every part's findings are made with: whether they have consequences, what of a peer's words may be told, and what would keep them from
+//! being found again.
 
 /// Whether findings of a step have consequences.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
@@ -33,6 +34,19 @@ pub fn masked(text: &str) -> Box<str> {
         excerpt.push('…');
     }
     excerpt.into()
+}
+
+/// What would keep a rule from being asked about something again: lines for the configuration, for a person to review.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exclusion {
+    /// The entry of `exclude` alone, on one line.
+    pub entry: String,
+    /// The entry where it belongs, under the names of its route, or of its policy and step.
+    pub text: String,
+    /// What it would do, in a sentence.
+    pub effect: String,
+    /// Whether the rule would not be asked about any field, or any value of the kind, any more.
+    pub is_broad: bool,
 }
 
 #[cfg(test)]

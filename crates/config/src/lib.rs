@@ -24,7 +24,7 @@ mod variables;
 mod yaml;
 
 pub use fault::alternatives;
-pub use finding::{Enforcement, masked};
+pub use finding::{Enforcement, Exclusion, masked};
 pub use network::Network;
 pub use outline::Outline;
 pub use part::part;

@@ -4,25 +4,13 @@
 use std::fmt::Write;
 
 use serde_json::Value;
+use wicketgate_config::Exclusion;
 
 use crate::fields::Path;
 use crate::finding::Finding;
 use crate::message::Direction;
 use crate::policy::Policy;
 use crate::step::Excludes;
-
-/// Lines for the configuration.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Exclusion {
-    /// The entry of `exclude` alone, on one line.
-    pub entry: String,
-    /// The entry where it belongs, under the names of its policy and step.
-    pub text: String,
-    /// What it would do, in a sentence.
-    pub effect: String,
-    /// Whether the rule would not be asked about any field any more.
-    pub is_broad: bool,
-}
 
 /// Why there is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

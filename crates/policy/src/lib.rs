@@ -29,7 +29,7 @@ mod view;
 
 pub use config::{RawBounds, RawPolicy};
 pub use cover::{Covered, Uncovered};
-pub use exclusion::{About, Exclusion, Unexcluded};
+pub use exclusion::{About, Unexcluded};
 pub use facts::{Facts, Identity};
 pub use finding::{Action, Enforcement, Finding, masked};
 pub use listen::Heard;

@@ -2,22 +2,10 @@
 //! Nothing here changes what is refused.
 
 use serde_json::Value;
+use wicketgate_config::Exclusion;
 use wicketgate_seclang::Exclusions;
 
 use super::RequestRules;
-
-/// Lines for the configuration.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Exclusion {
-    /// The entry of `exclude` alone, on one line.
-    pub entry: String,
-    /// The entry where it belongs, under the name of its route.
-    pub text: String,
-    /// What it would do, in a sentence.
-    pub effect: String,
-    /// Whether the rule would not be asked about any value of the kind any more.
-    pub is_broad: bool,
-}
 
 /// Why there is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 pub use config::RawRequestRules;
-pub use exclusion::{Exclusion, Unexcluded};
+pub use exclusion::Unexcluded;
 use http::header::HOST;
 use http::{HeaderMap, Method, Uri, Version};
 use wicketgate_config::{Enforcement, masked};

@@ -143,40 +143,22 @@ pub(crate) struct ShownFinding {
 
 impl From<Found> for ShownFinding {
     fn from(found: Found) -> Self {
-        let Found {
-            number,
-            time,
-            route,
-            session,
-            subject,
-            client,
-            direction,
-            step,
-            class,
-            rule,
-            path,
-            detail,
-            excerpt,
-            action,
-            observed,
-        } = found;
-        let time = time.into();
         Self {
-            number,
-            time,
-            route,
-            session,
-            subject,
-            client,
-            direction,
-            step,
-            class,
-            rule,
-            path,
-            detail,
-            excerpt,
-            action,
-            observed,
+            number: found.number,
+            time: found.time.into(),
+            route: found.route,
+            session: found.session,
+            subject: found.subject,
+            client: found.client,
+            direction: found.direction,
+            step: found.step,
+            class: found.class,
+            rule: found.rule,
+            path: found.path,
+            detail: found.detail,
+            excerpt: found.excerpt,
+            action: found.action,
+            observed: found.observed,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use wicketgate_config as config;
 use wicketgate_policy::{About, Direction};
 
 use crate::gateway::{Route, Shared, Target};
@@ -30,20 +31,20 @@ pub fn one(shared: &Shared, number: u64) -> Option<Found> {
 pub fn exclusion(shared: &Shared, found: &Found) -> Result<Exclusion, String> {
     let snapshot = shared.snapshot();
     let route = snapshot.route(&found.route).ok_or("the route is not there any more")?;
-    match &*found.step {
+    let exclusion = match &*found.step {
         IN_REQUESTS => in_requests(route, found),
         _ => in_messages(route, found),
-    }
-}
-
-fn in_requests(route: &Route, found: &Found) -> Result<Exclusion, String> {
-    let rules = route.guard.request_rules().ok_or("the route asks no rules about requests any more")?;
-    let exclusion = rules.exclusion(&found.route, found.rule.as_deref(), &found.path);
-    let exclusion = exclusion.map_err(|why| why.to_string())?;
+    }?;
     Ok(Exclusion { text: exclusion.text, effect: exclusion.effect, broad: exclusion.is_broad })
 }
 
-fn in_messages(route: &Route, found: &Found) -> Result<Exclusion, String> {
+fn in_requests(route: &Route, found: &Found) -> Result<config::Exclusion, String> {
+    let rules = route.guard.request_rules().ok_or("the route asks no rules about requests any more")?;
+    let exclusion = rules.exclusion(&found.route, found.rule.as_deref(), &found.path);
+    exclusion.map_err(|why| why.to_string())
+}
+
+fn in_messages(route: &Route, found: &Found) -> Result<config::Exclusion, String> {
     let Target::Proxy(proxy) = &route.target else {
         return Err("the route leads to no upstream any more".into());
     };
@@ -56,6 +57,5 @@ fn in_messages(route: &Route, found: &Found) -> Result<Exclusion, String> {
         rule: found.rule.as_deref(),
         path: &found.path,
     };
-    let exclusion = proxy.policy.exclusion(about).map_err(|why| why.to_string())?;
-    Ok(Exclusion { text: exclusion.text, effect: exclusion.effect, broad: exclusion.is_broad })
+    proxy.policy.exclusion(about).map_err(|why| why.to_string())
 }
