@@ -248,11 +248,11 @@ fn the_socket_unit_is_right() {
     let dir = Dir::new().unwrap();
     let service = fs::read_to_string(root.join("wicketgate.service")).unwrap();
     dir.write("wicketgate.service", service.replace("/usr/bin/wicketgate ", &format!("{BINARY} "))).unwrap();
-    let unit = fs::read(root.join("activation/wicketgate.socket")).unwrap();
-    let path = dir.write("wicketgate.socket", unit).unwrap();
+    let unit = fs::read(root.join("wicketgate-listen.socket")).unwrap();
+    let path = dir.write("wicketgate-listen.socket", unit).unwrap();
     let output = Command::new("systemd-analyze").arg("verify").arg(path).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && !said.contains("wicketgate.socket"), "{said}");
+    assert!(output.status.success() && !said.contains("wicketgate-listen.socket"), "{said}");
 }
 
 #[test]

@@ -116,20 +116,20 @@ fn installed(machine: &Machine) {
         assert!(status.contains(&format!("{set}:\t0000000000000400\n")), "{status}");
     }
     assert!(status.contains("NoNewPrivs:\t1\n") && status.contains("Seccomp:\t2\n"), "{status}");
-    machine.run("systemd-analyze verify wicketgate.service wicketgate-agent.service");
+    machine.run("systemd-analyze verify wicketgate.service wicketgate-listen.socket wicketgate-agent.service");
     machine.run("systemd-analyze security --threshold=20 wicketgate.service wicketgate-agent.service");
 }
 
 /// By its socket unit, which waits for clients: whoever comes while it starts, or starts again, is served.
 async fn activated(machine: &Machine, endpoint: &Endpoint) {
-    assert_eq!(machine.run("systemctl is-enabled wicketgate.socket || true"), "disabled\n");
-    let drop_in = "/etc/systemd/system/wicketgate.socket.d";
+    assert_eq!(machine.run("systemctl is-enabled wicketgate-listen.socket || true"), "disabled\n");
+    let drop_in = "/etc/systemd/system/wicketgate-listen.socket.d";
     machine.run(&format!(
         "systemctl stop wicketgate
         mkdir {drop_in}
         printf '[Socket]\\nListenStream=\\nListenStream={LISTENER}\\n' >{drop_in}/addresses.conf
         systemctl daemon-reload
-        systemctl start wicketgate.socket"
+        systemctl start wicketgate-listen.socket"
     ));
     assert_eq!(machine.run("systemctl is-active wicketgate || true"), "inactive\n");
     let mut first = RawClient::open(endpoint, "/").await.unwrap();
@@ -141,7 +141,7 @@ async fn activated(machine: &Machine, endpoint: &Endpoint) {
     }
     assert_eq!(machine.run("systemctl show --property=NRestarts --value wicketgate"), "0\n");
     machine.run(&format!(
-        "systemctl stop wicketgate.socket wicketgate
+        "systemctl stop wicketgate-listen.socket wicketgate
         rm -r {drop_in}
         systemctl daemon-reload
         systemctl start wicketgate"
@@ -186,6 +186,7 @@ async fn upgraded(machine: &Machine, endpoint: &Endpoint, load: Load) -> Load {
 
 /// It stops, and what an administrator may have changed stays.
 fn removed(machine: &Machine) {
+    machine.run("systemctl --quiet enable wicketgate-listen.socket");
     machine.run("dpkg --remove wicketgate");
     assert_eq!(machine.run("grep --files-with-matches wicketgate /proc/[0-9]*/comm || true"), "");
     assert_eq!(machine.run("systemctl is-active wicketgate || true"), "inactive\n");
