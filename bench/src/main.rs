@@ -229,6 +229,7 @@ fn measure(name: &str, title: &str, run: impl FnOnce() -> Result<String>, out: O
     println!("{text}");
     if let Some(folder) = out {
         let path = folder.join(format!("{name}.md"));
+        std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
         std::fs::write(&path, format!("# {title}\n\n{text}"))
             .with_context(|| format!("cannot write {}", path.display()))?;
         eprintln!("wrote {}", path.display());

@@ -116,7 +116,8 @@ fn installed(machine: &Machine) {
         assert!(status.contains(&format!("{set}:\t0000000000000400\n")), "{status}");
     }
     assert!(status.contains("NoNewPrivs:\t1\n") && status.contains("Seccomp:\t2\n"), "{status}");
-    machine.run("systemd-analyze verify wicketgate.service wicketgate-listen.socket wicketgate-agent.service");
+    machine
+        .run("systemd-analyze verify wicketgate.service wicketgate-listen.socket wicketgate-agent.service");
     machine.run("systemd-analyze security --threshold=20 wicketgate.service wicketgate-agent.service");
 }
 
