@@ -70,7 +70,6 @@ impl Shared {
     /// Must be called inside a tokio runtime: a provider's keys are fetched by it.
     pub(crate) fn new(given: Given) -> Self {
         let Given { gateway, config, own, file, followed, store, control } = given;
-        gateway.findings.keep(config.findings);
         Self(Arc::new(State {
             gateway,
             own,
@@ -109,7 +108,6 @@ impl Shared {
         if followed.as_ref().map(|openid| &openid.config) != next.openid.as_ref() {
             self.openid.store(next.openid.clone().and_then(OpenId::start).map(Arc::new));
         }
-        self.gateway.findings.keep(next.findings);
         self.config.store(Arc::new(next));
     }
 }

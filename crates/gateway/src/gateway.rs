@@ -154,7 +154,7 @@ impl Shared {
             counts,
             sessions: Arc::default(),
             captures: Arc::default(),
-            findings: Arc::default(),
+            findings: Arc::new(Findings::keeping(kept(config))),
             since: SystemTime::now(),
             metrics,
             audit,
@@ -199,6 +199,7 @@ impl Shared {
         let LimitsConfig { assembly_memory, inflate_memory, .. } = config.limits;
         self.assembly.set_limit(usize::try_from(assembly_memory).unwrap_or(usize::MAX));
         self.inflate.set_limit(usize::try_from(inflate_memory).unwrap_or(usize::MAX));
+        self.findings.keep(kept(config));
         self.snapshot.store(next.clone());
         let mut spread = Vec::new();
         for live in self.sessions.all() {
@@ -468,4 +469,9 @@ impl Route {
             latencies: latencies.clone(),
         })
     }
+}
+
+/// How many findings are kept: none where there is no console to show them.
+fn kept(config: &Config) -> usize {
+    config.console.as_ref().map_or(0, |console| console.findings)
 }

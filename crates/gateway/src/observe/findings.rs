@@ -62,6 +62,11 @@ pub struct Found {
 }
 
 impl Findings {
+    /// Keeps the latest `kept`, from the first on.
+    pub fn keeping(kept: usize) -> Self {
+        Self { kept: kept.into(), ..Self::default() }
+    }
+
     /// Keeps the latest `kept` from now on; with 0 none, and nothing is done for any.
     pub fn keep(&self, kept: usize) {
         self.kept.store(kept, Ordering::Relaxed);

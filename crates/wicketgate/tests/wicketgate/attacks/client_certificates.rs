@@ -32,7 +32,9 @@ impl Site {
         let files = Dir::new().unwrap();
         let crl = files.write("devices.crl", devices.revocations(&[], true).unwrap()).unwrap();
         let ca = files.write("devices.pem", std::fs::read(devices.ca_file()).unwrap()).unwrap();
-        let clients = clients.replace("CRL", &format!("{crl:?}")).replace("CA", &format!("{ca:?}"));
+        // The files' names may hold such words themselves.
+        let clients = clients.replace("CA", "\0").replace("CRL", &format!("{crl:?}"));
+        let clients = clients.replace('\0', &format!("{ca:?}"));
         let config = format!(
             "listeners:\n- name: site\n  bind: LISTEN\n  tls:\n    certificates: [{{cert: {:?}, key: {:?}}}]\n    \
              client_certificates: {{{clients}}}\n\
