@@ -106,20 +106,32 @@ fn bill(to: &Path) -> Result<()> {
         .arg(root().join("crates/wicketgate/Cargo.toml"))
         .env("SOURCE_DATE_EPOCH", epoch()?);
     shell::run(&mut list)?;
-    // It stands beside each crate's manifest.
+    // It stands beside the manifest of each crate of the workspace.
     let written = root().join(format!("crates/wicketgate/{name}.json"));
-    let bill = fs::read(&written).with_context(|| format!("{} was not written", written.display()))?;
-    for folder in fs::read_dir(root().join("crates"))?.chain(fs::read_dir(root())?) {
-        let _ = fs::remove_file(folder?.path().join(format!("{name}.json")));
+    let bill = fs::read_to_string(&written).with_context(|| format!("{} was not written", written.display()));
+    for folder in members()? {
+        let _ = fs::remove_file(folder.join(format!("{name}.json")));
     }
+    // The same wherever this folder is, as the program.
+    let bill = bill?.replace(&format!("file://{}", root().display()), "file:///wicketgate");
+    ensure!(!bill.contains(&*root().to_string_lossy()), "the bill of materials names this folder");
     compare(&bill)?;
     fs::write(to, bill)?;
     Ok(())
 }
 
+/// The folders of the workspace's crates.
+fn members() -> Result<Vec<PathBuf>> {
+    let about = read(&mut cargo(&["metadata", "--locked", "--no-deps", "--format-version", "1"]))?;
+    let about: Value = serde_json::from_str(&about).context("cargo metadata gives no JSON")?;
+    let packages = about["packages"].as_array().context("cargo metadata names no crates")?;
+    let manifests = packages.iter().filter_map(|package| package["manifest_path"].as_str());
+    Ok(manifests.filter_map(|manifest| Some(Path::new(manifest).parent()?.to_owned())).collect())
+}
+
 /// Every crate that the program is built of has to be in its bill of materials, in its version.
-fn compare(bill: &[u8]) -> Result<()> {
-    let bill: Value = serde_json::from_slice(bill).context("the bill of materials is no JSON")?;
+fn compare(bill: &str) -> Result<()> {
+    let bill: Value = serde_json::from_str(bill).context("the bill of materials is no JSON")?;
     ensure!(bill["bomFormat"] == "CycloneDX", "the bill of materials is none of CycloneDX");
     let components = bill["components"].as_array().context("the bill of materials lists nothing")?;
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();

@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use wicketgate_testkit::dir::Dir;
 use wicketgate_testkit::peers;
 use wicketgate_testkit::raw::{Endpoint, RawClient};
 
@@ -15,7 +16,10 @@ async fn whatever_is_asked_is_answered_as_described() {
     let site = Site::start("").await;
     let mut client = RawClient::open(&Endpoint::plain(site.front.addr()), "/chat").await.unwrap();
     client.echoes("<script>alert(1)</script>").await.unwrap();
+    // It writes what it remembers to where it runs.
+    let dir = Dir::new().unwrap();
     let mut command = Command::new(peers::folder().join("bin/schemathesis"));
+    command.current_dir(dir.path());
     command.arg("run").arg(format!("{}/openapi.json", site.origin()));
     command.args(["--header", &format!("Authorization: Bearer admin{TOKEN_TAIL}")]);
     command.args(["--checks", CHECKS, "--phases", "examples,coverage,fuzzing", "--max-examples", "20"]);
